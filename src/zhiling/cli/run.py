@@ -1,0 +1,55 @@
+"""`zhiling run`: the whole recipe, or what is left of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zhiling.cli.console import AsJson, Overrides, Profile, RecipePath, Teller, load_recipe, print_json, print_table
+
+
+def run_command(
+    recipe: RecipePath = Path("recipe.yaml"),
+    overrides: Overrides = None,
+    profile: Profile = None,
+    new: Annotated[bool, typer.Option("--new", help="Start a new run even if nothing changed.")] = False,
+    until: Annotated[str, typer.Option(help="Last stage: rows, export, train, evaluate or report.")] = "report",
+    as_json: AsJson = False,
+) -> None:
+    """Run a recipe; go on with a run that was left; carry over what did not change."""
+    from zhiling.errors import UsageError, ZhilingError
+    from zhiling.workflow.run import open_run, run_recipe
+
+    stages = ("rows", "export", "train", "evaluate", "report")
+    if until not in stages:
+        raise UsageError(f"--until {until!r}", hint=f"one of {', '.join(stages)}")
+    loaded = load_recipe(recipe, profile, overrides)
+    try:
+        with Teller(as_json=as_json) as teller:
+            result = run_recipe(loaded, listen=teller, new=new, until=until)
+    except ZhilingError as error:
+        if as_json and any((loaded.root / "runs").glob("*/manifest.json")):
+            print_json(open_run(loaded.root).summary(error.exit_code))
+        raise
+    if as_json:
+        print_json(result.summary())
+        return
+    print_table(("rows", "count"), list(funnel(result.counts)), title=f"run {result.id}")
+    for gate in result.folder.manifest.gates:
+        typer.echo(f"gate {gate['check']}: {'ok' if gate['ok'] else 'FAILED'} ({gate['value']:g})")
+    typer.echo(f"folder: {result.path}")
+    report = result.path / "report" / "index.html"
+    if report.exists():
+        typer.echo(f"report: {report}")
+
+
+def funnel(counts: object) -> list[tuple[str, int]]:
+    """A run's counts as lines: what came in, what left and why, what stayed."""
+    assert isinstance(counts, dict)
+    lines = [("unreadable items (bad)", counts["bad"]), ("in", counts["in"]), ("made", counts["made"])]
+    lines += [(f"rejected: {reason}", -number) for reason, number in counts["rejected"].items()]
+    lines += [(f"failed: {reason}", -number) for reason, number in counts["failed"].items()]
+    lines += [("replaced", -counts["replaced"]), ("kept", counts["kept"]), ("  of it material", counts["material"])]
+    return [line for line in lines if line[1] or line[0] in ("in", "kept")]

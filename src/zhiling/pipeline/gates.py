@@ -1,0 +1,132 @@
+"""Gates: what must hold of the finished rows before anything is exported.
+
+    gates: [{check: rows, at_least: 3000}, {check: contaminated, at_most: 0}]
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from zhiling.errors import UsageError
+from zhiling.pipeline import fingerprint
+from zhiling.pipeline.table import RowTable
+from zhiling.rows.conversation import user_text
+from zhiling.rows.evaluation_file import read_texts
+from zhiling.text.ngrams import NgramIndex
+from zhiling.text.normalise import normalise
+
+GATES: dict[str, str] = {
+    "bad": "zhiling.pipeline.gates:BadShare",
+    "contaminated": "zhiling.pipeline.gates:Contaminated",
+    "failed": "zhiling.pipeline.gates:FailedShare",
+    "rejected": "zhiling.pipeline.gates:RejectedShare",
+    "rows": "zhiling.pipeline.gates:Rows",
+}
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """A gate's answer: `{"check", "ok", "value", "at_least", "at_most"}` in the run's summary."""
+
+    check: str
+    ok: bool
+    value: float
+    at_least: float | None
+    at_most: float | None
+
+
+class Gate(BaseModel):
+    """A figure of the finished rows with the bounds that it must keep."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: ClassVar[str]
+
+    at_least: float | None = Field(None, description="the figure may not be smaller")
+    at_most: float | None = Field(None, description="the figure may not be greater")
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Gate:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("a gate needs at_least or at_most")
+        return self
+
+    @abstractmethod
+    def value(self, table: RowTable, counts: Mapping[str, Any], root: Path) -> float:
+        """The figure."""
+
+    def check(self, table: RowTable, counts: Mapping[str, Any], root: Path) -> GateResult:
+        """The figure held against its bounds."""
+        value = self.value(table, counts, root)
+        low = self.at_least is None or value >= self.at_least
+        high = self.at_most is None or value <= self.at_most
+        return GateResult(self.name, low and high, value, self.at_least, self.at_most)
+
+
+class Rows(Gate):
+    """How many rows the export will hold."""
+
+    name = "rows"
+
+    def value(self, table: RowTable, counts: Mapping[str, Any], root: Path) -> float:
+        return len(table.exported())
+
+
+class _Share(Gate):
+    def _share(self, part: float, counts: Mapping[str, Any]) -> float:
+        whole = counts["in"] + counts["made"]
+        return part / whole if whole else 0.0
+
+
+class BadShare(_Share):
+    """Unreadable items as a share of all items."""
+
+    name = "bad"
+
+    def value(self, table: RowTable, counts: Mapping[str, Any], root: Path) -> float:
+        items = counts["in"] + counts["bad"]
+        return counts["bad"] / items if items else 0.0
+
+
+class FailedShare(_Share):
+    """Failed rows as a share of all rows."""
+
+    name = "failed"
+
+    def value(self, table: RowTable, counts: Mapping[str, Any], root: Path) -> float:
+        return self._share(sum(counts["failed"].values()), counts)
+
+
+class RejectedShare(_Share):
+    """Rejected rows as a share of all rows."""
+
+    name = "rejected"
+
+    def value(self, table: RowTable, counts: Mapping[str, Any], root: Path) -> float:
+        return self._share(sum(counts["rejected"].values()), counts)
+
+
+class Contaminated(Gate):
+    """Rows about to be exported whose user text shares a 13-gram with an evaluation file, or equals a line of it."""
+
+    name = "contaminated"
+
+    against: tuple[str, ...] = Field((), description="evaluation files; by default the recipe's")
+    fields: tuple[str, ...] = Field(("text", "question", "instruction", "prompt"), description="their text fields")
+
+    def value(self, table: RowTable, counts: Mapping[str, Any], root: Path) -> float:
+        if not self.against:
+            raise UsageError("gate 'contaminated' has nothing to compare with", hint="give it `against: [FILES]`")
+        files = fingerprint.matching(self.against, root, what="gate 'contaminated'")
+        texts = [text for file in files for _, text in read_texts(file, self.fields)]
+        index = NgramIndex.build(normalise(pl.Series("text", texts, dtype=pl.String)))
+        found = 0
+        for rows in table.batches(["messages"], table.exported(), 20_000):
+            found += int((index.hits(normalise(user_text(rows["messages"]))).match >= 0).sum())
+        return found

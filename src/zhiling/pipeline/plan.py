@@ -1,0 +1,87 @@
+"""A recipe's pipeline as the runner takes it: sources, steps and rounds, all validated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from zhiling.pipeline.gates import Gate
+from zhiling.pipeline.step import Encoder, Source, Step
+
+
+@dataclass(frozen=True)
+class SourceLine:
+    """A source of the recipe with its files."""
+
+    id: str
+    source: Source
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class StepLine:
+    """A step of the recipe: which rows it sees, and what it does.
+
+    Attributes:
+        id: unique in the recipe; names the step's columns and folder.
+        step: the step.
+        sources: sees only rows whose `origin.via` holds one of these (empty: all).
+        only: column → values; narrows further, by the latest language measure where that is the column.
+    """
+
+    id: str
+    step: Step
+    sources: tuple[str, ...] = ()
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Until:
+    """When a `repeat` ends.
+
+    Attributes:
+        accepted: exactly this many accepted rows; what comes beyond is rejected as `surplus`.
+        column: what quotas count by (`task`, `language`, `label`).
+        quotas: value of the column → rows wanted.
+        stop: id of an inner step that says when, and which round to return.
+    """
+
+    accepted: int | None = None
+    column: str = "task"
+    quotas: Mapping[str, int] = field(default_factory=dict)
+    stop: str | None = None
+
+
+@dataclass(frozen=True)
+class RepeatLine:
+    """The one control block: inner steps, round after round, until enough rows are accepted."""
+
+    id: str
+    until: Until
+    rounds: int
+    steps: tuple[StepLine, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a run of the pipeline depends on.
+
+    Attributes:
+        root: the recipe's folder.
+        limit: at most this many rows per source (None: all); for trying a recipe out.
+        max_failed: share of rows that may fail before the run stops (at least 10 rows may).
+        load_encoder: gives the recipe's encoder; None where it names none.
+        encoder_identity: likewise its identity, without loading the model.
+    """
+
+    name: str
+    root: Path
+    seed: int
+    sources: tuple[SourceLine, ...]
+    steps: tuple[StepLine | RepeatLine, ...]
+    gates: tuple[Gate, ...] = ()
+    limit: int | None = None
+    max_failed: float = 0.01
+    load_encoder: Callable[[], Encoder] | None = None
+    encoder_identity: Callable[[], str] | None = None

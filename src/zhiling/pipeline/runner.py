@@ -1,0 +1,416 @@
+"""The runner: sources and steps in order, into a run folder that can be left at any moment.
+
+It alone numbers, stores, joins and counts. A stage is reused whole where its key was computed before
+(in this run: resume; in an earlier one: carry over), else row by row where the step's answer for a row
+depends on that row alone. After every stage the books must balance:
+
+    in + made = kept + rejected + failed + replaced
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from zhiling.errors import StepFailed, TooManyFailures
+from zhiling.pipeline import fingerprint, ledger
+from zhiling.pipeline.apply import Outcome, apply
+from zhiling.pipeline.earlier import Earlier, find_earlier
+from zhiling.pipeline.engines import local
+from zhiling.pipeline.number import number_made, number_source
+from zhiling.pipeline.plan import Plan, RepeatLine, SourceLine, StepLine
+from zhiling.pipeline.step import Context, Step, Verdict
+from zhiling.pipeline.store import Part, Project, RunFolder, Stage
+from zhiling.pipeline.table import RowTable
+
+Listener = Callable[[dict[str, Any]], None]
+
+MIN_FAILURES = 10
+"""A run never stops for fewer failed rows than this, whatever share they are."""
+
+
+class Runner:
+    """One run of a plan."""
+
+    def __init__(self, plan: Plan, run: RunFolder, project: Project, listen: Listener) -> None:
+        self.plan, self.run, self.project, self.listen = plan, run, project, listen
+        self.table = RowTable(run)
+        self.counts = Books()
+        self._old = {stage.folder: stage for stage in run.manifest.stages}
+        run.manifest.stages = []
+
+    def rows(self) -> RowTable:
+        """Reads all sources and takes all steps; returns the rows with their states."""
+        for position, line in enumerate(self.plan.sources):
+            self._read(position, line)
+        self._collect_bad()
+        for offset, line in enumerate(self.plan.steps):
+            position = len(self.plan.sources) + offset
+            if isinstance(line, RepeatLine):
+                from zhiling.pipeline.repeat import repeat
+
+                repeat(self, position, line)
+            else:
+                self.take(position, line, self.select(line))
+        return self.table
+
+    def _read(self, position: int, line: SourceLine) -> None:
+        key = fingerprint.source_key(line.source, line.id, line.files, self.plan.root)
+        key = fingerprint.digest(key.encode(), str(self.plan.limit).encode())
+        stage = Stage(
+            id=line.id, kind="source", use=line.source.name, key=key, base_key=key,
+            folder=f"{position:02d}-{line.id}/{key[:16]}",
+        )  # fmt: skip
+        if self._resume(stage) or self._carry_source(stage):
+            return
+        started = time.perf_counter()
+        copies: Counter[str] = Counter()
+        room = self.plan.limit if self.plan.limit is not None else np.inf
+        self._announce(stage, total=None)
+        for index, batch in enumerate(line.source.read(line.files, self.plan.root)):
+            frame = batch.rows.head(int(min(room, batch.rows.height)))
+            room -= frame.height
+            rows = number_source(line, frame, len(self.table), copies)
+            bad = pl.DataFrame(
+                [(b.place, b.cls, b.message, b.excerpt) for b in batch.bad], schema=BAD, orient="row"
+            ).with_columns(pl.lit(line.id).alias("source"))
+            self._store(stage, index, rows=rows, bad=bad)
+            if room <= 0:
+                break
+        self._close(stage, started)
+
+    def select(self, line: StepLine) -> NDArray[np.int64]:
+        """Numbers of the rows that a step of the recipe sees."""
+        numbers = self.table.kept(material=None if line.step.material else False)
+        return self.narrow(line, numbers)
+
+    def narrow(self, line: StepLine, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those of `numbers` that `from` and `only` let through."""
+        if not line.sources and not line.only:
+            return numbers
+        columns = {name: self._latest(name) for name in line.only}
+        frame = self.table.read(["via", *columns.values()], numbers)
+        keep = pl.lit(True)
+        if line.sources:
+            keep &= pl.col("via").list.set_intersection(list(line.sources)).list.len() > 0
+        for name, values in line.only.items():
+            keep &= pl.col(columns[name]).is_in(list(values)).fill_null(False)
+        return frame.filter(keep)["n"].to_numpy().astype(np.int64)
+
+    def _latest(self, column: str) -> str:
+        """A record column, or its latest measure where a step measured one of that name."""
+        for stage in reversed(self.run.manifest.stages):
+            if stage.kind == "measure" and any(
+                name == column for name in stage.counts.get("columns", {})
+            ):
+                return f"{stage.id}.{column}"
+        return column
+
+    def take(self, position: int, line: StepLine, numbers: NDArray[np.int64], round: int = 0,
+             reference: NDArray[np.int64] | None = None) -> None:  # fmt: skip
+        """One step over these rows: reused, resumed or computed."""
+        step = line.step
+        encoder = self.plan.encoder_identity() if self.plan.encoder_identity and step.uses_encoder() else None
+        base = fingerprint.base_key(
+            step, line.id, seed=self.plan.seed, root=self.plan.root, encoder=encoder, round=round
+        )
+        keys = self._keys(step, numbers)
+        outside = self._keys(step, reference) if reference is not None else None
+        parts = [base.encode(), fingerprint.input_digest(keys["key"]).encode()]
+        if outside is not None:
+            parts.append(fingerprint.input_digest(outside["key"]).encode())
+        key = fingerprint.digest(*parts)
+        name = f"{line.id}-r{round:02d}" if round else line.id
+        stage = Stage(
+            id=line.id, kind=step.kind, use=step.name, key=key, base_key=base, round=round,
+            folder=f"{position:02d}-{name}/{key[:16]}",
+        )  # fmt: skip
+        if self._resume(stage):
+            return
+        self._compute(stage, line, keys, reference)
+
+    def _keys(self, step: Step, numbers: NDArray[np.int64]) -> pl.DataFrame:
+        """`n`, `id` and `key` of rows, in order of `n`."""
+        others = [name for name in step.reads() if name not in fingerprint.CONTENT_COLUMNS]
+        by_group = step.scope == "group"
+        pieces = []
+        columns = ["id", *others, *(["group"] if by_group and "group" not in others else [])]
+        size = max(1, len(numbers)) if by_group else local.BATCH_ROWS
+        for frame in self.table.batches(columns, numbers, size):
+            keyed = fingerprint.row_keys(frame, others, by_group=by_group)
+            pieces.append(frame.select("n", "id").with_columns(keyed))
+        empty = pl.DataFrame(schema={"n": pl.UInt32, "id": pl.String, "key": pl.UInt64})
+        return pl.concat(pieces) if pieces else empty
+
+    def _compute(
+        self, stage: Stage, line: StepLine, keys: pl.DataFrame, reference: NDArray[np.int64] | None
+    ) -> None:
+        started = time.perf_counter()
+        step = line.step
+        numbers = keys["n"].to_numpy().astype(np.int64)
+        unfinished = self._old.get(stage.folder)
+        done = len(unfinished.parts) if unfinished and unfinished.key == stage.key else 0
+        self.run.manifest.stages.append(stage)
+        earlier = find_earlier(self.project, self.run, stage, whole_only=step.scope == "table" or step.fits())
+        self._announce(stage, total=len(numbers))
+        batches = local.cut(step, self.table, numbers)
+        context = self._context(line, stage, numbers, reference, fresh=done < len(batches))
+        for index, batch in enumerate(batches):
+            if unfinished and index < done:
+                self._adopt(stage, unfinished.parts[index])
+                continue
+            frame = self._frame(step, batch, keys)
+            outcome, reused = self._outcome(step, frame, context, earlier)
+            stage.reused += reused
+            if earlier and reused:
+                stage.owner = earlier.run.id
+            made = None
+            if outcome.made is not None:
+                made = number_made(self.table, line, outcome.made, stage, frame)
+            measures = outcome.measures
+            if measures is not None and stage.kind == "measure":
+                stage.counts["columns"] = dict.fromkeys((name.partition(".")[2] for name in measures.columns[1:]), 1)
+            self._store(stage, index, rows=made, judged=outcome.ledger, measures=measures, seen=len(batch))
+        self._close(stage, started)
+
+    def _frame(self, step: Step, batch: NDArray[np.int64], keys: pl.DataFrame) -> pl.DataFrame:
+        columns = list(dict.fromkeys(["id", *step.reads(), *(["group"] if step.scope == "group" else [])]))
+        return self.table.read(columns, batch).join(
+            keys.select("n", "key"), on="n", how="left", maintain_order="left"
+        )
+
+    def _context(
+        self, line: StepLine, stage: Stage, numbers: NDArray[np.int64],
+        reference: NDArray[np.int64] | None, *, fresh: bool,
+    ) -> Context:  # fmt: skip
+        step = line.step
+        outside = None
+        if reference is not None:
+            outside = self.table.read(["id", *step.reads()], reference).drop("n")
+        context = Context(
+            step_id=line.id, seed=self.plan.seed, round=stage.round, root=self.plan.root,
+            load_encoder=self.plan.load_encoder, reference=outside,
+        )  # fmt: skip
+        if not step.fits():
+            return context
+        state = self.run.path / stage.folder / "state"
+        if fresh and not (state / ".done").exists():
+            state.mkdir(parents=True, exist_ok=True)
+            step.fit(self.table.read(["id", *step.reads()], numbers).drop("n"), context, state)
+            (state / ".done").touch()
+        return Context(**{**context.__dict__, "state": state})
+
+    def _outcome(
+        self, step: Step, frame: pl.DataFrame, context: Context, earlier: Earlier | None
+    ) -> tuple[Outcome, int]:
+        """A batch's outcome: known rows carried over, the others computed; and how many were known."""
+        if earlier is None:
+            return apply(step, frame, context), 0
+        known, fresh = earlier.split(frame)
+        parts = [earlier.carry(known)] if known.height else []
+        if fresh.height or not parts:
+            parts.append(apply(step, fresh, context))
+        return _joined(parts), known.height
+
+    # ---- storing ----
+
+    def _resume(self, stage: Stage) -> bool:
+        """Takes a finished stage of this very run over, from an earlier process."""
+        old = self._old.get(stage.folder)
+        if old is None or old.key != stage.key or not old.done:
+            return False
+        fresh = old.model_copy(update={"parts": []})
+        self.run.manifest.stages.append(fresh)
+        for part in old.parts:
+            self._adopt(fresh, part)
+        self._books(fresh)
+        self.listen({"event": "reused", "step": stage.id, "run": self.run.id, "counts": fresh.counts})
+        return True
+
+    def _carry_source(self, stage: Stage) -> bool:
+        """Copies a source that an earlier run read from the same files with the same settings."""
+        earlier = find_earlier(self.project, self.run, stage, whole_only=True)
+        if earlier is None:
+            return False
+        started = time.perf_counter()
+        stage.owner = earlier.run.id
+        for index, part in enumerate(earlier.stage.parts):
+            rows = earlier.run.read_frame(part.rows) if part.rows else None
+            bad = earlier.run.read_frame(part.bad) if part.bad else None
+            if rows is not None:
+                first = len(self.table)
+                numbers = pl.Series(np.arange(first, first + rows.height), dtype=pl.UInt32)
+                rows = rows.with_columns(numbers.alias("n"))
+                stage.reused += rows.height
+            self._store(stage, index, rows=rows, bad=bad)
+        self._close(stage, started)
+        return True
+
+    def _adopt(self, stage: Stage, part: Part) -> None:
+        if part.rows:
+            tasks = self.run.read_frame(part.rows, ["task"])["task"]
+            self.table.add_rows(part.rows, part.first, tasks, stage.kind, stage.round)
+        if part.measures:
+            self.table.add_measures(stage.id, part.measures)
+        if part.ledger:
+            self.table.judge(self.run.read_frame(part.ledger, ["n", "verdict"]))
+        stage.parts.append(part)
+
+    def _store(
+        self, stage: Stage, index: int, *, rows: pl.DataFrame | None = None, judged: pl.DataFrame | None = None,
+        measures: pl.DataFrame | None = None, bad: pl.DataFrame | None = None, seen: int = 0,
+    ) -> None:  # fmt: skip
+        if stage not in self.run.manifest.stages:
+            self.run.manifest.stages.append(stage)
+        part = Part(seen=seen)
+        frames = {"rows": rows, "ledger": judged, "measures": measures, "bad": bad}
+        for kind, frame in frames.items():
+            if frame is not None and (frame.height or kind == "ledger"):
+                setattr(part, kind, self.run.write_frame(f"{stage.folder}/{kind}-{index:05d}.parquet", frame))
+        if rows is not None and rows.height:
+            part.first, part.last = len(self.table), len(self.table) + rows.height
+        self._count(stage, rows, judged, bad)
+        self._adopt(stage, part)
+        self.run.save()
+        self.listen(
+            {"event": "part", "step": stage.id, "seen": sum(p.seen for p in stage.parts) or part.last, "round": stage.round}
+        )
+        self._check_failures()
+
+    def _count(
+        self, stage: Stage, rows: pl.DataFrame | None, judged: pl.DataFrame | None, bad: pl.DataFrame | None
+    ) -> None:
+        totals = stage.counts.setdefault("rows", {})
+        if rows is not None:
+            totals["out"] = totals.get("out", 0) + rows.height
+        if bad is not None:
+            totals["bad"] = totals.get("bad", 0) + bad.height
+        if judged is not None:
+            for verdict, reasons in ledger.tally(judged).items():
+                counts = stage.counts.setdefault(verdict, {})
+                for reason, number in reasons.items():
+                    counts[reason] = counts.get(reason, 0) + number
+                    self.counts.live(verdict, reason, number)
+
+    def _check_failures(self) -> None:
+        failed, total = self.counts.failures, len(self.table)
+        allowed = max(MIN_FAILURES, self.plan.max_failed * total)
+        if failed > allowed:
+            reasons = ", ".join(f"{name} {number}" for name, number in self.counts.classes.most_common(5))
+            raise TooManyFailures(
+                f"{failed} of {total} rows failed ({reasons}); allowed are {int(allowed)}",
+                hint="see `zhiling rows --failed`; mend the cause or raise `max_failed`, then `zhiling run`",
+            )
+
+    def _close(self, stage: Stage, started: float) -> None:
+        if stage not in self.run.manifest.stages:
+            self.run.manifest.stages.append(stage)
+        stage.done, stage.seconds = True, time.perf_counter() - started
+        self.run.save()
+        self._books(stage)
+        self.listen({"event": "done", "step": stage.id, "use": stage.use, "kind": stage.kind, "round": stage.round,
+                     "counts": stage.counts, "seconds": round(stage.seconds, 3), "reused": stage.reused})  # fmt: skip
+
+    def _books(self, stage: Stage) -> None:
+        balance(self.totals(), stage.id)
+
+    def totals(self) -> dict[str, Any]:
+        """The run's counts so far; see `summarise`."""
+        return summarise(self.run.manifest.stages, self.table)
+
+    def _announce(self, stage: Stage, total: int | None) -> None:
+        self.listen({"event": "start", "step": stage.id, "use": stage.use, "kind": stage.kind, "total": total,
+                     "round": stage.round})  # fmt: skip
+
+    def _collect_bad(self) -> None:
+        frames = [
+            self.run.read_frame(part.bad)
+            for stage in self.run.manifest.stages
+            for part in stage.parts
+            if part.bad
+        ]
+        if frames:
+            self.run.write_frame("bad.parquet", pl.concat(frames))
+
+
+BAD: dict[str, pl.DataType] = {
+    "place": pl.String(),
+    "class": pl.String(),
+    "message": pl.String(),
+    "excerpt": pl.String(),
+}
+
+
+class Books:
+    """Failures counted as they happen."""
+
+    def __init__(self) -> None:
+        self.classes: Counter[str] = Counter()
+
+    def live(self, verdict: str, reason: str, number: int) -> None:
+        """Counts a ledger's failures and failed attempts."""
+        if verdict in (Verdict.FAILED, ledger.ATTEMPT):
+            self.classes[reason] += number
+
+    @property
+    def failures(self) -> int:
+        """Failed rows and failed attempts."""
+        return self.classes.total()
+
+
+def summarise(stages: Iterable[Stage], table: RowTable) -> dict[str, Any]:
+    """The counts of a run: in, made, kept, material, rejected, failed, replaced, bad, attempts."""
+    rejected: Counter[str] = Counter()
+    failed: Counter[str] = Counter()
+    tried: Counter[str] = Counter()
+    replaced = made = read = bad = attempts = 0
+    for stage in stages:
+        out = stage.counts.get("rows", {}).get("out", 0)
+        read, made = (read + out, made) if stage.kind == "source" else (read, made + out)
+        bad += stage.counts.get("rows", {}).get("bad", 0)
+        rejected.update(stage.counts.get(Verdict.REJECT, {}))
+        failed.update(stage.counts.get(Verdict.FAILED, {}))
+        tried.update(stage.counts.get(ledger.ATTEMPT, {}))
+        replaced += sum(stage.counts.get(Verdict.REPLACED, {}).values())
+        attempts += out if stage.kind == "make" and Verdict.REPLACED not in stage.counts else 0
+    return {
+        "in": read,
+        "made": made,
+        "kept": len(table.kept()),
+        "material": len(table.kept(material=True)),
+        "rejected": dict(rejected),
+        "failed": dict(failed),
+        "replaced": replaced,
+        "bad": bad,
+        "attempts": {"tried": attempts + tried.total(), "failed": dict(tried)},
+    }
+
+
+def balance(counts: Mapping[str, Any], place: str) -> None:
+    """Conservation: every row that came in or was made is kept, rejected, failed or replaced.
+
+    Raises:
+        StepFailed: the books do not balance; a bug, never a user's error.
+    """
+    before = counts["in"] + counts["made"]
+    after = counts["kept"] + sum(counts["rejected"].values()) + sum(counts["failed"].values()) + counts["replaced"]
+    if before != after:
+        raise StepFailed(f"after {place!r}: {before} rows in and made, but {after} accounted for: {dict(counts)}")
+
+
+def _joined(parts: list[Outcome]) -> Outcome:
+    if len(parts) == 1:
+        return parts[0]
+    measures = [part.measures for part in parts if part.measures is not None]
+    made = [part.made for part in parts if part.made is not None]
+    return Outcome(
+        pl.concat([part.ledger for part in parts]).sort("n"),
+        pl.concat(measures, how="diagonal").sort("n") if measures else None,
+        pl.concat(made, how="diagonal_relaxed") if made else None,
+    )

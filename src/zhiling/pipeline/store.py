@@ -1,0 +1,263 @@
+"""A run on disk: parts written to a temporary name and renamed, and a manifest that says which count.
+
+Whatever moment a process dies at, the manifest on disk is whole and names only finished parts; the
+next process goes on behind them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import polars as pl
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, Field
+
+from zhiling.errors import DamagedFile, MissingInput, RunBusy, StepFailed
+
+FORMAT_VERSION = 1
+
+_STRICT = ConfigDict(extra="forbid")
+
+
+class Part(BaseModel):
+    """The files of one finished batch; `first` and `last` bound the made rows' numbers (half open)."""
+
+    model_config = _STRICT
+
+    seen: int = 0
+    rows: str | None = None
+    ledger: str | None = None
+    measures: str | None = None
+    bad: str | None = None
+    first: int = 0
+    last: int = 0
+
+
+class Stage(BaseModel):
+    """One source or step of a run: its key, folder, finished parts and counts."""
+
+    model_config = _STRICT
+
+    id: str
+    kind: str
+    use: str
+    key: str
+    base_key: str
+    folder: str
+    round: int = 0
+    done: bool = False
+    parts: list[Part] = Field(default_factory=list)
+    counts: dict[str, dict[str, int]] = Field(default_factory=dict)
+    seconds: float = 0.0
+    owner: str | None = None
+    reused: int = 0
+
+
+class Manifest(BaseModel):
+    """What a run consists of. Paths are relative to the run's folder."""
+
+    model_config = _STRICT
+
+    format: int = FORMAT_VERSION
+    run: str
+    recipe: str
+    state: str = "running"
+    seed: int = 0
+    stages: list[Stage] = Field(default_factory=list)
+    counts: dict[str, Any] = Field(default_factory=dict)
+    gates: list[dict[str, Any]] = Field(default_factory=list)
+    results: dict[str, Any] = Field(default_factory=dict)
+    seconds: float = 0.0
+    usd: float = 0.0
+    versions: dict[str, str] = Field(default_factory=dict)
+    host: dict[str, Any] = Field(default_factory=dict)
+
+
+class RunFolder:
+    """One run's folder: parts in, parts out, manifest saved atomically."""
+
+    def __init__(self, path: Path, manifest: Manifest) -> None:
+        self.path, self.manifest = path, manifest
+
+    @classmethod
+    def create(cls, path: Path, manifest: Manifest) -> RunFolder:
+        """A new run with an empty manifest on disk."""
+        with writing(path):
+            path.mkdir(parents=True)
+        run = cls(path, manifest)
+        run.save()
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """A run that is on disk.
+
+        Raises:
+            MissingInput: no run there.
+            DamagedFile: a manifest that cannot be read, or of a newer format.
+        """
+        file = path / "manifest.json"
+        try:
+            raw = orjson.loads(file.read_bytes())
+        except FileNotFoundError:
+            raise MissingInput(f"no run at {str(path)!r}", hint="`zhiling status` lists the runs") from None
+        except ValueError as error:
+            raise DamagedFile(f"not a manifest: {error}", place=str(file)) from error
+        version = raw.get("format") if isinstance(raw, dict) else None
+        if version != FORMAT_VERSION:
+            raise DamagedFile(
+                f"run format {version!r}; this zhiling reads format {FORMAT_VERSION}",
+                place=str(file),
+                hint="open it with the zhiling that wrote it, or run the recipe again",
+            )
+        try:
+            return cls(path, Manifest.model_validate(raw))
+        except ValueError as error:
+            raise DamagedFile(f"not a manifest: {error}", place=str(file)) from error
+
+    @property
+    def id(self) -> str:
+        """The run's name, that of its folder."""
+        return self.manifest.run
+
+    def save(self) -> None:
+        """Writes the manifest; the old one stays whole until the new one is."""
+        write_bytes(
+            self.path / "manifest.json",
+            orjson.dumps(self.manifest.model_dump(mode="json"), option=orjson.OPT_INDENT_2),
+        )
+
+    def write_frame(self, relative: str, frame: pl.DataFrame) -> str:
+        """Writes a Parquet file under the run; returns `relative`."""
+        path = self.path / relative
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = _temporary(path)
+            try:
+                # lz4 reads three times as fast as zstd here, for a quarter more disk
+                frame.write_parquet(temporary, compression="lz4")
+                os.replace(temporary, path)
+            finally:
+                temporary.unlink(missing_ok=True)
+        return relative
+
+    def read_frame(self, relative: str, columns: list[str] | None = None) -> pl.DataFrame:
+        """A Parquet file of the run.
+
+        Raises:
+            DamagedFile: it is missing or cannot be read.
+        """
+        path = self.path / relative
+        try:
+            return pl.read_parquet(path, columns=columns, glob=False)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise DamagedFile(
+                f"cannot be read: {str(error).splitlines()[0]}", place=str(path), hint="run the recipe again"
+            ) from error
+
+    def event(self, event: dict[str, Any]) -> None:
+        """Appends one line to events.jsonl."""
+        with writing(self.path), (self.path / "events.jsonl").open("ab") as stream:
+            stream.write(orjson.dumps(event) + b"\n")
+
+
+class Project:
+    """The folder of a recipe: `runs/`, and what outlives a run beside it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.runs = root / "runs"
+
+    def run_paths(self) -> list[Path]:
+        """All run folders, oldest first."""
+        found = [path.parent for path in self.runs.glob("*/manifest.json")]
+        return sorted(found, key=_run_number)
+
+    def newest(self) -> Path:
+        """The newest run's folder.
+
+        Raises:
+            MissingInput: there is none.
+        """
+        paths = self.run_paths()
+        if not paths:
+            raise MissingInput(f"no runs in {str(self.runs)!r}", hint="start one with `zhiling run`")
+        return paths[-1]
+
+    def next_path(self, name: str) -> Path:
+        """The folder of a run to come: `<recipe name>-NNNN`."""
+        paths = list(self.runs.glob("*")) if self.runs.is_dir() else []
+        return self.runs / f"{name}-{max(map(_run_number, paths), default=0) + 1:04d}"
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Holds the project: one writing process at a time.
+
+        Raises:
+            RunBusy: another process holds it.
+        """
+        with writing(self.runs):
+            self.runs.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.runs / ".lock")
+        try:
+            with writing(self.runs):
+                lock.acquire(timeout=0)
+        except Timeout:
+            raise RunBusy(
+                "another process is working in this project", place=str(self.runs), hint="wait for it, or stop it"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _run_number(path: Path) -> int:
+    found = re.search(r"-(\d+)$", path.name)
+    return int(found.group(1)) if found else 0
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a file through a temporary name: readers see the old one or the new one, never a half."""
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = _temporary(path)
+        try:
+            with temporary.open("wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns the disk's own errors into errors that say what to do."""
+    try:
+        yield
+    except OSError as error:
+        hints = {
+            errno.ENOSPC: ("the disk is full", "make room; `zhiling gc` removes old runs; then `zhiling run`"),
+            errno.EDQUOT: ("the disk quota is used up", "make room, then `zhiling run`"),
+            errno.EROFS: ("the disk is read-only", "choose another folder"),
+            errno.EACCES: ("no permission to write here", "choose another folder, or change its owner"),
+            errno.EPERM: ("no permission to write here", "choose another folder, or change its owner"),
+        }
+        if error.errno not in hints:
+            raise
+        message, hint = hints[error.errno]
+        raise StepFailed(message, place=str(path), hint=hint) from error

@@ -1,0 +1,189 @@
+"""The rows of a run so far: where each lies on disk, which are still kept, what was measured.
+
+Numbers `n` count up from 0 without gaps, so a row's state is one byte of an array and a part of the
+rows is a range. Frames are read from Parquet by column and range; nothing else is held in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from zhiling.pipeline.ledger import TERMINAL
+from zhiling.pipeline.step import Verdict
+from zhiling.rows.schema import MATERIAL_TASKS, ROW
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from zhiling.pipeline.store import RunFolder, Stage
+
+KEPT, FLAGGED, REVIEW, REJECTED, FAILED, REPLACED = range(6)
+
+_STATE: Mapping[str, int] = {
+    Verdict.FLAG: FLAGGED,
+    Verdict.REVIEW: REVIEW,
+    Verdict.REJECT: REJECTED,
+    Verdict.FAILED: FAILED,
+    Verdict.REPLACED: REPLACED,
+}
+_KEPT_STATES = (KEPT, FLAGGED, REVIEW)
+
+
+@dataclass(frozen=True)
+class RowsPart:
+    """A Parquet file of rows `first` to `last` (half open), and the kind of stage that wrote it."""
+
+    path: str
+    first: int
+    last: int
+    kind: str
+
+
+class RowTable:
+    """All rows of a run, kept or not."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self._run = run
+        self.parts: list[RowsPart] = []
+        self.state: NDArray[np.uint8] = np.zeros(0, dtype=np.uint8)
+        self.material: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
+        self.rounds: NDArray[np.uint16] = np.zeros(0, dtype=np.uint16)
+        self._measures: dict[str, list[str]] = {}
+
+    def __len__(self) -> int:
+        return len(self.state)
+
+    def add_rows(self, path: str, first: int, tasks: pl.Series, kind: str, round: int = 0) -> None:
+        """Takes a finished part of new rows; they are kept."""
+        if first != len(self):
+            raise ValueError(f"rows must be numbered without gaps: expected {len(self)}, got {first}")
+        height = len(tasks)
+        self.parts.append(RowsPart(path, first, first + height, kind))
+        self.state = np.concatenate([self.state, np.zeros(height, dtype=np.uint8)])
+        self.material = np.concatenate([self.material, tasks.is_in(list(MATERIAL_TASKS)).fill_null(False).to_numpy()])
+        self.rounds = np.concatenate([self.rounds, np.full(height, round, dtype=np.uint16)])
+
+    def add_measures(self, step_id: str, path: str) -> None:
+        """Takes a finished part of measures."""
+        self._measures.setdefault(step_id, []).append(path)
+
+    def judge(self, ledger: pl.DataFrame) -> None:
+        """Takes a finished part of the ledger: rejected, failed and replaced rows leave."""
+        verdicts = ledger["verdict"].replace_strict(_STATE, default=None, return_dtype=pl.UInt8)
+        lines = pl.DataFrame({"n": ledger["n"], "state": verdicts}).drop_nulls()
+        numbers, states = lines["n"].to_numpy(), lines["state"].to_numpy()
+        # a later flag does not take a row out of review, and no verdict brings a row back
+        self.state[numbers] = np.maximum(self.state[numbers], states)
+
+    def kept(self, *, material: bool | None = None) -> NDArray[np.int64]:
+        """Numbers of rows that are kept (flagged and waiting ones too); by kind where `material` says so."""
+        mask = np.isin(self.state, _KEPT_STATES)
+        if material is not None:
+            mask &= self.material == material
+        return np.flatnonzero(mask)
+
+    def waiting(self) -> NDArray[np.int64]:
+        """Numbers of kept rows that wait for review: outside the export."""
+        return np.flatnonzero(self.state == REVIEW)
+
+    def exported(self) -> NDArray[np.int64]:
+        """Numbers of rows that an export holds: kept, no material, not waiting for review."""
+        return np.flatnonzero(np.isin(self.state, (KEPT, FLAGGED)) & ~self.material)
+
+    def made(self) -> NDArray[np.int64]:
+        """Numbers of rows that a step wrote (not a source), kept or not."""
+        ranges = [np.arange(part.first, part.last) for part in self.parts if part.kind == "make"]
+        return np.concatenate(ranges) if ranges else np.empty(0, dtype=np.int64)
+
+    def sources(self) -> NDArray[np.int64]:
+        """Numbers of rows as the sources gave them, before any step."""
+        ranges = [np.arange(part.first, part.last) for part in self.parts if part.kind == "source"]
+        return np.concatenate(ranges) if ranges else np.empty(0, dtype=np.int64)
+
+    def measured_by(self) -> tuple[str, ...]:
+        """Ids of steps that left columns, in their order."""
+        return tuple(self._measures)
+
+    def read(self, columns: Sequence[str], numbers: NDArray[np.int64]) -> pl.DataFrame:
+        """`n` and the columns of these rows, in the order of `numbers`.
+
+        A column of the record is taken as it is, `a.b` is what step `a` measured as `b` (null where it
+        saw no such row; `seen:a` says which), `group` stands for `origin.group`, `via` for `origin.via`.
+        """
+        record = [name for name in columns if name in ROW and name != "n"]
+        fields = [name for name in columns if name in ("group", "via", "source", "licence", "locator")]
+        frame = self._read_record(record, fields, numbers)
+        for step_id in dict.fromkeys(_owner(name) for name in columns if _owner(name) in self._measures):
+            wanted = [name for name in columns if _owner(name) == step_id]
+            frame = frame.join(
+                self._read_measures(step_id, wanted), on="n", how="left", maintain_order="left"
+            ).with_columns(pl.col(f"seen:{step_id}").fill_null(False))
+        return frame
+
+    def batches(
+        self, columns: Sequence[str], numbers: NDArray[np.int64], size: int
+    ) -> Iterator[pl.DataFrame]:
+        """The rows of `numbers` in pieces of `size`."""
+        for start in range(0, len(numbers), size):
+            yield self.read(columns, numbers[start : start + size])
+
+    def _read_record(
+        self, columns: Sequence[str], fields: Sequence[str], numbers: NDArray[np.int64]
+    ) -> pl.DataFrame:
+        ordered = bool(np.all(numbers[1:] > numbers[:-1])) if len(numbers) > 1 else True
+        wanted = numbers if ordered else np.sort(numbers)
+        stored = list(dict.fromkeys([*columns, *(["origin"] if fields else [])]))
+        pieces: list[pl.DataFrame] = []
+        for part in self.parts:
+            low, high = np.searchsorted(wanted, [part.first, part.last])
+            if low == high:
+                continue
+            frame = self._run.read_frame(part.path, ["n", *stored])
+            if high - low < frame.height:
+                frame = frame[wanted[low:high] - part.first]
+            if fields:
+                frame = frame.with_columns(pl.col("origin").struct.field(name) for name in fields)
+                frame = frame if "origin" in columns else frame.drop("origin")
+            pieces.append(frame)
+        if not pieces:
+            empty = {"n": ROW["n"], **{name: ROW[name] for name in columns}}
+            return pl.DataFrame(schema=empty | {name: _field_type(name) for name in fields})
+        whole = pl.concat(pieces)
+        return whole if ordered else whole[np.searchsorted(wanted, numbers)]
+
+    def _read_measures(self, step_id: str, columns: list[str]) -> pl.DataFrame:
+        frames = [self._run.read_frame(path, ["n", *columns]) for path in self._measures[step_id]]
+        return pl.concat(frames).with_columns(pl.lit(True).alias(f"seen:{step_id}"))
+
+
+def _owner(column: str) -> str:
+    return column.partition(".")[0] if "." in column else ""
+
+
+def _field_type(name: str) -> pl.DataType:
+    origin = ROW["origin"]
+    assert isinstance(origin, pl.Struct)
+    return next(pl.Struct([field]).fields[0].dtype for field in origin.fields if field.name == name)  # type: ignore[return-value]
+
+
+def restore(run: RunFolder, stages: Sequence[Stage]) -> RowTable:
+    """The table of a run on disk, built from its manifest and ledgers alone."""
+    table = RowTable(run)
+    for stage in stages:
+        for part in stage.parts:
+            if part.rows:
+                tasks = run.read_frame(part.rows, ["task"])["task"]
+                table.add_rows(part.rows, part.first, tasks, stage.kind, stage.round)
+            if part.measures:
+                table.add_measures(stage.id, part.measures)
+            if part.ledger:
+                table.judge(run.read_frame(part.ledger, ["n", "verdict"]))
+    return table
+
+
+__all__ = ["TERMINAL", "RowTable", "RowsPart", "restore"]

@@ -1,0 +1,185 @@
+"""The lines of a text file, however it is packed and encoded; what cannot be read is told by line.
+
+A file is read in pieces of about 1 MB, so memory does not grow with it. Lines end at LF, CR LF or CR.
+All readers of text build on `blocks`.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from zhiling.pipeline.step import Bad
+from zhiling.sources.decompress import pieces
+from zhiling.sources.encoding import Encoding, byte_order_mark, recognise_narrow, recognise_wide
+
+MAX_LINE_BYTES = 10_000_000
+EXCERPT_CHARACTERS = 80
+
+
+@dataclass(frozen=True)
+class Block:
+    """Lines that follow each other in a file.
+
+    Attributes:
+        first: the number of the first line, from 1.
+        lines: the lines without their ends, valid UTF-8 without NUL bytes, whatever the file's encoding.
+    """
+
+    first: int
+    lines: list[bytes]
+
+
+def place_of(path: Path, root: Path) -> str:
+    """The path as it is told to users: relative to `root`, with forward slashes."""
+    try:
+        return Path(os.path.relpath(path, root)).as_posix()
+    except ValueError:  # another drive on Windows
+        return path.as_posix()
+
+
+def excerpt(content: bytes | str) -> str:
+    """The first 80 characters, in one line."""
+    text = content[: 4 * EXCERPT_CHARACTERS]
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", errors="replace")
+    return "".join(c if c.isprintable() else " " for c in text[:EXCERPT_CHARACTERS])
+
+
+def blocks(path: Path, place: str, encoding: Encoding = "auto") -> Iterator[Block | Bad]:
+    """The file's lines in order, and a Bad where a line or the rest of the file cannot be read.
+
+    Args:
+        path: the file; gzip is recognised.
+        place: how the file is called in places.
+        encoding: `auto` recognises it.
+    """
+    return decoded_blocks(pieces(path, place), place, encoding)
+
+
+def decoded_blocks(
+    content: Iterable[bytes | Bad], place: str, encoding: Encoding = "auto"
+) -> Iterator[Block | Bad]:
+    """The same for content that comes in pieces from elsewhere (a member of an archive)."""
+    rest = iter(content)
+    start = next(rest, b"")
+    if isinstance(start, bytes):
+        mark = byte_order_mark(start)
+        if mark:
+            encoding, start = mark[0], start[mark[1] :]
+        elif encoding == "auto":
+            encoding = recognise_wide(start) or "auto"
+    whole = chain((start,), rest)
+    if encoding in ("utf-16-le", "utf-16-be"):
+        whole, encoding = _narrowed(whole, encoding), "utf-8"
+    for item in _raw_blocks(whole, place):
+        if isinstance(item, Bad):
+            yield item
+            continue
+        if encoding == "auto" and not all(map(bytes.isascii, item.lines)):
+            encoding = recognise_narrow(b"\n".join([*item.lines, b""]))
+        yield from _checked(item, place, "utf-8" if encoding == "auto" else encoding)
+
+
+def _narrowed(content: Iterable[bytes | Bad], encoding: str) -> Iterator[bytes | Bad]:
+    """UTF-16 as UTF-8, so that line ends are single bytes in all that follows.
+
+    Lone surrogates pass here and are found, line by line, by the strict UTF-8 check.
+    """
+    decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+    for piece in content:
+        if isinstance(piece, Bad):
+            yield piece
+        else:
+            yield decoder.decode(piece).encode("utf-8", "surrogatepass")
+    if decoder.getstate()[0]:
+        yield b"\xff"  # half a character is left over: never valid UTF-8, so its line is told
+
+
+def _raw_blocks(content: Iterable[bytes | Bad], place: str) -> Iterator[Block | Bad]:
+    number, carry, skipped = 1, b"", 0
+    start = b""  # of a line that is being skipped
+    ending: list[Bad] = []
+    for piece in content:
+        if isinstance(piece, Bad):
+            ending.append(piece)
+            continue
+        data = carry + piece
+        cut = max(data.rfind(b"\n"), data.rfind(b"\r", 0, len(data) - 1)) + 1
+        if not cut:
+            if len(data) > MAX_LINE_BYTES:
+                start, skipped, data = start or data[:400], skipped + len(data) - 1, data[-1:]
+            carry = data
+            continue
+        lines, carry = data[:cut].splitlines(), data[cut:]
+        if skipped:
+            yield _too_long(place, number, skipped + len(lines[0]), start)
+            lines, number, skipped, start = lines[1:], number + 1, 0, b""
+        yield from _within_limit(Block(number, lines), place)
+        number += len(lines)
+    if skipped:
+        yield _too_long(place, number, skipped + len(carry), start)
+    elif carry:
+        yield from _within_limit(Block(number, carry.splitlines()), place)
+    for bad in ending:
+        yield Bad(f"{place}:{number}", bad.cls, bad.message, bad.excerpt)
+
+
+def _too_long(place: str, number: int, size: int, start: bytes) -> Bad:
+    message = f"the line has {size:,} bytes; at most {MAX_LINE_BYTES:,} are read"
+    return Bad(f"{place}:{number}", "line_too_long", message, excerpt(start))
+
+
+def _within_limit(block: Block, place: str) -> Iterator[Block | Bad]:
+    # a piece is far below the limit, so only the line that was carried over can exceed it
+    if block.lines and len(block.lines[0]) > MAX_LINE_BYTES:
+        yield _too_long(place, block.first, len(block.lines[0]), block.lines[0])
+        block = Block(block.first + 1, block.lines[1:])
+    if block.lines:
+        yield block
+
+
+def _checked(block: Block, place: str, encoding: str) -> Iterator[Block | Bad]:
+    """The block as valid UTF-8, cut in two around each line that is not."""
+    if encoding == "utf-8" and _is_clean(block.lines):
+        yield block
+        return
+    start = 0
+    lines = list(block.lines)
+    for index, line in enumerate(block.lines):
+        checked = _checked_line(line, f"{place}:{block.first + index}", encoding)
+        if isinstance(checked, bytes):
+            lines[index] = checked
+            continue
+        if index > start:
+            yield Block(block.first + start, lines[start:index])
+        yield checked
+        start = index + 1
+    if start < len(lines):
+        yield Block(block.first + start, lines[start:])
+
+
+def _is_clean(lines: list[bytes]) -> bool:
+    joined = b"\n".join(lines)
+    try:
+        joined.decode()
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in joined
+
+
+def _checked_line(line: bytes, place: str, encoding: str) -> bytes | Bad:
+    if b"\0" in line:
+        message = f"NUL byte at byte {line.index(0) + 1} of the line; text holds none"
+        return Bad(place, "nul_bytes", message, excerpt(line))
+    try:
+        text = line.decode(encoding)
+    except UnicodeDecodeError as error:
+        value = f"byte 0x{line[error.start]:02x} at byte {error.start + 1} of the line"
+        message = f"{value} is not {encoding.upper()}; UTF-8, UTF-16 and GB18030 can be read"
+        return Bad(place, "undecodable", message, excerpt(line))
+    return line if encoding == "utf-8" else text.encode()

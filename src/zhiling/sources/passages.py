@@ -1,0 +1,90 @@
+"""Sections of a document, and their cutting into passages of a bounded size."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？；])")
+
+
+@dataclass(frozen=True)
+class Section:
+    """What stands between two headings.
+
+    Attributes:
+        line: the line of its heading, or of its first text where it has none.
+        headings: the headings above it and its own, outermost first.
+        paragraphs: its text; each with its line. Lists, tables and code stay whole.
+    """
+
+    line: int
+    headings: tuple[str, ...]
+    paragraphs: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A title (empty where there is none) and the sections in order."""
+
+    title: str
+    sections: tuple[Section, ...]
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A piece of a section: its line, the headings above it, its text, its number in the section from 1."""
+
+    line: int
+    headings: tuple[str, ...]
+    text: str
+    part: int
+    parts: int
+
+
+def passages(document: Document, max_characters: int) -> Iterator[Passage]:
+    """All passages; the first of a section begins with its heading, so no word of the document is lost."""
+    for section in document.sections:
+        heading = section.headings[-1:]
+        pieces = list(_pack(section, max_characters - sum(map(len, heading)) - 2 * len(heading)))
+        for number, (line, text) in enumerate(pieces, 1):
+            whole = "\n\n".join([*heading, text]) if number == 1 else text
+            yield Passage(section.line if number == 1 else line, section.headings, whole, number, len(pieces))
+
+
+def _pack(section: Section, limit: int) -> Iterator[tuple[int, str]]:
+    """Neighbouring paragraphs together as long as they fit."""
+    gathered: list[str] = []
+    start, size = section.line, 0
+    for line, paragraph in section.paragraphs:
+        for part in split_text(paragraph, max(limit, 1)):
+            if gathered and size + 2 + len(part) > limit:
+                yield start, "\n\n".join(gathered)
+                gathered, size = [], 0
+            if not gathered:
+                start = line
+            size += len(part) + (2 if gathered else 0)
+            gathered.append(part)
+    if gathered:
+        yield start, "\n\n".join(gathered)
+
+
+def split_text(text: str, limit: int) -> list[str]:
+    """The text in parts of at most `limit` characters, cut at line ends, then sentences, then anywhere."""
+    if len(text) <= limit:
+        return [text]
+    lines = text.splitlines(keepends=True)
+    pieces = lines if len(lines) > 1 else _SENTENCE_END.split(text)
+    if len(pieces) == 1:
+        return [text[start : start + limit] for start in range(0, len(text), limit)]
+    glue = "" if len(lines) > 1 else None
+    parts = [""]
+    for piece in pieces:
+        for small in split_text(piece.rstrip("\r\n"), limit) if len(piece) > limit else [piece]:
+            between = "" if glue == "" or not parts[-1] or not parts[-1].isascii() else " "
+            if parts[-1] and len(parts[-1]) + len(between) + len(small) > limit:
+                parts.append(small)
+            else:
+                parts[-1] += between + small
+    return [part.rstrip("\r\n") for part in parts if part.strip()]

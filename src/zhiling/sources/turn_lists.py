@@ -1,0 +1,89 @@
+"""Turn lists: the conversation that one record holds, in the shapes that people write them.
+
+A turn is an object (`{"speaker": …, "text": …}` under any of the usual names), a pair (`["agent", "Hello"]`)
+or a line (`"agent: Hello"`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from zhiling.sources.names import find
+
+_LINE = re.compile(r"\s*([^:：\n]{1,40})[:：]\s*(.*)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One message: user, assistant or system said a text."""
+
+    role: str
+    text: str
+    time: str | None = None
+    labels: list[str] | None = None
+    rest: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a turn list cannot be read: class and message of a Bad."""
+
+    cls: str
+    message: str
+
+
+def read_turns(value: Any, chosen: Mapping[Any, str | None], roles: Mapping[str, str]) -> list[Turn] | Problem:
+    """The turns of one conversation, or what is wrong with the first that cannot be read.
+
+    Args:
+        value: what the record holds.
+        chosen: `speaker` and `text` → names that the recipe gives or the record has; others are found.
+        roles: speaker in lower case → user, assistant or system.
+    """
+    if not isinstance(value, list) or not value:
+        return Problem("wrong_type", f"the turns are {value!r:.60}; a list of turns is needed")
+    turns: list[Turn] = []
+    for number, each in enumerate(value, 1):
+        parts = _parts(each, chosen)
+        if parts is None:
+            needed = "an object with speaker and text, a pair of both or a line 'speaker: text' is needed"
+            return Problem("wrong_type", f"turn {number} is {each!r:.60}; {needed}")
+        speaker, text, rest = parts
+        role = roles.get(speaker.strip().casefold())
+        if role is None:
+            return Problem("unknown_speaker", f"turn {number}: {unknown(speaker, roles)}")
+        turns.append(Turn(role, text, rest=rest))
+    return turns
+
+
+def unknown(speaker: str | None, roles: Mapping[str, str]) -> str:
+    """What to say about a speaker that is neither customer nor agent."""
+    allowed = ", ".join(name for name, role in roles.items() if role != "system")
+    return f"speaker {speaker!r} is not known; name it under `roles` (known: {allowed})"
+
+
+def _parts(turn: Any, chosen: Mapping[Any, str | None]) -> tuple[str, str, dict[str, Any]] | None:
+    """Speaker, text and the rest of one turn."""
+    if isinstance(turn, str):
+        line = _LINE.fullmatch(turn)
+        return (line[1], line[2], {}) if line else None
+    if isinstance(turn, list):
+        pair: Sequence[Any] = turn
+        return (pair[0], pair[1], {}) if len(pair) == 2 and all(isinstance(p, str) for p in pair) else None
+    if not isinstance(turn, dict):
+        return None
+    speaker, text = _name("speaker", turn, chosen), _name("text", turn, chosen)
+    if speaker is None or text is None or not isinstance(turn[speaker], str):
+        return None
+    said = "" if turn[text] is None else turn[text]
+    if not isinstance(said, str):
+        return None
+    return turn[speaker], said, {n: v for n, v in turn.items() if n not in (speaker, text) and v is not None}
+
+
+def _name(ours: str, turn: Mapping[str, Any], chosen: Mapping[Any, str | None]) -> str | None:
+    named = chosen[ours]
+    return named if named in turn else find("conversations", ours, turn)

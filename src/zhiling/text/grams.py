@@ -1,0 +1,57 @@
+"""Rolling hashes of windows of tokens: what shingles and the n-gram index are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zhiling.text.tokens import Tokens, mix
+
+_BASE = np.uint64(0xD6E8FEB86659FD93)
+_SHORT = np.uint64(0xA0761D6478BD642F)
+
+
+@dataclass(frozen=True)
+class Grams:
+    """Window hashes of some rows, in text order: `hashes` uint64; row i is `hashes[offsets[i]:offsets[i + 1]]`."""
+
+    hashes: NDArray[np.uint64]
+    offsets: NDArray[np.int64]
+
+
+def grams(tokens: Tokens, size: int) -> Grams:
+    """Hash of each window of `size` tokens; a row of fewer tokens has one window, the whole; an empty row none.
+
+    A short row's window never equals a window of full size.
+    """
+    counts = np.diff(tokens.offsets)
+    values = np.zeros(len(tokens.hashes), dtype=np.uint64)
+    full = max(len(values) - size + 1, 0)
+    for step in range(size if full else 0):
+        values[:full] *= _BASE
+        values[:full] += tokens.hashes[step : step + full]
+    valid = np.ones(len(values), dtype=np.bool_)
+    ends = tokens.offsets[1:][counts > 0]
+    for step in range(1, size):
+        valid[np.maximum(ends - step, 0)] = False
+    short = np.flatnonzero((counts > 0) & (counts < size))
+    starts = tokens.offsets[:-1][short]
+    values[starts] = _whole(tokens.hashes, starts, counts[short])
+    valid[starts] = True
+    # The first window of the first row can be marked invalid by a row end less than `size` tokens away only if that
+    # row is short, and then it was set just above.
+    windows = np.where(counts < size, np.minimum(counts, 1), counts - size + 1)
+    return Grams(mix(values[valid]), np.concatenate([[0], np.cumsum(windows)]))
+
+
+def _whole(
+    hashes: NDArray[np.uint64], starts: NDArray[np.int64], counts: NDArray[np.int64]
+) -> NDArray[np.uint64]:
+    """One hash over all tokens of each short row."""
+    whole = counts.astype(np.uint64) * _SHORT
+    for step in range(int(counts.max(initial=0))):
+        active = counts > step
+        whole[active] = whole[active] * _BASE + hashes[starts[active] + step]
+    return whole

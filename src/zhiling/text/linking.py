@@ -1,0 +1,177 @@
+"""From rows that meet in a group (a bucket, a posting list) to verified pairs, without comparing all of a group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zhiling.text.overlap import jaccard, most_common, parity_bitmaps
+from zhiling.text.shingles import Shingles
+from zhiling.text.union_find import components
+
+Rows = NDArray[np.int64]
+
+_BLOCK_PAIRS = 1 << 20
+# Below this many pairs the bitmaps of all rows cost more than they save.
+_FEW_PAIRS = 1 << 16
+# Rounding of the threshold may only let more pairs through; the exact comparison decides.
+_SLACK = 1e-9
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of rows with their exact similarity: three arrays of one length, int64, int64, float64."""
+
+    left: Rows
+    right: Rows
+    jaccard: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        """Number of pairs."""
+        return len(self.left)
+
+
+@dataclass(frozen=True)
+class Postings:
+    """Which rows meet where: posting k says that `row[k]` is in `group[k]`; sorted by group, then row.
+
+    `position[k]` is how many of the row's shingles can not be shared with a row that it meets here for the first time
+    (0 where nothing is known).
+    """
+
+    group: Rows
+    row: Rows
+    position: Rows
+
+    def take(self, order: Rows) -> Postings:
+        """The postings at the given places."""
+        return Postings(self.group[order], self.row[order], self.position[order])
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What two rows must reach, over which sets."""
+
+    shingles: Shingles
+    threshold: float
+
+    def plausible(self, postings: Postings, probe: Rows, partner: Rows) -> NDArray[np.bool_]:
+        """Whether two postings (by index) can belong to a pair at the threshold, by size and position alone."""
+        sizes = self.shingles.sizes
+        first, second = sizes[postings.row[probe]], sizes[postings.row[partner]]
+        rest = np.minimum(first - postings.position[probe], second - postings.position[partner])
+        return rest >= self._least_common(first + second)
+
+    def verified(self, left: Rows, right: Rows) -> Pairs:
+        """Those of the pairs that reach the threshold."""
+        if len(left) > _FEW_PAIRS:
+            left, right = self._possible(left, right)
+        similarity = jaccard(self.shingles, left, right)
+        reached = similarity >= self.threshold
+        return Pairs(left[reached], right[reached], similarity[reached])
+
+    def _possible(self, left: Rows, right: Rows) -> tuple[Rows, Rows]:
+        """The pairs that a bound on their overlap does not exclude; it costs a tenth of the overlap itself."""
+        sizes = self.shingles.sizes
+        bound = most_common(self.shingles, self._bitmaps, left, right)
+        possible = bound >= self._least_common(sizes[left] + sizes[right])
+        return left[possible], right[possible]
+
+    def _least_common(self, sizes: Rows) -> NDArray[np.float64]:
+        """How many shingles two sets must share, given the sum of their sizes."""
+        return self.threshold / (1.0 + self.threshold) * sizes - _SLACK
+
+    @cached_property
+    def _bitmaps(self) -> NDArray[np.uint64]:
+        return parity_bitmaps(self.shingles)
+
+
+def matches(postings: Postings, comparison: Comparison) -> Pairs:
+    """All pairs of rows that share a group and reach the threshold; each pair once."""
+    low, high = _group_starts(postings.group), np.arange(len(postings.row))
+    blocks = _candidates(postings, low, high, comparison)
+    return joined([comparison.verified(left, right) for left, right in blocks])
+
+
+def link(postings: Postings, comparison: Comparison) -> Pairs:
+    """Pairs at the threshold that connect all rows which `matches` would connect.
+
+    Neighbours within each group are compared first, then only rows that are still apart. So a group of 10,000 alike
+    rows costs 10,000 comparisons, and the guarantee is that of comparing every two: two rows of one group end up
+    connected, or their similarity was computed (or bounded by size and position) and is below the threshold.
+    """
+    neighbour = np.flatnonzero(np.diff(postings.group) == 0)
+    neighbour = neighbour[comparison.plausible(postings, neighbour, neighbour + 1)]
+    found = [comparison.verified(*_unique(postings.row[neighbour], postings.row[neighbour + 1]))]
+    labels = components(len(comparison.shingles), found[0].left, found[0].right)
+    apart, low, high = _apart(postings, labels)
+    for left, right in _candidates(apart, low, high, comparison):
+        still = labels[left] != labels[right]
+        pairs = comparison.verified(left[still], right[still])
+        if len(pairs):
+            found.append(pairs)
+            labels = components(len(labels), labels[pairs.left], labels[pairs.right])[labels]
+    return joined(found)
+
+
+def _apart(postings: Postings, labels: Rows) -> tuple[Postings, Rows, Rows]:
+    """The postings by component within their group; for each the range of those before it in other components."""
+    component = labels[postings.row]
+    order = np.lexsort((component, postings.group))
+    ordered = postings.take(order)
+    key = (ordered.group << np.int64(32)) | component[order]
+    return ordered, _group_starts(ordered.group), _group_starts(key)
+
+
+def _group_starts(group: Rows) -> Rows:
+    """For each place the first place of its run of equal values."""
+    places = np.arange(len(group))
+    begins = np.ones(len(group), dtype=np.bool_)
+    begins[1:] = group[1:] != group[:-1]
+    return np.maximum.accumulate(np.where(begins, places, 0))
+
+
+def _candidates(
+    postings: Postings, low: Rows, high: Rows, comparison: Comparison
+) -> Iterator[tuple[Rows, Rows]]:
+    """Distinct plausible pairs of each posting k with those at low[k]..high[k] - 1, in blocks of bounded size.
+
+    All postings of one probing row stand in one block, so a pair comes once, unless the pair probes from both sides.
+    """
+    counts = high - low
+    active = np.flatnonzero(counts)
+    active = active[np.argsort(postings.row[active], kind="stable")]
+    reached = np.cumsum(counts[active])
+    row_ends = np.flatnonzero(np.diff(postings.row[active], append=-1)) + 1
+    start = 0
+    while start < len(active):
+        limit = (reached[start - 1] if start else 0) + _BLOCK_PAIRS
+        fitting = int(np.searchsorted(reached[row_ends - 1], limit, side="right"))
+        first = int(np.searchsorted(row_ends, start, side="right"))
+        stop = int(row_ends[max(fitting - 1, first)])
+        chosen = active[start:stop]
+        probe = np.repeat(chosen, counts[chosen])
+        before = np.cumsum(counts[chosen]) - counts[chosen]
+        partner = np.arange(len(probe)) + np.repeat(low[chosen] - before, counts[chosen])
+        fits = comparison.plausible(postings, probe, partner)
+        yield _unique(postings.row[partner[fits]], postings.row[probe[fits]])
+        start = stop
+
+
+def _unique(left: Rows, right: Rows) -> tuple[Rows, Rows]:
+    keys = np.unique((np.minimum(left, right) << np.int64(32)) | np.maximum(left, right))
+    return keys >> np.int64(32), keys & np.int64(0xFFFFFFFF)
+
+
+def joined(parts: list[Pairs]) -> Pairs:
+    """All pairs, each with left < right, sorted by left, then right."""
+    empty = np.empty(0, dtype=np.int64)
+    parts = [Pairs(empty, empty, np.empty(0)), *parts]
+    left = np.concatenate([part.left for part in parts])
+    right = np.concatenate([part.right for part in parts])
+    order = np.lexsort((right, left))
+    return Pairs(left[order], right[order], np.concatenate([part.jaccard for part in parts])[order])

@@ -1,0 +1,123 @@
+"""Near-duplicates by MinHash and banding, each candidate verified by its exact Jaccard similarity.
+
+128 permutations in 16 bands of 8 rows: two rows of similarity s meet in at least one band with probability
+1 - (1 - s**8)**16, that is .95 at s = .8, .994 at .85, .9999 at .9, and .47 at .7.
+
+Source: Broder (1997), min-wise independent permutations; Leskovec, Rajaraman, Ullman, Mining of Massive Datasets, 3.4.
+Deviation: a permutation is the product with an odd number modulo 2**32 (the shingle hashes are well mixed before).
+A 32×32→64 bit multiply-shift that keeps the high half is monotone in the hash: all permutations then prefer the same
+shingles (recall .913, 20 times the candidates).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zhiling.text.jaccard import distinct
+from zhiling.text.linking import Comparison, Pairs, Postings, Rows, joined, link
+from zhiling.text.prefix_filter import prefix_postings
+from zhiling.text.shingles import Shingles
+from zhiling.text.tokens import mix
+
+Method = Literal["minhash", "exact"]
+
+PERMUTATIONS = 128
+BANDS = 16
+_BLOCK_ROWS = 512
+_BLOCK_CELLS = 1 << 16
+
+
+def near_duplicates(
+    shingles: Shingles, jaccard: float = 0.8, method: Method = "minhash", seed: int = 1
+) -> Pairs:
+    """Verified pairs of rows with exact Jaccard >= `jaccard`, enough to connect all that were found.
+
+    Every pair that is returned reaches the threshold (precision 1 on the shingles). With `minhash` a pair is found
+    with the probability above, and then the two rows end up connected, directly or over others. With `exact` all
+    pairs are found (recall 1). Equal sets are linked to their first row. Left < right, sorted.
+    """
+    sets = distinct(shingles)
+    if method == "exact":
+        postings = prefix_postings(shingles, sets.rows, jaccard)
+    else:
+        postings = band_postings(shingles, sets.rows, seed)
+    return joined([sets.repeats, link(postings, Comparison(shingles, jaccard))])
+
+
+def signatures(shingles: Shingles, permutations: int = PERMUTATIONS, seed: int = 1) -> NDArray[np.uint32]:
+    """MinHash signatures, shape (permutations, rows), uint32; the maximum stands for a row without shingles.
+
+    The share of equal entries of two columns estimates the Jaccard similarity, standard error <= .044 at 128.
+    """
+    result = np.full((permutations, len(shingles)), np.iinfo(np.uint32).max, dtype=np.uint32)
+    factors = _factors(permutations, seed)
+    filled = np.flatnonzero(shingles.sizes)
+    for places, cells in _rectangles(shingles, filled):
+        result[:, filled[places]] = _minima(cells, factors)
+    return result
+
+
+def band_postings(shingles: Shingles, rows: Rows, seed: int = 1) -> Postings:
+    """Postings whose groups are the buckets: those of the (non-empty) rows that agree in one band of the signature."""
+    buckets = np.empty((BANDS, len(rows)), dtype=np.uint64)
+    factors = _factors(PERMUTATIONS, seed)
+    for places, cells in _rectangles(shingles, rows):
+        # Only the band keys are kept: 128 bytes a row instead of the 512 of a signature.
+        buckets[:, places] = _band_keys(_minima(cells, factors))
+    groups: list[Rows] = []
+    owners: list[Rows] = []
+    for band, keys in enumerate(buckets):
+        order = np.argsort(keys, kind="stable")
+        again = keys[order[1:]] == keys[order[:-1]]
+        met = np.append(again, np.False_)
+        met[1:] |= again
+        number = np.concatenate([[0], np.cumsum(~again)])
+        groups.append(number[met] + band * len(rows))
+        owners.append(rows[order[met]])
+    row = np.concatenate(owners)
+    return Postings(np.concatenate(groups), row, np.zeros(len(row), dtype=np.int64))
+
+
+def _factors(permutations: int, seed: int) -> NDArray[np.uint32]:
+    generator = np.random.default_rng(seed)
+    return generator.integers(0, 1 << 31, permutations, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
+
+
+def _rectangles(shingles: Shingles, rows: Rows) -> Iterator[tuple[Rows, NDArray[np.uint32]]]:
+    """Places in `rows` of rows of about equal size, with their hashes as columns, shape (longest, places).
+
+    A row that is shorter than the longest repeats its last hash, which changes no minimum.
+    """
+    sizes = shingles.sizes[rows]
+    order = np.argsort(sizes, kind="stable")
+    stop = len(order)
+    while stop:
+        longest = int(sizes[order[stop - 1]])
+        start = max(stop - min(_BLOCK_ROWS, max(_BLOCK_CELLS // longest, 1)), 0)
+        places = order[start:stop]
+        column = np.minimum(np.arange(longest)[:, None], sizes[places] - 1)
+        yield places, shingles.hashes[shingles.offsets[rows[places]] + column]
+        stop = start
+
+
+def _minima(cells: NDArray[np.uint32], factors: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Smallest permuted hash of each column under each factor, shape (factors, columns)."""
+    minima = np.empty((len(factors), cells.shape[1]), dtype=np.uint32)
+    product = np.empty_like(cells)
+    for number, factor in enumerate(factors):
+        np.multiply(cells, factor, out=product)
+        np.minimum.reduce(product, axis=0, out=minima[number])
+    return minima
+
+
+def _band_keys(minima: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    """One 64-bit key for each band of each column, shape (BANDS, columns)."""
+    parts = minima.reshape(BANDS, -1, minima.shape[1]).astype(np.uint64)
+    keys = np.zeros((BANDS, minima.shape[1]), dtype=np.uint64)
+    for number in range(parts.shape[1]):
+        keys = mix(keys * np.uint64(0x9E3779B97F4A7C15) + parts[:, number])
+    return keys

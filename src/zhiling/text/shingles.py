@@ -1,0 +1,123 @@
+"""The set of distinct shingles (token n-grams) of each row, as sorted hashes in one flat array."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from zhiling.text.grams import grams
+from zhiling.text.tokens import Unit, tokenise
+
+_SORT_CELLS = 1 << 17
+_BLOCK_CELLS = 1 << 20
+
+
+@dataclass(frozen=True)
+class Shingles:
+    """Sets of 32-bit shingle hashes, one per row.
+
+    Two different shingles share a hash with probability 2**-32: for a pair of rows of 100 shingles the Jaccard
+    similarity is wrong (too high) with probability 2e-6. Half the memory of 64-bit hashes.
+    """
+
+    hashes: NDArray[np.uint32]
+    """All sets one after the other, each strictly ascending."""
+    offsets: NDArray[np.int64]
+    """Shape (rows + 1,): row i is `hashes[offsets[i]:offsets[i + 1]]`."""
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """Number of distinct shingles of each row."""
+        return np.diff(self.offsets)
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.offsets) - 1
+
+    def take(self, rows: NDArray[np.int64]) -> Shingles:
+        """The sets of the given rows, in the given order."""
+        sizes = self.sizes[rows]
+        offsets = np.concatenate([[0], np.cumsum(sizes)])
+        index = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], sizes)
+        return Shingles(self.hashes[index], offsets)
+
+    def parts(self, rows: NDArray[np.int64]) -> Iterator[tuple[slice, Shingles]]:
+        """The sets of the given rows in blocks of about a million shingles, each with its place among `rows`."""
+        bounds = np.concatenate([[0], np.cumsum(self.sizes[rows])])
+        for start, stop in row_ranges(bounds, _BLOCK_CELLS):
+            yield slice(start, stop), self.take(rows[start:stop])
+
+
+def shingles(text: pl.Series, size: int = 5, unit: Unit = "token") -> Shingles:
+    """Distinct shingles of `size` units of each row of normalised text (see `normalise`).
+
+    A row of fewer units has one shingle, the whole; an empty row (or one of punctuation only) has none. Words of
+    English and characters of Chinese are both one token, so the default is word 5-grams here and character 5-grams there.
+
+    Memory: 4 bytes per token beyond the text, and twice that while the parts are joined.
+    """
+    parts: list[NDArray[np.uint32]] = []
+    counts: list[NDArray[np.int64]] = []
+    for tokens in tokenise(text, unit):
+        windows = grams(tokens, size)
+        parts.append((windows.hashes >> np.uint64(32)).astype(np.uint32))
+        counts.append(np.diff(windows.offsets))
+    if not parts:
+        return Shingles(np.empty(0, dtype=np.uint32), np.zeros(1, dtype=np.int64))
+    hashes = np.concatenate(parts)
+    parts.clear()
+    offsets = np.concatenate([[0], np.cumsum(np.concatenate(counts))])
+    return _distinct(hashes, offsets)
+
+
+def _distinct(hashes: NDArray[np.uint32], offsets: NDArray[np.int64]) -> Shingles:
+    """The sorted sets of rows of hashes, made inside `hashes`."""
+    for rows, size in same_size(np.diff(offsets)):
+        index = offsets[rows][:, None] + np.arange(size)
+        hashes[index] = np.sort(hashes[index], axis=1)
+    written = 0
+    new_offsets = np.zeros_like(offsets)
+    kept_counts = new_offsets[1:]
+    for start, stop in row_ranges(offsets, _BLOCK_CELLS):
+        low, high = offsets[start], offsets[stop]
+        part = hashes[low:high]
+        kept = np.ones(len(part), dtype=np.bool_)
+        np.not_equal(part[1:], part[:-1], out=kept[1:])
+        local = offsets[start : stop + 1] - low
+        filled = np.flatnonzero(np.diff(local) > 0)
+        kept[local[filled]] = True
+        if filled.size:
+            kept_counts[start + filled] = np.add.reduceat(kept, local[filled], dtype=np.int64)
+        chosen = part if kept.all() else part[kept]
+        hashes[written : written + len(chosen)] = chosen
+        written += len(chosen)
+    return Shingles(hashes[:written], np.cumsum(new_offsets))
+
+
+def same_size(sizes: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], int]]:
+    """Rows of equal size, in groups of at most 131,072 cells, with that size; rows of size 0 are left out.
+
+    A rectangle sorts forty times faster than the same cells as one array keyed by row.
+    """
+    order = np.argsort(sizes, kind="stable")
+    ordered = sizes[order]
+    cuts = np.flatnonzero(np.diff(ordered)) + 1
+    for group in np.split(order, cuts):
+        size = int(sizes[group[0]]) if group.size else 0
+        step = max(_SORT_CELLS // size, 1) if size else 1
+        for start in range(0, len(group) if size else 0, step):
+            yield group[start : start + step], size
+
+
+def row_ranges(offsets: NDArray[np.int64], cells: int) -> Iterator[tuple[int, int]]:
+    """Ranges of rows that hold about `cells` values each, at least one row."""
+    start, rows = 0, len(offsets) - 1
+    while start < rows:
+        stop = int(np.searchsorted(offsets, offsets[start] + cells, side="right")) - 1
+        stop = min(max(stop, start + 1), rows)
+        yield start, stop
+        start = stop

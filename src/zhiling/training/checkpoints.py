@@ -1,0 +1,187 @@
+"""A model on disk: written whole or not at all, and refused with a reason when it is damaged."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from zhiling.encoders.local_model import load_local_model, save_local_model
+from zhiling.errors import DamagedFile, MissingInput, UsageError
+from zhiling.pipeline.registry import load as load_component
+from zhiling.training.backbones import FrozenEncoder, TunedEncoder
+from zhiling.training.examples import EpochRecord
+from zhiling.training.features import FeaturePart, JoinedFeatures
+from zhiling.training.fit import encoder_of
+from zhiling.training.model import TaskModel
+from zhiling.training.ngram_features import NgramFeatures
+from zhiling.training.settings import TrainSettings
+from zhiling.training.tasks.task import Task
+from zhiling.training.trained import Trained
+
+FORMAT = 1
+CONFIG, WEIGHTS, ENCODER = "config.json", "model.safetensors", "encoder"
+_BROKEN = "Train the model again, or copy the folder again: it must hold all files that were saved."
+
+
+def write(trained: Trained, folder: Path, metrics: Mapping[str, object]) -> None:
+    """Writes the model beside the folder first, and then puts it in the folder's place."""
+    folder = folder.resolve()
+    new = folder.with_name(f".{folder.name}.{os.getpid()}.new")
+    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    try:
+        _fill(trained, new, metrics)
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _fill(trained: Trained, folder: Path, metrics: Mapping[str, object]) -> None:
+    """Writes all files of the model."""
+    own = {name: value.contiguous() for name, value in trained.model.own_state().items()}
+    save_file(own, folder / WEIGHTS)
+    tuned = trained.model.tuned_encoder()
+    if tuned:
+        tuned_model = dataclasses.replace(tuned.model, network=tuned.network, max_tokens=tuned.max_tokens)
+        save_local_model(tuned_model, folder / ENCODER)
+    config = {
+        "format": FORMAT,
+        "task": trained.task.name,
+        "task_state": trained.task.state(),
+        "settings": trained.settings.model_dump(mode="json"),
+        "encoder": _encoder_identity(trained),
+        "seed": trained.seed,
+        "history": [dataclasses.asdict(record) for record in trained.history],
+        "unseen": dict(trained.unseen),
+        "metrics": dict(metrics),
+        "files": {
+            file.relative_to(folder).as_posix(): _digest(file) for file in sorted(folder.rglob("*")) if file.is_file()
+        },
+    }
+    text = json.dumps(config, ensure_ascii=False, indent=2, allow_nan=False)
+    (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
+
+
+def _encoder_identity(trained: Trained) -> str | None:
+    """The identity of a frozen encoder, which is not copied; a tuned one lies beside the weights."""
+    if trained.settings.features == "ngrams" or trained.model.tuned_encoder():
+        return None
+    return encoder_of(trained.settings).identity
+
+
+def read(folder: Path, backbone: str | None = None) -> Trained:
+    """The model in a folder; what can go wrong stands at `zhiling.training.load`."""
+    config = _config(folder)
+    _refuse_changed_files(folder, config)
+    try:
+        settings = TrainSettings.model_validate(config["settings"])
+        if backbone is not None:
+            settings = settings.model_copy(update={"backbone": backbone})
+        task: Task = load_component("task", config["task"]).restore(config["task_state"], settings)
+        history = tuple(EpochRecord(**record) for record in config["history"])
+        state = load_file(folder / WEIGHTS)
+        model = _rebuild(folder, config, settings, task, state)
+        return Trained(settings, task, model, int(config["seed"]), history, config["unseen"])
+    except (KeyError, TypeError, ValueError, ValidationError, RuntimeError, SafetensorError) as error:
+        raise DamagedFile(
+            f"the saved model does not fit together ({type(error).__name__}: {error})",
+            place=str(folder),
+            hint=_BROKEN,
+        ) from error
+
+
+def _rebuild(
+    folder: Path,
+    config: Mapping[str, Any],
+    settings: TrainSettings,
+    task: Task,
+    state: Mapping[str, torch.Tensor],
+) -> TaskModel:
+    """The network with its saved weights."""
+    parts: list[FeaturePart] = []
+    if (folder / ENCODER).is_dir():
+        local = load_local_model(folder / ENCODER)
+        parts.append(TunedEncoder(local, local.max_tokens))
+    elif settings.features != "ngrams":
+        parts.append(_frozen(settings, config["encoder"], folder))
+    if settings.features != "encoder":
+        prefix = f"features.parts.{len(parts)}."
+        parts.append(NgramFeatures(state[f"{prefix}buckets"], state[f"{prefix}rarity"], settings))
+    features = JoinedFeatures(parts)
+    model = TaskModel(features, task.head(features.width))
+    model.load_state_dict({**model.state_dict(), **state})
+    return model.eval()
+
+
+def _frozen(settings: TrainSettings, identity: str, folder: Path) -> FrozenEncoder:
+    """The frozen encoder that the model was trained on, and no other.
+
+    Raises:
+        UsageError: the encoder's files differ from those of the training.
+    """
+    encoder = encoder_of(settings)
+    if encoder.identity != identity:
+        raise UsageError(
+            f"the encoder at {settings.backbone!r} is not the one that this model was trained on",
+            place=str(folder),
+            hint="Give the folder of the right encoder as backbone, or train again on this one.",
+        )
+    return FrozenEncoder(encoder)
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    """The model's configuration, of a format that is known."""
+    file = folder / CONFIG
+    if not file.is_file():
+        raise MissingInput(
+            f"no saved model here: {CONFIG} is missing", place=str(folder), hint="zhiling train writes one."
+        )
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DamagedFile(f"no JSON: {error}", place=str(file), hint=_BROKEN) from error
+    version = cast(dict[str, Any], config).get("format") if isinstance(config, dict) else None
+    if version != FORMAT:
+        raise DamagedFile(
+            f"format {version!r}; this version of zhiling reads format {FORMAT}",
+            place=str(file),
+            hint="Use the version that wrote the model, or train it again.",
+        )
+    return cast(dict[str, Any], config)
+
+
+def _refuse_changed_files(folder: Path, config: Mapping[str, Any]) -> None:
+    """Compares every file with its digest.
+
+    Raises:
+        DamagedFile: a file is missing or was changed.
+    """
+    for name, digest in cast(dict[str, str], config.get("files", {})).items():
+        file = folder / name
+        if not file.is_file():
+            raise DamagedFile("the file is missing", place=str(file), hint=_BROKEN)
+        if _digest(file) != digest:
+            raise DamagedFile("the file is not as it was saved: its digest differs", place=str(file), hint=_BROKEN)
+
+
+def _digest(file: Path) -> str:
+    """A hash of the file's bytes (32 hex digits of BLAKE2b)."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "blake2b").hexdigest()[:32]
+
+

@@ -1,0 +1,79 @@
+"""From settings and examples to a fitted model."""
+
+from __future__ import annotations
+
+import torch
+
+from zhiling.encoders.transformer import TransformerEncoder
+from zhiling.errors import UsageError
+from zhiling.pipeline.registry import load as load_component
+from zhiling.training.backbones import FrozenEncoder, TunedEncoder
+from zhiling.training.examples import Evaluate, Examples, Progress
+from zhiling.training.features import FeaturePart, JoinedFeatures
+from zhiling.training.loop import Material, run_epochs
+from zhiling.training.methods.method import Method
+from zhiling.training.model import TaskModel
+from zhiling.training.ngram_features import NgramFeatures
+from zhiling.training.settings import TrainSettings
+from zhiling.training.tasks.task import Task
+from zhiling.training.trained import Trained
+
+
+def fit(
+    settings: TrainSettings,
+    train: Examples,
+    dev: Examples,
+    *,
+    seed: int,
+    evaluate: Evaluate,
+    progress: Progress | None = None,
+) -> Trained:
+    """What `zhiling.training.train` gives; torch is there. The caller's random state is left as it was."""
+    for name, examples in (("train", train), ("dev", dev)):
+        if not len(examples):
+            raise UsageError(
+                f"the {name} part has no examples", hint="Look at the split: more rows, or another share for it."
+            )
+    task: Task = load_component("task", settings.task).learn(train, settings)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        features = build_features(settings, task, train)
+        model = TaskModel(features, task.head(features.width))
+        material = (
+            Material(model.prepare(train.texts), train.targets),
+            Material(model.prepare(dev.texts), dev.targets),
+        )
+        history = run_epochs(model, task, settings, material, evaluate, progress)
+    return Trained(settings, task, model, seed, history, task.unknown(dev.targets))
+
+
+def build_features(settings: TrainSettings, task: Task, train: Examples) -> JoinedFeatures:
+    """New features, as the settings name them: the encoder first, then the n-grams."""
+    parts: list[FeaturePart] = []
+    if settings.features != "ngrams":
+        parts.append(build_encoder_part(settings, task))
+    if settings.features != "encoder":
+        parts.append(NgramFeatures.learn(train.texts, settings))
+    return JoinedFeatures(parts)
+
+
+def build_encoder_part(settings: TrainSettings, task: Task) -> FeaturePart:
+    """The encoder, inside the loop where it is tuned or its tokens are read."""
+    encoder = encoder_of(settings)
+    method: Method = load_component("method", settings.method)()
+    if not method.tunes_encoder and task.level == "text":
+        return FrozenEncoder(encoder)
+    part = TunedEncoder(encoder.load(), settings.max_tokens)
+    method.choose(part.network, settings)
+    return part
+
+
+def encoder_of(settings: TrainSettings) -> TransformerEncoder:
+    """The encoder that the settings name.
+
+    Raises:
+        UsageError: they name none.
+    """
+    if settings.backbone is None:
+        raise UsageError(f"features={settings.features!r} needs a backbone", hint="Set backbone, or features: ngrams.")
+    return TransformerEncoder(path=settings.backbone, max_tokens=settings.max_tokens)

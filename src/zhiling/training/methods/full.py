@@ -1,0 +1,21 @@
+"""Every weight of the encoder is tuned."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import nn
+
+from zhiling.training.methods.method import Method
+from zhiling.training.settings import TrainSettings
+
+
+class Full(Method):
+    """All weights of the encoder move."""
+
+    name: ClassVar[str] = "full"
+    tunes_encoder: ClassVar[bool] = True
+
+    def choose(self, network: nn.Module, settings: TrainSettings) -> None:
+        """Frees all weights."""
+        network.requires_grad_(True)

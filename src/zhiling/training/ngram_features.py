@@ -1,0 +1,106 @@
+"""Hashed character n-grams as trained vectors: what a classifier reads in any script."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import torch
+from torch import nn
+
+from zhiling.encoders.hashing import HashingEncoder
+from zhiling.encoders.ngrams import SparseRows
+from zhiling.errors import UsageError
+from zhiling.training.features import FeaturePart, Inputs
+from zhiling.training.settings import TrainSettings
+from zhiling.training.tasks.task import Encoded
+
+INITIAL_DEVIATION = 0.02
+"""Of the n-gram vectors. Small, so that the head first learns from the encoder: on 850 short texts in two
+languages accuracy was .862 with .02 and .844 with 1."""
+
+
+@dataclass(frozen=True)
+class NgramInputs:
+    """The kept n-grams of each text: places in the table of vectors, and weights."""
+
+    rows: SparseRows
+
+    def lengths(self) -> Sequence[int]:
+        """All 0: n-grams need no padding."""
+        return [0] * len(self.rows)
+
+    def take(self, rows: Sequence[int]) -> NgramInputs:
+        """The n-grams of some texts."""
+        starts = self.rows.indptr[np.asarray(rows, dtype=np.int64)]
+        counts = self.rows.indptr[np.asarray(rows, dtype=np.int64) + 1] - starts
+        indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        entries = np.arange(indptr[-1]) + np.repeat(starts - indptr[:-1], counts)
+        return NgramInputs(
+            SparseRows(indptr, self.rows.indices[entries], self.rows.values[entries], self.rows.dimension)
+        )
+
+
+class NgramFeatures(FeaturePart):
+    """A vector per kept n-gram; a text's vector is their sum, weighted by count and rarity.
+
+    Of all hash buckets only those are kept that enough training texts hold: some thousands instead of
+    2**18, so a step moves a hundred times fewer weights. All other n-grams are passed over.
+    """
+
+    buckets: torch.Tensor
+    rarity: torch.Tensor
+
+    def __init__(self, buckets: torch.Tensor, rarity: torch.Tensor, settings: TrainSettings) -> None:
+        super().__init__()
+        self.width = settings.ngram_width
+        self.encoder = HashingEncoder(buckets=settings.ngram_buckets)
+        self.register_buffer("buckets", buckets)
+        self.register_buffer("rarity", rarity)
+        self.vectors = nn.EmbeddingBag(len(buckets), self.width, mode="sum", include_last_offset=True)
+        nn.init.normal_(self.vectors.weight, std=INITIAL_DEVIATION)
+
+    @classmethod
+    def learn(cls, texts: Sequence[str], settings: TrainSettings) -> Self:
+        """New vectors for the n-grams of the training texts; rarity is ln((1 + n) / (1 + texts with it)) + 1.
+
+        Raises:
+            UsageError: no n-gram occurs in `ngram_min_rows` texts.
+        """
+        rows = HashingEncoder(buckets=settings.ngram_buckets).encode_sparse(texts)
+        buckets, counts = np.unique(rows.indices, return_counts=True)
+        kept = counts >= settings.ngram_min_rows
+        if not kept.any():
+            raise UsageError(
+                f"no n-gram occurs in {settings.ngram_min_rows} of the {len(texts)} training texts",
+                hint="Set ngram_min_rows: 1, or features: encoder, or add training rows.",
+            )
+        rarity = np.log((1 + len(texts)) / (1 + counts[kept])) + 1
+        return cls(torch.from_numpy(buckets[kept]), torch.from_numpy(rarity.astype(np.float32)), settings)
+
+    def prepare(self, texts: Sequence[str]) -> NgramInputs:
+        """The kept n-grams of each text, weighted, each text scaled to length 1."""
+        rows = self.encoder.encode_sparse(texts)
+        buckets = self.buckets.numpy()
+        places = np.searchsorted(buckets, rows.indices).clip(max=len(buckets) - 1)
+        kept = buckets[places] == rows.indices
+        numbers, places = rows.row_numbers()[kept], places[kept]
+        weights = rows.values[kept] * self.rarity.numpy()[places]
+        lengths = np.sqrt(np.bincount(numbers, weights=weights.astype(np.float64) ** 2, minlength=len(texts)))
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(numbers, minlength=len(texts)))]).astype(np.int64)
+        values = (weights / lengths[numbers]).astype(np.float32)
+        return NgramInputs(SparseRows(indptr, places.astype(np.int64), values, len(buckets)))
+
+    def forward(self, inputs: Inputs) -> Encoded:
+        """Sums of n-gram vectors, shape (batch, width); 0 for a text without a kept n-gram."""
+        assert isinstance(inputs, NgramInputs)
+        rows = inputs.rows
+        return Encoded(
+            self.vectors(
+                torch.from_numpy(rows.indices),
+                torch.from_numpy(rows.indptr),
+                per_sample_weights=torch.from_numpy(rows.values),
+            )
+        )

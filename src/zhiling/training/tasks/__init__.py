@@ -1,0 +1,9 @@
+"""What a head predicts: the table of tasks, one file each, imported when it is used."""
+
+from __future__ import annotations
+
+TASKS: dict[str, str] = {
+    "classification": "zhiling.training.tasks.classification:Classification",
+}
+
+__all__ = ["TASKS"]

@@ -1,0 +1,160 @@
+"""`check`: everything that a run will need, looked at without doing any of it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from zhiling.errors import MissingInput, RecipeError, UsageError, ZhilingError
+from zhiling.pipeline import fingerprint
+from zhiling.pipeline.plan import Plan, RepeatLine, SourceLine, StepLine
+from zhiling.pipeline.store import Project, RunFolder
+from zhiling.rows.evaluation_file import read_records
+from zhiling.workflow.recipe import Recipe
+from zhiling.workflow.run import encoder_of, plan_of
+
+_SAMPLE_BATCHES = 1
+_SECONDS_PER_ROW = 4e-5  # of a step that reads text, measured on two cores
+_SECONDS_PER_ENCODED_ROW = 5e-3  # of a step that needs an encoder's vectors
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will probably take.
+
+    Attributes:
+        rows: source id → rows, counted exactly where the first batch was all of it.
+        seconds: steps alone, training and evaluation not counted.
+        measured: whether the seconds come from an earlier run of this project.
+    """
+
+    rows: dict[str, int]
+    seconds: float
+    measured: bool
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What `check` found: files per source, an estimate, and things worth knowing."""
+
+    files: dict[str, int]
+    estimate: Estimate
+    warnings: tuple[str, ...] = ()
+
+
+def check(recipe: Recipe) -> Checked:
+    """Looks for every file, model and extra that the recipe needs; reads samples, spends nothing.
+
+    Raises:
+        MissingInput: something is not there; all missing things are told at once.
+    """
+    missing: list[ZhilingError] = []
+    plan: Plan | None = None
+    try:
+        plan = plan_of(recipe)
+    except MissingInput as error:
+        missing.append(error)
+    missing += _missing(recipe)
+    if missing or plan is None:
+        raise MissingInput("\n".join(str(error) for error in missing))
+    rows = {line.id: _rows(line, plan) for line in plan.sources}
+    estimate = _estimate(plan, rows, Project(recipe.root))
+    return Checked({line.id: len(line.files) for line in plan.sources}, estimate, tuple(_warnings(recipe, rows)))
+
+
+def _missing(recipe: Recipe) -> Iterator[ZhilingError]:
+    load, _ = encoder_of(recipe)
+    needed = [line for line in recipe.steps for line in _lines(line)]
+    try:
+        if load is not None:
+            load()
+        for line in needed:
+            fingerprint.matching(line.step.files(), recipe.root, what=f"step {line.id!r}")
+    except ZhilingError as error:
+        yield error
+    if load is None:
+        for line in needed:
+            if line.step.uses_encoder():
+                yield UsageError(f"step {line.id!r} needs an encoder", hint="add `encoder: {use: hashing}`")
+    if recipe.train and recipe.train.backbone:
+        from zhiling.encoders.location import model_folder
+
+        try:
+            model_folder(recipe.train.backbone)
+        except ZhilingError as error:
+            yield MissingInput(error.message, place=recipe.document.place(("train", "backbone")), hint=error.hint)
+    yield from _evaluation(recipe)
+
+
+def _lines(line: StepLine | RepeatLine) -> tuple[StepLine, ...]:
+    return line.steps if isinstance(line, RepeatLine) else (line,)
+
+
+def _evaluation(recipe: Recipe) -> Iterator[ZhilingError]:
+    settings = recipe.evaluate
+    if settings is None:
+        return
+    for name in (settings.data, settings.label_names):
+        try:
+            files = fingerprint.matching([name] if name else [], recipe.root, what="evaluate")
+            for file in files if name == settings.data else []:
+                for number, record in itertools.islice(read_records(file), 1):
+                    absent = [key for key in (settings.text, settings.label) if key not in record]
+                    if absent:
+                        yield UsageError(f"fields {absent} are missing", place=f"{file}:{number}", hint=f"it has {sorted(record)}")
+        except ZhilingError as error:
+            yield error
+
+
+def _rows(line: SourceLine, plan: Plan) -> int:
+    """Rows of a source: exact where the first batch is all of it, else by bytes."""
+    seen = 0
+    batches = line.source.read(line.files, plan.root)
+    for batch in itertools.islice(batches, _SAMPLE_BATCHES):
+        seen += batch.rows.height
+    if next(iter(batches), None) is None:
+        return min(seen, plan.limit) if plan.limit else seen
+    size = sum(file.stat().st_size for file in line.files)
+    first = line.files[0].stat().st_size
+    return min(int(seen * max(1.0, size / max(1, first))), plan.limit or 2**32)
+
+
+def _estimate(plan: Plan, rows: dict[str, int], project: Project) -> Estimate:
+    total = sum(rows.values())
+    known = _measured(project)
+    seconds = 0.0
+    for line in plan.steps:
+        for step in _lines(line):
+            usual = _SECONDS_PER_ENCODED_ROW if step.step.uses_encoder() else _SECONDS_PER_ROW
+            seconds += total * known.get(step.step.name, usual)
+    return Estimate(rows, round(seconds, 1), bool(known))
+
+
+def _measured(project: Project) -> dict[str, float]:
+    """Step name → seconds per row in the newest run that computed it."""
+    found: dict[str, float] = {}
+    for path in project.run_paths():
+        try:
+            stages = RunFolder.open(path).manifest.stages
+        except ZhilingError:
+            continue
+        for stage in stages:
+            seen = sum(part.seen for part in stage.parts)
+            if stage.done and seen and not stage.reused:
+                found[stage.use] = stage.seconds / seen
+    return found
+
+
+def _warnings(recipe: Recipe, rows: dict[str, int]) -> Iterator[str]:
+    for source, number in rows.items():
+        if number == 0:
+            yield f"source {source!r} gives no rows"
+    if recipe.evaluate and recipe.evaluate.data:
+        against: list[Any] = [getattr(s.step, "against", ()) for line in recipe.steps for s in _lines(line)]
+        if not any(recipe.evaluate.data in value for value in against):
+            yield "the evaluation file is not named in a `decontaminate` step: its rows may stand in the training data"
+
+
+__all__ = ["Checked", "Estimate", "RecipeError", "check"]

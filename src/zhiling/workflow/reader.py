@@ -1,0 +1,301 @@
+"""From a recipe's tree to a validated recipe: all problems collected, each with its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from zhiling.errors import RecipeError, UnknownName, UsageError, ZhilingError, did_you_mean
+from zhiling.pipeline import registry
+from zhiling.pipeline.gates import Contaminated, Gate
+from zhiling.pipeline.plan import RepeatLine, StepLine, Until
+from zhiling.pipeline.step import Decide, Make, Source, Step
+from zhiling.rows.splits import SplitSettings
+from zhiling.training.settings import TrainSettings
+from zhiling.workflow.document import Document, Path_
+from zhiling.workflow.recipe import ExportEntry, Recipe, SourceEntry
+from zhiling.workflow.settings import Budget, EvaluateSettings
+
+SECTIONS = (
+    "version", "name", "seed", "limit", "max_failed", "encoder", "sources", "steps", "gates", "split",
+    "export", "train", "evaluate", "budget", "profiles",
+)  # fmt: skip
+VERSION = 1
+
+_ID = re.compile(r"[a-z][a-z0-9_]*")
+_STEP_KEYS = ("id", "use", "from", "only")
+_REPEAT_KEYS = ("id", "use", "until", "rounds", "steps")
+_UNTIL_KEYS = ("accepted", "quotas", "column", "stop")
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Reader:
+    """Walks the tree once; a problem is noted and the walk goes on."""
+
+    def __init__(self, document: Document) -> None:
+        self.document, self.tree = document, document.tree
+        self.problems: list[UsageError] = []
+        self._ids: set[str] = set()
+        self._columns: dict[str, set[str]] = {}  # measuring step → its columns that all later rows have
+        self._stale: dict[str, str] = {}  # measuring step → the Make after which rows lack its columns
+
+    def recipe(self) -> Recipe:
+        """The recipe.
+
+        Raises:
+            RecipeError: all problems.
+        """
+        self._unknown(self.tree, SECTIONS, (), "section")
+        if self._plain("version", int, VERSION) != VERSION:
+            self._problem(f"recipe version {self.tree['version']!r}; version {VERSION} is read here", ("version",))
+        name = self._plain("name", str, re.sub(r"[^\w.-]", "-", self.document.file.parent.name) or "run")
+        if not re.fullmatch(r"[\w.-]+", name):
+            self._problem(f"name {name!r} becomes a folder: use letters, digits, '.', '_' and '-'", ("name",))
+        if not self.tree.get("sources"):
+            self._problem("a recipe needs `sources`", ("sources",), "- {id: faq, use: tables, path: faq.jsonl}")
+        sources = tuple(self._sources())
+        steps = tuple(self._steps(("steps",), self.tree.get("steps")))
+        evaluate = self._section("evaluate", EvaluateSettings)
+        recipe = Recipe(
+            document=self.document, root=self.document.file.parent, name=name,
+            seed=self._plain("seed", int, 0), limit=self._plain("limit", int, None),
+            max_failed=float(self._plain("max_failed", float, 0.01)), encoder=self._encoder(steps),
+            sources=sources, steps=steps, gates=tuple(self._gates(evaluate)),
+            split=self._section("split", SplitSettings) or SplitSettings(), exports=tuple(self._exports()),
+            train=self._section("train", TrainSettings), evaluate=evaluate,
+            budget=self._section("budget", Budget) or Budget(),
+        )  # fmt: skip
+        if evaluate and not recipe.train:
+            self._problem("`evaluate` compares a tuned model, but there is no `train` section", ("evaluate",))
+        if self.problems:
+            raise RecipeError(self.problems)
+        return recipe
+
+    # ---- sections ----
+
+    def _sources(self) -> Iterator[SourceEntry]:
+        for path, item in self._items(("sources",), self.tree.get("sources")):
+            source_id = self._id(path, item)
+            settings = {key: value for key, value in item.items() if key not in ("id", "use")}
+            source = self._component("source", item.get("use"), settings, path)
+            if isinstance(source, Source):
+                yield SourceEntry(source_id, source)
+
+    def _steps(self, at: Path_, value: Any) -> Iterator[StepLine | RepeatLine]:
+        for path, item in self._items(at, value):
+            if item.get("use") == "repeat":
+                line = self._repeat(path, item)
+            else:
+                line = self._step(path, item)
+            if line is not None:
+                yield line
+
+    def _step(self, path: Path_, item: Mapping[str, Any]) -> StepLine | None:
+        known = set(self._ids)
+        step_id = self._id(path, item)
+        settings = {key: value for key, value in item.items() if key not in _STEP_KEYS}
+        step = self._component("step", item.get("use"), settings, path)
+        sources = _strings(item.get("from"))
+        for name in sources:
+            if name not in known:
+                problem = UnknownName("source or earlier step", name, known, place=self.document.place((*path, "from")))
+                self.problems.append(problem)
+        only = item.get("only") or {}
+        if not isinstance(only, Mapping):
+            self._problem(f"only is {only!r}, expected column: values", (*path, "only"))
+            only = {}
+        if not isinstance(step, Step):
+            return None
+        self._reads(step, path)
+        if isinstance(step, Make):
+            self._stale |= {name: step_id for name in self._columns if name not in self._stale}
+        elif step.writes():
+            self._columns[step_id] = set(step.writes())
+        return StepLine(step_id, step, sources, {str(key): _strings(value) for key, value in only.items()})
+
+    def _reads(self, step: Step, path: Path_) -> None:
+        """A column must be measured before it is read, on every row that the step can meet."""
+        for column in step.reads():
+            owner, dot, name = column.partition(".")
+            if not dot:
+                continue
+            if owner not in self._columns:
+                known = [f"{each}.{name}" for each, names in self._columns.items() for name in names]
+                self.problems.append(UnknownName("column", column, known, place=self.document.place((*path, "column"))))
+            elif name not in self._columns[owner]:
+                known = [f"{owner}.{each}" for each in self._columns[owner]]
+                self.problems.append(UnknownName("column", column, known, place=self.document.place((*path, "column"))))
+            elif owner in self._stale and isinstance(step, Decide):
+                self._problem(
+                    f"rows made by step {self._stale[owner]!r} do not have column {column!r}", path,
+                    f"put step {owner!r} behind step {self._stale[owner]!r}",
+                )  # fmt: skip
+
+    def _repeat(self, path: Path_, item: Mapping[str, Any]) -> RepeatLine | None:
+        repeat_id = self._id(path, item)
+        self._unknown(item, _REPEAT_KEYS, path, "setting of repeat")
+        until = item.get("until")
+        if not isinstance(until, Mapping) or not set(until) & {"accepted", "quotas", "stop"}:
+            self._problem("repeat needs `until: {accepted: N}`, `quotas` or `stop`", (*path, "until"))
+            return None
+        self._unknown(until, _UNTIL_KEYS, (*path, "until"), "condition")
+        rounds = item.get("rounds", 20)
+        accepted = until.get("accepted")
+        for value, key in ((rounds, ("rounds",)), (accepted, ("until", "accepted"))):
+            if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+                self._problem(f"{key[-1]} is {value!r}, expected a number from 1 up", (*path, *key))
+                return None
+        inner = tuple(line for line in self._steps((*path, "steps"), item.get("steps")) if isinstance(line, StepLine))
+        stop = until.get("stop")
+        if stop is not None and stop not in {line.id for line in inner}:
+            known = [line.id for line in inner]
+            self.problems.append(UnknownName("inner step", str(stop), known, place=self.document.place((*path, "until"))))
+        quotas = {str(key): int(value) for key, value in (until.get("quotas") or {}).items()}
+        ends = Until(accepted, str(until.get("column", "task")), quotas, None if stop is None else str(stop))
+        return RepeatLine(repeat_id, ends, rounds, inner)
+
+    def _gates(self, evaluate: EvaluateSettings | None) -> Iterator[Gate]:
+        for path, item in self._items(("gates",), self.tree.get("gates")):
+            settings = {key: value for key, value in item.items() if key != "check"}
+            gate = self._component("gate", item.get("check"), settings, path, key="check")
+            if isinstance(gate, Contaminated) and not gate.against and evaluate and evaluate.data:
+                gate = gate.model_copy(update={"against": (evaluate.data,), "fields": (evaluate.text, *gate.fields)})
+            if isinstance(gate, Gate):
+                yield gate
+
+    def _exports(self) -> Iterator[ExportEntry]:
+        seen: set[str] = set()
+        for path, item in self._items(("export",), self.tree.get("export")):
+            settings = {key: value for key, value in item.items() if key not in ("format", "path")}
+            chosen = self._component("format", item.get("format"), settings, path, key="format")
+            target = item.get("path")
+            if not isinstance(target, str) or target.startswith("/") or ".." in target.split("/"):
+                self._problem(f"path {target!r} is not a file name under the run's export folder", (*path, "path"))
+            elif target in seen:
+                self._problem(f"path {target!r} is written twice", (*path, "path"))
+            elif chosen is not None:
+                seen.add(target)
+                yield ExportEntry(chosen, target)
+
+    def _encoder(self, steps: Sequence[StepLine | RepeatLine]) -> Mapping[str, Any] | None:
+        settings = self.tree.get("encoder")
+        if settings is None:
+            return None
+        if not isinstance(settings, Mapping):
+            self._problem(f"encoder is {settings!r}, expected a mapping", ("encoder",), "encoder: {use: hashing}")
+            return None
+        fields = {key: value for key, value in settings.items() if key != "use"}
+        self._component("encoder", settings.get("use"), fields, ("encoder",))
+        return _plain_tree(settings)
+
+    def _section(self, key: str, model: type[Model]) -> Model | None:
+        value = self.tree.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, Mapping):
+            self._problem(f"{key} is {value!r}, expected a mapping", (key,))
+            return None
+        return self._validated(model, value, (key,), key)
+
+    # ---- pieces ----
+
+    def _items(self, path: Path_, value: Any) -> Iterator[tuple[Path_, Mapping[str, Any]]]:
+        if value is None:
+            return
+        if not isinstance(value, list):
+            self._problem(f"{path[-1]} is a list of lines, not {type(value).__name__}", path)
+            return
+        for index, item in enumerate(value):
+            if isinstance(item, Mapping):
+                yield (*path, index), item
+            else:
+                self._problem(f"{item!r} is not a mapping", (*path, index))
+
+    def _id(self, path: Path_, item: Mapping[str, Any]) -> str:
+        found = item.get("id", item.get("use"))
+        if not isinstance(found, str) or not _ID.fullmatch(found):
+            self._problem(f"id {found!r}: lower-case letters, digits and '_', a letter first", (*path, "id"))
+            return f"line_{path[-1]}"
+        if found in self._ids:
+            self._problem(f"id {found!r} is used twice", (*path, "id"), "give each line an `id` of its own")
+        self._ids.add(found)
+        return found
+
+    def _component(self, noun: str, name: Any, settings: Mapping[str, Any], path: Path_, key: str = "use") -> Any:
+        if not isinstance(name, str):
+            known = ", ".join(sorted(registry.table(noun)))
+            self._problem(f"a {noun} needs `{key}`, got {name!r}", (*path, key), f"known: {known}")
+            return None
+        try:
+            model = registry.load(noun, name, place=self.document.place((*path, key)))
+        except UsageError as error:
+            self.problems.append(error)
+            return None
+        except ZhilingError as error:
+            self._problem(f"{noun} {name!r}: {error.message}", (*path, key), error.hint)
+            return None
+        return self._validated(model, settings, path, f"{noun} {name!r}")
+
+    def _validated(self, model: type[Model], value: Mapping[str, Any], path: Path_, what: str) -> Model | None:
+        try:
+            return model.model_validate(_plain_tree(value))
+        except ValidationError as error:
+            for problem in error.errors():
+                self._explain(model, problem, path, what)
+            return None
+
+    def _explain(self, model: type[BaseModel], problem: Mapping[str, Any], path: Path_, what: str) -> None:
+        where = tuple(part for part in problem["loc"] if isinstance(part, str | int))
+        field = str(where[0]) if where else ""
+        if problem["type"] == "extra_forbidden":
+            self._problem(f"{what}: unknown setting {field!r}", (*path, *where), did_you_mean(field, list(model.model_fields)))
+        elif problem["type"] == "missing":
+            self._problem(f"{what}: setting {field!r} is missing", path, _describe(model, field))
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            given = f" is {problem['input']!r}" if field else ""
+            self._problem(f"{what}: {field}{given}: {message}", (*path, *where), _describe(model, field))
+
+    def _unknown(self, value: Mapping[str, Any], known: Sequence[str], path: Path_, noun: str) -> None:
+        for key in value:
+            if key not in known:
+                self._problem(f"unknown {noun} {key!r}", (*path, key), did_you_mean(str(key), known))
+
+    def _plain(self, key: str, kind: type, default: Any) -> Any:
+        value = self.tree.get(key)
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else kind):
+            self._problem(f"{key} is {value!r}, expected {kind.__name__}", (key,))
+            return default
+        return kind(value)
+
+    def _problem(self, message: str, path: Path_, hint: str | None = None) -> None:
+        self.problems.append(UsageError(message, place=self.document.place(path), hint=hint))
+
+
+def _describe(model: type[BaseModel], field: str) -> str | None:
+    info = model.model_fields.get(field)
+    return f"{field}: {info.description}" if info and info.description else None
+
+
+def _strings(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    return tuple(str(each) for each in value) if isinstance(value, list | tuple) else (str(value),)
+
+
+def _plain_tree(value: Any) -> Any:
+    """Plain Python values from ruamel's (which carry places and comments)."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain_tree(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain_tree(each) for each in value]
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return value

@@ -1,0 +1,300 @@
+"""The recipe as a whole: rows, gates, split, export, training, evaluation, report; one run folder.
+
+A run that was left (Ctrl-C, kill, a full disk, a budget) goes on where it stood; a recipe that changed
+makes a new run, which carries over everything that the change leaves as it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from zhiling.errors import BudgetReached, GateFailed, Interrupted, MissingInput, ZhilingError
+from zhiling.pipeline import fingerprint
+from zhiling.pipeline.plan import Plan, SourceLine
+from zhiling.pipeline.runner import Listener, Runner, summarise
+from zhiling.pipeline.store import Manifest, Project, RunFolder, write_bytes
+from zhiling.pipeline.table import RowTable, restore
+from zhiling.workflow.recipe import Recipe
+
+STATES_RESUMABLE = ("running", "paused", "failed")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run on disk: its rows as frames, its counts and its results."""
+
+    folder: RunFolder
+    project: Project
+
+    @property
+    def id(self) -> str:
+        """The run's name."""
+        return self.folder.id
+
+    @property
+    def path(self) -> Path:
+        """The run's folder."""
+        return self.folder.path
+
+    @property
+    def counts(self) -> Mapping[str, Any]:
+        """in, made, kept, material, rejected, failed, replaced, bad, attempts."""
+        return self.folder.manifest.counts
+
+    def table(self) -> RowTable:
+        """All rows with their states."""
+        return restore(self.folder, self.folder.manifest.stages)
+
+    def rows(self, split: str | None = None) -> pl.DataFrame:
+        """The exported rows, of one split part if named, with a column `split`."""
+        table = self.table()
+        columns = ["id", "content", "messages", "alternatives", "task", "target", "language", "tools", "origin", "extra"]
+        rows = table.read(columns, table.exported())
+        assigned = self.folder.read_frame("split.parquet", ["n", "split"])
+        rows = rows.join(assigned, on="n", how="left", maintain_order="left")
+        return rows if split is None else rows.filter(pl.col("split") == split)
+
+    def summary(self, exit_code: int = 0) -> dict[str, Any]:
+        """The last event of `run --json`."""
+        manifest = self.folder.manifest
+        return {
+            "event": "summary",
+            "run": self.id,
+            "folder": str(self.path),
+            "counts": manifest.counts,
+            "gates": manifest.gates,
+            "seconds": round(manifest.seconds, 3),
+            "usd": manifest.usd,
+            "exit": exit_code,
+        }
+
+
+def open_run(path: str | Path = ".") -> Run:
+    """A run by its folder, or the newest one of the project that `path` is the folder of.
+
+    Raises:
+        MissingInput: there is none.
+        DamagedFile: its manifest cannot be read.
+    """
+    found = Path(path).resolve()
+    if (found / "manifest.json").is_file():
+        return Run(RunFolder.open(found), Project(found.parent.parent))
+    project = Project(found)
+    return Run(RunFolder.open(project.newest()), project)
+
+
+def plan_of(recipe: Recipe) -> Plan:
+    """The pipeline part of a recipe, with the files of its sources.
+
+    Raises:
+        MissingInput: a source's path matches nothing.
+    """
+    lines = []
+    for entry in recipe.sources:
+        place = recipe.document.place(("sources", recipe.sources.index(entry), "path"))
+        try:
+            files = fingerprint.matching(entry.source.paths(), recipe.root, what=f"source {entry.id!r}")
+        except MissingInput as error:
+            raise MissingInput(error.message, place=place, hint=error.hint) from error
+        lines.append(SourceLine(entry.id, entry.source, tuple(files)))
+    load, identity = encoder_of(recipe)
+    return Plan(
+        name=recipe.name, root=recipe.root, seed=recipe.seed, sources=tuple(lines), steps=recipe.steps,
+        gates=recipe.gates, limit=recipe.limit, max_failed=recipe.max_failed,
+        load_encoder=load, encoder_identity=identity,
+    )  # fmt: skip
+
+
+def encoder_of(recipe: Recipe) -> tuple[Callable[[], Any] | None, Callable[[], str] | None]:
+    """How to load the recipe's encoder, and its identity; both None where it names none."""
+    settings = recipe.encoder
+    if settings is None:
+        return None, None
+    place = recipe.document.place(("encoder",))
+
+    @cache
+    def load() -> Any:
+        from zhiling.encoders.build import build_encoder
+
+        return build_encoder(_absolute(settings, recipe.root), place)
+
+    return load, lambda: load().identity
+
+
+def _absolute(settings: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    path = settings.get("path")
+    if isinstance(path, str) and not path.startswith("package:"):
+        return {**settings, "path": str(root / path)}
+    return dict(settings)
+
+
+def run_fingerprint(recipe: Recipe, plan: Plan) -> str:
+    """What the whole run depends on: the resolved recipe, all files that it names, the version of zhiling."""
+    sources = [fingerprint.source_key(line.source, line.id, line.files, plan.root) for line in plan.sources]
+    named = [recipe.evaluate.data, recipe.evaluate.label_names] if recipe.evaluate else []
+    files = fingerprint.matching([name for name in named if name], recipe.root, what="evaluate")
+    steps = [file for line in recipe.steps for step in _inner(line) for file in step.files()]
+    files += fingerprint.matching(steps, recipe.root, what="steps")
+    tree = {key: value for key, value in recipe.document.tree.items() if key not in ("budget", "profiles")}
+    digests = [fingerprint.file_digest(file) for file in files]
+    encoder = plan.encoder_identity() if plan.encoder_identity else None
+    return fingerprint.digest(
+        fingerprint.canonical([version("zhiling"), _json(tree), sources, digests, encoder])
+    )
+
+
+def _inner(line: Any) -> list[Any]:
+    return [inner.step for inner in line.steps] if hasattr(line, "steps") else [line.step]
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _json(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json(each) for each in value]
+    return str(value) if not isinstance(value, bool | int | float | type(None)) else value
+
+
+def run_recipe(recipe: Recipe, *, listen: Listener | None = None, new: bool = False, until: str = "report") -> Run:
+    """Runs a recipe, or goes on with its unfinished run, or finds that nothing has changed.
+
+    Args:
+        recipe: what to do.
+        listen: is told every event (see docs/reference/json.md).
+        new: start a new run folder even where an equal one stands (results are still carried over).
+        until: the last stage: rows, export, train, evaluate or report.
+
+    Raises:
+        GateFailed: a gate said no; the run folder tells which rows, nothing is exported.
+        TooManyFailures: see `max_failed`.
+        BudgetReached: paused at a limit; run again to go on.
+        Interrupted: paused by Ctrl-C; run again to go on.
+        RunBusy: another process works in this project.
+    """
+    plan = plan_of(recipe)
+    project = Project(recipe.root)
+    with project.lock():
+        mark = run_fingerprint(recipe, plan)
+        folder, state = _folder(project, plan, mark, new)
+        run = Run(folder, project)
+        tell = _Telling(folder, recipe, listen or (lambda event: None))
+        if state == "finished" and until in ("report", folder.manifest.results.get("until", "report")):
+            tell({"event": "unchanged", "run": run.id})
+            return run
+        write_bytes(folder.path / "recipe.yaml", recipe.document.dump().encode())
+        with _bookkeeping(folder):
+            _stages(recipe, plan, run, tell, until)
+        return run
+
+
+def _folder(project: Project, plan: Plan, mark: str, new: bool) -> tuple[RunFolder, str]:
+    """The run to work in, and the state that it was found in (`new` for a fresh one)."""
+    paths = project.run_paths()
+    if paths and not new:
+        with contextlib.suppress(ZhilingError):
+            newest = RunFolder.open(paths[-1])
+            if newest.manifest.recipe == mark:
+                found = newest.manifest.state
+                return newest, found
+    path = project.next_path(plan.name)
+    manifest = Manifest(run=path.name, recipe=mark, seed=plan.seed, versions=_versions(), host=_host())
+    return RunFolder.create(path, manifest), "new"
+
+
+class _Telling:
+    """Passes events on, writes them down, and watches the clock."""
+
+    def __init__(self, folder: RunFolder, recipe: Recipe, listen: Listener) -> None:
+        self._folder, self._listen = folder, listen
+        minutes = recipe.budget.minutes
+        self._deadline = time.monotonic() + 60 * minutes if minutes else None
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        """One event."""
+        self._folder.event({"time": round(time.time(), 3), **event})
+        self._listen(event)
+        if self._deadline and time.monotonic() > self._deadline:
+            raise BudgetReached(
+                "the budget's minutes are used up; everything finished is stored",
+                hint="`zhiling run` goes on, with as many minutes again",
+            )
+
+
+@contextlib.contextmanager
+def _bookkeeping(folder: RunFolder) -> Iterator[None]:
+    """Writes down how the run ended and how long it took, however it ended."""
+    manifest = folder.manifest
+    started, before = time.perf_counter(), manifest.seconds
+    manifest.state = "running"
+
+    def close(state: str) -> None:
+        manifest.state, manifest.seconds = state, before + time.perf_counter() - started
+        folder.save()
+
+    try:
+        yield
+    except (KeyboardInterrupt, BudgetReached) as error:
+        close("paused")
+        if isinstance(error, KeyboardInterrupt):
+            raise Interrupted("interrupted; everything finished is stored", hint="`zhiling run` goes on") from error
+        raise
+    except GateFailed:
+        close("gate_failed")
+        raise
+    except ZhilingError:
+        with contextlib.suppress(ZhilingError):
+            close("failed")
+        raise
+    close("finished")
+
+
+def _stages(recipe: Recipe, plan: Plan, run: Run, tell: Listener, until: str) -> None:
+    from zhiling.workflow.proof import evaluation_stage, train_stage
+    from zhiling.workflow.stages import export_stage, gate_stage, split_stage
+
+    manifest = run.folder.manifest
+    manifest.results["until"] = until
+    table = Runner(plan, run.folder, run.project, tell).rows()
+    manifest.counts = summarise(manifest.stages, table)
+    gate_stage(recipe, run, table, tell)
+    split_stage(recipe, run, table, tell)
+    if until == "rows":
+        return
+    export_stage(recipe, run, table, tell)
+    if until == "export":
+        return
+    if recipe.train:
+        train_stage(recipe, run, table, tell)
+    if recipe.evaluate and until != "train":
+        evaluation_stage(recipe, run, table, tell)
+    if until == "report":
+        from zhiling.workflow.report.report import write_report
+
+        run.folder.save()
+        write_report(run.path)
+        tell({"event": "report", "path": str(run.path / "report" / "index.html")})
+
+
+def _versions() -> dict[str, str]:
+    names = ("zhiling", "polars", "numpy", "pyarrow", "pydantic", "torch", "transformers", "scikit-learn")
+    found = {"python": platform.python_version()}
+    for name in names:
+        with contextlib.suppress(ModuleNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def _host() -> dict[str, Any]:
+    import os
+
+    return {"system": platform.system(), "machine": platform.machine(), "cpus": os.cpu_count()}

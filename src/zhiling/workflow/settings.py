@@ -1,0 +1,40 @@
+"""Sections of a recipe that no lower room owns."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Arm = Literal["before", "control", "after"]
+
+
+class Section(BaseModel):
+    """A recipe section: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Budget(Section):
+    """Hard limits of a run."""
+
+    usd: float | None = Field(None, ge=0, description="money for model calls, in US dollars")
+    minutes: float | None = Field(None, gt=0, description="wall-clock minutes; the run then pauses (exit 4)")
+    calls: int | None = Field(None, ge=0, description="model calls")
+    on_limit: Literal["pause"] = Field("pause", description="what happens at a limit")
+
+
+class EvaluateSettings(Section):
+    """Before · control · after on rows that no step has seen."""
+
+    data: str | None = Field(None, description="evaluation file (JSONL or CSV); without it the run's own test part")
+    text: str = Field("text", description="field of the file with the text")
+    label: str = Field("label", description="field of the file with the label")
+    language: str = Field("language", description="field of the file with the language, where it has one")
+    label_names: str | None = Field(
+        None, description="YAML file: label → words per language, for the untuned arm"
+    )
+    arms: tuple[Arm, ...] = Field(("before", "control", "after"), description="what is compared")
+    metrics: tuple[str, ...] = Field(("accuracy", "macro_f1"), description="names of metrics")
+    seeds: int = Field(3, ge=1, le=100, description="how many seeds each trained arm gets")
+    resamples: int = Field(2000, ge=100, description="bootstrap resamples of each interval")

@@ -1,0 +1,129 @@
+"""What follows the steps: gates, split, export."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from zhiling.errors import GateFailed
+from zhiling.pipeline import registry
+from zhiling.pipeline.runner import Listener
+from zhiling.pipeline.standing import Standing
+from zhiling.pipeline.store import writing
+from zhiling.pipeline.table import RowTable
+from zhiling.rows.conversation import user_text
+from zhiling.rows.formats.format import Format
+from zhiling.rows.splits import PARTS, split
+from zhiling.workflow.recipe import Recipe
+from zhiling.workflow.run import Run
+
+_EXPORT_ROWS = 20_000
+LABEL = pl.col("target").str.json_path_match("$.labels[0]")
+"""A row's (first) label, null where its target has none."""
+
+
+def gate_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> None:
+    """Asks all gates, then stops where one said no.
+
+    Raises:
+        GateFailed: with every gate that failed.
+    """
+    manifest = run.folder.manifest
+    results = [gate.check(table, manifest.counts, recipe.root) for gate in recipe.gates]
+    manifest.gates = [result.__dict__ for result in results]
+    run.folder.save()
+    for result in results:
+        tell({"event": "gate", **result.__dict__})
+    failed = [f"{result.check} is {result.value:g}" for result in results if not result.ok]
+    if failed:
+        raise GateFailed(
+            f"gates failed: {'; '.join(failed)}", place=run.id, hint="`zhiling rows --rejected` and `zhiling why` tell more"
+        )
+
+
+def split_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> None:
+    """Assigns every row to train, dev or test, checks that nothing leaks, remembers the test rows."""
+    tell({"event": "stage", "stage": "split"})
+    rows = _split_rows(table)
+    with Standing(recipe.root / "zhiling.sqlite") as standing:
+        result = split(rows.drop("n"), recipe.split, recipe.seed, standing.test_ids())
+        assigned = rows.select("n", "id").with_columns(result.parts.alias("split"))
+        run.folder.write_frame("split.parquet", assigned)
+        standing.record(run.id, rows.select("id", "roots"), result.parts)
+    run.folder.manifest.results["split"] = result.facts.as_dict()
+    run.folder.save()
+
+
+def _split_rows(table: RowTable) -> pl.DataFrame:
+    """`n, id, group, text, label, language, roots` of the rows to export."""
+    numbers = table.exported()
+    frame = table.read(["id", "messages", "target", "language", "group", "origin"], numbers)
+    return frame.select(
+        "n",
+        "id",
+        "group",
+        user_text(frame["messages"]).alias("text"),
+        LABEL.alias("label"),
+        "language",
+        _roots(table, frame).alias("roots"),
+    )
+
+
+def _roots(table: RowTable, frame: pl.DataFrame) -> pl.Series:
+    """Own id and the ids of all ancestors of each row."""
+    made = table.read(["id", "origin"], table.made())
+    parents = dict(zip(made["id"].to_list(), made["origin"].struct.field("parents").to_list(), strict=True))
+
+    def ancestry(row: str) -> list[str]:
+        found, waiting = [row], list(parents.get(row) or [])
+        while waiting:
+            parent = waiting.pop()
+            found.append(parent)
+            waiting += parents.get(parent) or []
+        return found
+
+    return pl.Series("roots", [ancestry(row) for row in frame["id"].to_list()], dtype=pl.List(pl.String))
+
+
+def export_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> None:
+    """Writes every export of the recipe under the run's `export/`."""
+    results: list[dict[str, Any]] = []
+    for entry in recipe.exports:
+        tell({"event": "stage", "stage": f"export {entry.path}"})
+        results.append(write_export(run, table, entry.format, run.path / "export" / entry.path))
+    run.folder.manifest.results["exports"] = results
+    run.folder.save()
+    tell({"event": "exported", "exports": results})
+
+
+def write_export(run: Run, table: RowTable, format: Format | str, path: Path) -> dict[str, Any]:
+    """Writes the exported rows, one file per split part: `sft.jsonl` becomes `sft.train.jsonl`, …
+
+    Returns:
+        `{"path", "format", "files": [{"path", "split", "rows"}], "losses": {what: rows}}`.
+    """
+    chosen: Format = registry.load("format", format)() if isinstance(format, str) else format
+    assigned = run.folder.read_frame("split.parquet", ["n", "split"])
+    files: list[dict[str, Any]] = []
+    losses: dict[str, int] = {}
+    columns = ["id", "messages", "alternatives", "task", "target", "language", "tools", "origin", "extra"]
+    for part in PARTS:
+        numbers = assigned.filter(pl.col("split") == part)["n"].sort().to_numpy().astype("int64")
+        target = path.with_name(f"{path.stem}.{part}{path.suffix}")
+        temporary = target.with_name(f".{target.name}.tmp")
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with chosen.open(temporary) as writer:
+                    for rows in table.batches(columns, numbers, _EXPORT_ROWS):
+                        writer.write(rows)
+                os.replace(temporary, target)
+            finally:
+                temporary.unlink(missing_ok=True)
+        files.append({"path": target.name, "split": part, "rows": len(numbers)})
+        for loss, number in writer.losses.items():
+            losses[loss] = losses.get(loss, 0) + number
+    return {"path": path.name, "format": chosen.name, "files": files, "losses": losses}

@@ -1,0 +1,85 @@
+"""MinHash: the estimate, the bands, and what verification removes."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+from zhiling.text.jaccard import connected, jaccard
+from zhiling.text.minhash import near_duplicates, signatures
+from zhiling.text.shingles import Shingles, shingles
+from zhiling.text.union_find import components
+
+SIZE = 180
+
+
+def constructed(similarity: float, pairs: int, seed: int = 5) -> Shingles:
+    """Rows 2k and 2k + 1 have SIZE shingles each and the given similarity; no other two rows share any."""
+    common = round(2 * SIZE * similarity / (1 + similarity))
+    drawn = np.random.default_rng(seed).permutation(2**22).astype(np.uint32) * np.uint32(2_654_435_761)
+    blocks = drawn[: pairs * (2 * SIZE - common)].reshape(pairs, -1)
+    rows = np.stack([blocks[:, :SIZE], blocks[:, -SIZE:]], axis=1).reshape(2 * pairs, SIZE)
+    return Shingles(np.sort(rows, axis=1).ravel(), np.arange(0, 2 * pairs * SIZE + 1, SIZE))
+
+
+@pytest.mark.parametrize("similarity", [0.25, 0.5, 0.8, 0.95])
+def test_signatures_estimate_the_similarity(similarity: float) -> None:
+    rows = constructed(similarity, 200)
+    signed = signatures(rows)
+    exact = jaccard(rows, np.arange(0, 400, 2), np.arange(1, 400, 2))
+    assert abs((signed[:, 0::2] == signed[:, 1::2]).mean() - exact.mean()) < 0.01
+
+
+@pytest.mark.parametrize("similarity", [0.8, 0.85, 0.9, 0.95])
+def test_recall_is_what_the_bands_promise(similarity: float) -> None:
+    rows = constructed(similarity, 1_000)
+    exact = jaccard(rows, [0], [1])[0]
+    expected = 1 - (1 - exact**8) ** 16
+    found = len(near_duplicates(rows, 0.7)) / 1_000
+    assert abs(found - expected) < 0.02
+
+
+def test_candidates_below_the_threshold_are_removed() -> None:
+    rows = constructed(0.75, 1_000)
+    assert len(near_duplicates(rows, 0.7)) > 500
+    assert len(near_duplicates(rows, 0.8)) == 0
+
+
+def test_exact_method_finds_all() -> None:
+    rows = constructed(0.8, 500)
+    exact = jaccard(rows, [0], [1])[0]
+    assert len(near_duplicates(rows, exact, method="exact")) == 500
+
+
+def test_seed_decides_the_candidates() -> None:
+    rows = constructed(0.7, 500)
+    first, again, other = (near_duplicates(rows, 0.5, seed=seed) for seed in (1, 1, 2))
+    assert first.left.tolist() == again.left.tolist()
+    assert first.left.tolist() != other.left.tolist()
+
+
+def test_one_word_changed_is_found_in_english_and_chinese() -> None:
+    english = " ".join(f"word{number}" for number in range(80))
+    chinese = "".join(chr(0x4E00 + 7 * number) for number in range(80))
+    rows = shingles(pl.Series([english, chinese, english.replace("word40", "other"), chinese[:-1] + "甲"]))
+    pairs = near_duplicates(rows)
+    assert pairs.left.tolist() == [0, 1]
+    assert pairs.right.tolist() == [2, 3]
+
+
+def test_a_bucket_of_unlike_rows_is_not_lost() -> None:
+    """In one large bucket every two rows that are alike end up connected, though not every two are compared."""
+    generator = np.random.default_rng(3)
+    base = generator.integers(0, 2**32, 200, dtype=np.uint32)
+    rows = []
+    for _ in range(300):
+        row = base.copy()
+        row[generator.choice(200, 16, replace=False)] = generator.integers(0, 2**32, 16, dtype=np.uint32)
+        rows.append(np.unique(row))
+    made = Shingles(np.concatenate(rows), np.concatenate([[0], np.cumsum([len(row) for row in rows])]))
+    pairs = near_duplicates(made, 0.84)
+    truth = connected(made, 0.84)
+    found = components(300, pairs.left, pairs.right)
+    assert (jaccard(made, pairs.left, pairs.right) >= 0.84).all()
+    assert (found == truth).mean() > 0.99
