@@ -2,11 +2,12 @@
 
     python benchmarks/spine/corpus.py OUT [--rows 130000] [--seed 7] [--data ../shared/data]
 
-writes OUT/corpus.jsonl (instruction, input, output, kind, language) and OUT/pairs.jsonl (left, right: line numbers from
-0; how: exact or edited). Each row takes its instruction from one source row and sentences of its answer from others,
-so rows share sentences as real collections do, but are no copies of each other; four of five are English, one Chinese.
-3 % are exact copies, 12 % are copies with words changed, aimed at a Jaccard similarity between .5 and .98. The text of
-others stays outside the repository: write OUT to a temporary folder.
+writes OUT/corpus.jsonl (instruction, input, output, kind, language) and OUT/pairs.jsonl (left, right: line
+numbers from 0; how: exact or edited). Each row takes its instruction from one source row and sentences of its
+answer from others, so rows share sentences as real collections do, but are no copies of each other; four of
+five are English, one Chinese. 3 % are exact copies, 12 % are copies with words changed, aimed at a Jaccard
+similarity between .5 and .98. The text of others stays outside the repository: write OUT to a temporary
+folder.
 """
 
 from __future__ import annotations
@@ -85,7 +86,13 @@ def fresh_row(source: Pool, language: str, draw: random.Random) -> dict[str, str
         sentences.append(sentence)
         size += len(sentence.encode())
     output = (" " if language == "en" else "").join(sentences)
-    return {"instruction": instruction, "input": context, "output": output, "kind": kind, "language": language}
+    return {
+        "instruction": instruction,
+        "input": context,
+        "output": output,
+        "kind": kind,
+        "language": language,
+    }
 
 
 def edited(row: dict[str, str], source: Pool, draw: random.Random) -> dict[str, str]:
@@ -108,7 +115,9 @@ def corpus(rows: int, seed: int, data: Path) -> tuple[list[dict[str, str]], list
     exact, changed = int(rows * EXACT_SHARE), int(rows * EDITED_SHARE)
     base = [
         fresh_row(pools[language], language, draw)
-        for language in ("zh" if draw.random() < CHINESE_SHARE else "en" for _ in range(rows - exact - changed))
+        for language in (
+            "zh" if draw.random() < CHINESE_SHARE else "en" for _ in range(rows - exact - changed)
+        )
     ]
     originals = draw.sample(range(len(base)), exact + changed)
     copies = [dict(base[number]) for number in originals[:exact]]
@@ -118,7 +127,11 @@ def corpus(rows: int, seed: int, data: Path) -> tuple[list[dict[str, str]], list
     line_of = {number: line for line, number in enumerate(order)}
     made = base + copies
     pairs = [
-        {"left": line_of[original], "right": line_of[len(base) + copy], "how": "exact" if copy < exact else "edited"}
+        {
+            "left": line_of[original],
+            "right": line_of[len(base) + copy],
+            "how": "exact" if copy < exact else "edited",
+        }
         for copy, original in enumerate(originals)
     ]
     return [made[number] for number in order], pairs
@@ -132,7 +145,9 @@ def write(path: Path, rows: list[dict[str, str]] | list[dict[str, object]]) -> N
 
 def main() -> None:
     """Write the corpus and the planted pairs."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("out", type=Path)
     parser.add_argument("--rows", type=int, default=130_000)
     parser.add_argument("--seed", type=int, default=7)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar, Literal
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 from pydantic import Field
 
 from zhiling.pipeline.step import Context, Decide, verdicts
@@ -50,12 +52,13 @@ class ExactDedup(Decide):
 
     def decide(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
         """Verdicts by equality."""
-        keys = pl.DataFrame({"id": rows["id"], "key": self._keys(rows), "before": False})
+        frame = rows.with_columns(before=pl.lit(False))
         if context.reference is not None and context.reference.height:
-            known = pl.DataFrame({"id": context.reference["id"], "key": self._keys(context.reference), "before": True})
-            keys = pl.concat([keys, known])
+            known = context.reference.select(rows.columns).with_columns(before=pl.lit(True))
+            frame = pl.concat([frame, known])
+        keys = frame.select("id", "before", self._keys(frame).alias("key"))
         of_key = pl.col("id").sort_by(pl.col("before").not_(), "id").first().over("key")
-        found = keys.with_columns(kept=of_key, copies=pl.len().over("key").cast(pl.Float64)).head(rows.height)
+        found = keys.select("id", "key", kept=of_key, copies=pl.len().over("key").cast(pl.Float64)).head(rows.height)
         alone = pl.col("key").is_null()
         found = found.select(
             kept=pl.when(alone).then("id").otherwise("kept"), copies=pl.when(alone).then(1.0).otherwise("copies")
@@ -76,15 +79,23 @@ class ExactDedup(Decide):
 
 def _plain(text: pl.Series) -> pl.Series:
     """NFKC, lower case, no invisible characters, white space collapsed; only rows that need it are rewritten."""
-    text = text.str.to_lowercase()
     wide = text.str.len_bytes() != text.str.len_chars()
     if wide.any():
-        folded = text.filter(wide).str.replace_all(IGNORED_PATTERN, "").str.normalize("NFKC").str.to_lowercase()
-        text = text.scatter(wide.arg_true(), folded.str.normalize("NFKC"))
+        text = text.scatter(wide.arg_true(), _folded(text.filter(wide)))
+    text = text.str.to_lowercase()
     loose = text.str.contains(_LOOSE_SPACE)
     if loose.any():
-        text = text.scatter(loose.arg_true(), text.filter(loose).str.replace_all(r"\s+", " ").str.strip_chars())
+        collapsed = text.filter(loose).str.replace_all(r"\s\s+|[^\S ]", " ").str.strip_chars()
+        text = text.scatter(loose.arg_true(), collapsed)
     return text
+
+
+def _folded(text: pl.Series) -> pl.Series:
+    folded = text.str.replace_all(IGNORED_PATTERN, "").str.normalize("NFKC")
+    marked = folded.str.contains(r"\p{M}")  # only around combining marks does lower case undo NFKC
+    if not marked.any():
+        return folded
+    return folded.scatter(marked.arg_true(), folded.filter(marked).str.to_lowercase().str.normalize("NFKC"))
 
 
 def _conversation_keys(rows: pl.DataFrame) -> pl.Series:
@@ -92,7 +103,6 @@ def _conversation_keys(rows: pl.DataFrame) -> pl.Series:
     lines = flatten(rows["messages"])
     rest = [name for name in ("reasoning", "media", "tool_calls", "tool_call_id", "name") if _used(lines[name])]
     coded = lines.select(
-        "row",
         pl.concat_str(
             pl.col("role").fill_null(""),
             _plain(lines["text"].fill_null("")),
@@ -100,13 +110,18 @@ def _conversation_keys(rows: pl.DataFrame) -> pl.Series:
             separator="\x1f",
         ).alias("line"),
     )
-    whole = coded.group_by("row", maintain_order=True).agg(pl.col("line").str.join("\x1e"))
+    whole = _joined(coded["line"], rows["messages"].list.len().fill_null(0))
     others = [name for name in CONTENT_COLUMNS[1:] if _used(rows[name])]
-    frame = rows.select(
-        pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"),
-        (pl.struct(others).struct.json_encode() if others else pl.lit("")).alias("others"),
-    ).join(whole, on="row", how="left", maintain_order="left")
-    return frame.select(pl.col("line") + "\x1d" + pl.col("others")).to_series()
+    if not others:
+        return whole
+    return rows.select(whole + "\x1d" + pl.struct(others).struct.json_encode()).to_series()
+
+
+def _joined(lines: pl.Series, lengths: pl.Series) -> pl.Series:
+    """The lines of each row as one string; a row without lines gets none (""), as it says nothing."""
+    offsets = np.concatenate([[0], np.cumsum(lengths.to_numpy(), dtype=np.int64)])
+    nested = pl.Series(pa.LargeListArray.from_arrays(pa.array(offsets), lines.to_arrow()))
+    return nested.list.join("\x1e")
 
 
 def _used(column: pl.Series) -> bool:

@@ -118,8 +118,13 @@ class RowTable:
         record = [name for name in columns if name in ROW and name != "n"]
         fields = [name for name in columns if name in ("group", "via", "source", "licence", "locator")]
         frame = self._read_record(record, fields, numbers)
-        for step_id in dict.fromkeys(_owner(name) for name in columns if _owner(name) in self._measures):
+        for step_id in dict.fromkeys(_owner(name) for name in columns if _owner(name)):
             wanted = [name for name in columns if _owner(name) == step_id]
+            if step_id not in self._measures:  # it saw no row at all
+                frame = frame.with_columns(
+                    pl.lit(False).alias(f"seen:{step_id}"), *(pl.lit(None).alias(name) for name in wanted)
+                )
+                continue
             frame = frame.join(
                 self._read_measures(step_id, wanted), on="n", how="left", maintain_order="left"
             ).with_columns(pl.col(f"seen:{step_id}").fill_null(False))

@@ -14,6 +14,7 @@ import polars as pl
 
 from zhiling.pipeline.step import Bad, Batch
 from zhiling.sources.files import excerpt
+from zhiling.sources.json_values import as_list, noun
 from zhiling.sources.names import find
 from zhiling.sources.record_source import SOURCE_ROW, Tag
 from zhiling.sources.records import Records
@@ -58,9 +59,12 @@ class Columns:
         try:
             series = pl.Series(field, values, dtype=pl.String)
         except TypeError:
-            series = pl.Series(field, [self._spelled(i, field, v) for i, v in enumerate(values)], dtype=pl.String)
+            series = pl.Series(
+                field, [self._spelled(i, field, v) for i, v in enumerate(values)], dtype=pl.String
+            )
         if required and series.null_count():
-            for index in series.is_null().arg_true().to_list():
+            missing: list[int] = series.is_null().arg_true().to_list()
+            for index in missing:
                 message = f"field {field!r} is missing; this record has {sorted(self.items[index])!r}"
                 self.refuse(index, "missing_field", message)
         return series
@@ -97,7 +101,9 @@ class Columns:
         given = {"locator": pl.select(pl.lit(self.place + ":") + numbers).to_series(), **columns}
         frame = pl.DataFrame(
             [
-                given[name].cast(dtype).alias(name) if name in given else pl.Series(name, [None] * len(self.items), dtype=dtype)
+                given[name].cast(dtype).alias(name)
+                if name in given
+                else pl.Series(name, [None] * len(self.items), dtype=dtype)
                 for name, dtype in SOURCE_ROW.items()
             ]
         )
@@ -115,7 +121,7 @@ class Columns:
             return value
         if isinstance(value, int | float):
             return orjson.dumps(value).decode()
-        message = f"field {field!r} is {_noun(value)}; a text is needed"
+        message = f"field {field!r} is {noun(value)}; a text is needed"
         self.refuse(index, "wrong_type", message)
         return None
 
@@ -124,10 +130,11 @@ class Columns:
             return [value] if value else None
         if value is None:
             return None
-        names: list[Any] = value if isinstance(value, list) else [value]
+        names = as_list(value)
+        names = [value] if names is None else names
         if all(isinstance(name, str | int | float) for name in names):
             return [name if isinstance(name, str) else orjson.dumps(name).decode() for name in names]
-        message = f"field {field!r} is {_noun(value)}; a label or a list of labels is needed"
+        message = f"field {field!r} is {noun(value)}; a label or a list of labels is needed"
         self.refuse(index, "wrong_type", message)
         return None
 
@@ -160,7 +167,3 @@ def _shown(item: dict[str, Any]) -> bytes:
         return orjson.dumps(item)
     except orjson.JSONEncodeError:
         return repr(list(item)).encode()
-
-
-def _noun(value: object) -> str:
-    return {list: "a list", dict: "an object"}.get(type(value), type(value).__name__)

@@ -61,7 +61,9 @@ class Conversations(RecordSource):
         for speaker, role in ROLES.items():
             roles |= {name.casefold(): role for name in named[speaker]}
         for speaker, names in self.roles.items():
-            roles |= {n.strip().casefold(): ROLES[speaker] for n in ([names] if isinstance(names, str) else names)}
+            roles |= {
+                n.strip().casefold(): ROLES[speaker] for n in ([names] if isinstance(names, str) else names)
+            }
         return roles
 
     def _file(self, file: Path, root: Path) -> Iterator[Batch]:

@@ -116,7 +116,7 @@ def _cells(lines: _Lines, place: str, delimiter: Delimiter) -> Iterator[list[str
             mark = _delimiter(lines.first) if delimiter == "auto" else delimiter
             reader = csv.reader(lines, delimiter=mark, strict=True)
         try:
-            cells = next(reader, [])
+            cells = next(reader, list[str]())
         except csv.Error as error:
             message = f'{error}; a quoted cell ends with a quote, and quotes inside it are doubled: ""'
             lines.bad.append(Bad(f"{place}:{lines.number}", "broken_csv", message, excerpt(lines.first)))
@@ -127,7 +127,7 @@ def _cells(lines: _Lines, place: str, delimiter: Delimiter) -> Iterator[list[str
 
 
 def _delimiter(header: str) -> str:
-    return max(DELIMITERS, key=lambda mark: len(next(csv.reader([header], delimiter=mark), [])))
+    return max(DELIMITERS, key=lambda mark: len(next(csv.reader([header], delimiter=mark), list[str]())))
 
 
 def _unique(names: list[str]) -> list[str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
 from zhiling.pipeline.step import Bad
 from zhiling.sources.files import Block, excerpt
+from zhiling.sources.json_values import noun
 from zhiling.sources.records import Records
 
 
@@ -29,11 +30,11 @@ def json_records(blocks: Iterator[Block | Bad], place: str) -> Iterator[Records]
                 if line.strip():
                     bad.append(_broken(error, place, number, line))
                 continue
-            if type(item) is dict:
-                items.append(item)
+            if isinstance(item, dict):
+                items.append(cast(dict[str, Any], item))
                 lines.append(number)
             else:
-                message = f"the line holds a JSON {_noun(item)}; one object a line is needed: {{…}}"
+                message = f"the line holds {noun(item)}; one object a line is needed: {{…}}"
                 bad.append(Bad(f"{place}:{number}", "not_an_object", message, excerpt(line)))
         yield Records(place, lines, items, bad)
 
@@ -41,8 +42,3 @@ def json_records(blocks: Iterator[Block | Bad], place: str) -> Iterator[Records]
 def _broken(error: orjson.JSONDecodeError, place: str, number: int, line: bytes) -> Bad:
     message = f"{error.msg}; the line must be one JSON object"
     return Bad(f"{place}:{number}:{error.colno}", "broken_json", message, excerpt(line))
-
-
-def _noun(item: object) -> str:
-    names = {list: "array", str: "string", bool: "boolean", type(None): "null"}
-    return names.get(type(item), "number")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import orjson
@@ -12,6 +11,7 @@ from zhiling.pipeline.step import Batch
 from zhiling.rows.conversation import dialogue
 from zhiling.sources import token_tags
 from zhiling.sources.columns import Columns, labels_target
+from zhiling.sources.json_values import as_list, as_object
 from zhiling.sources.names import find
 from zhiling.sources.record_source import TableSource
 from zhiling.sources.records import Records
@@ -47,7 +47,9 @@ class Labelled(TableSource):
     def batch(self, records: Records) -> Batch:
         """The rows of these records."""
         columns = Columns(records)
-        chosen = {ours: self._chosen(ours, columns.names) for ours in ("text", "label", "tokens", "tags", "spans")}
+        chosen = {
+            ours: self._chosen(ours, columns.names) for ours in ("text", "label", "tokens", "tags", "spans")
+        }
         language, used = columns.language(self.language)
         if chosen["tokens"] and chosen["tags"]:
             texts, targets, task = *_tagged(columns, chosen["tokens"], chosen["tags"]), "ner"
@@ -89,7 +91,7 @@ class Labelled(TableSource):
 def _tagged(columns: Columns, tokens: str, tags: str) -> tuple[pl.Series, pl.Series]:
     texts: list[str | None] = []
     targets: list[str | None] = []
-    for index, item in enumerate(columns.items):
+    for index in range(len(columns.items)):
         words, names = _names(columns, index, tokens), _names(columns, index, tags)
         if words is not None and names is not None and len(words) != len(names):
             message = f"{len(words)} tokens but {len(names)} tags; one tag a token is needed"
@@ -110,12 +112,13 @@ def _tags_target(names: list[str], places: list[tuple[int, int]]) -> str:
 
 
 def _names(columns: Columns, index: int, field: str) -> list[str] | None:
-    """A list of strings; a string (a CSV cell) is split at white space. Tags may be absent."""
+    """A list of strings; a string (a CSV cell) is split at white space."""
     value = columns.items[index].get(field)
     if isinstance(value, str):
         return value.split()
-    if isinstance(value, list) and all(isinstance(name, str) for name in value):
-        return value
+    names = as_list(value)
+    if names is not None and all(isinstance(name, str) for name in names):
+        return names
     cls = "missing_field" if value is None else "wrong_type"
     columns.refuse(index, cls, f"field {field!r} is {value!r:.60}; a list of strings is needed")
     return None
@@ -123,21 +126,19 @@ def _names(columns: Columns, index: int, field: str) -> list[str] | None:
 
 def _spanned(columns: Columns, texts: pl.Series, field: str) -> pl.Series:
     targets: list[str | None] = []
-    for index, (item, text) in enumerate(zip(columns.items, texts.to_list(), strict=True)):
-        value = item.get(field)
-        found = _spans(columns, index, field, text, value) if value is not None and text is not None else None
+    for index, text in enumerate(texts.to_list()):
+        value = columns.items[index].get(field)
+        found = _spans(columns, index, field, text) if value is not None and text is not None else None
         targets.append(None if found is None else orjson.dumps({"spans": found}).decode())
     return pl.Series("target", targets, dtype=pl.String)
 
 
-def _spans(columns: Columns, index: int, field: str, text: str, value: Any) -> list[dict[str, Any]] | None:
-    if isinstance(value, str):
-        try:
-            value = orjson.loads(value)
-        except orjson.JSONDecodeError:
-            value = None
+def _spans(columns: Columns, index: int, field: str, text: str) -> list[dict[str, Any]] | None:
+    """The spans of one record; a string (a CSV cell) is read as JSON."""
+    value = _parsed(columns.items[index][field])
+    spans = as_list(value)
     found: list[dict[str, Any]] = []
-    for each in value if isinstance(value, list) else [None]:
+    for each in [value] if spans is None else spans:
         span = _span(each)
         if span is None:
             message = f"field {field!r} holds {each!r:.60}; {{start, end, label}} is needed"
@@ -151,14 +152,25 @@ def _spans(columns: Columns, index: int, field: str, text: str, value: Any) -> l
     return found
 
 
+def _parsed(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return value
+
+
 def _span(value: Any) -> dict[str, Any] | None:
     """`{"message": 0, "start", "end", "label"}` from an object or a list of start, end and label."""
-    if isinstance(value, dict):
-        parts: Sequence[Any] = [
-            next((value[name] for name in names if name in value), None) for names in SPAN_NAMES.values()
+    parts = as_list(value) or []
+    named = as_object(value)
+    if named is not None:
+        parts = [
+            next((named[name] for name in names if name in named), None) for names in SPAN_NAMES.values()
         ]
-    else:
-        parts = value if isinstance(value, list) else ()
-    if len(parts) != 3 or type(parts[0]) is not int or type(parts[1]) is not int or not isinstance(parts[2], str):
+    if len(parts) != 3 or type(parts[0]) is not int or type(parts[1]) is not int:
+        return None
+    if not isinstance(parts[2], str):
         return None
     return {"message": 0, "start": parts[0], "end": parts[1], "label": parts[2]}

@@ -73,9 +73,12 @@ class Messages:
                 "time": seconds(pl.Series(self.time, dtype=pl.String)),
             }
         ).with_row_index("index")
-        for index in frame["time"].is_nan().fill_null(False).arg_true().to_list():
+        unread: list[int] = frame["time"].is_nan().fill_null(False).arg_true().to_list()
+        for index in unread:
             message = f"time {self.time[index]!r} cannot be read; ISO 8601 or seconds are needed"
-            self.bad.append(Bad(f"{place}:{self.line[index]}", "unreadable_time", message, excerpt(self.text[index])))
+            self.bad.append(
+                Bad(f"{place}:{self.line[index]}", "unreadable_time", message, excerpt(self.text[index]))
+            )
             self.damaged.setdefault(self.conversation[index], self.line[index])
         whole = frame.filter(~pl.col("conversation").is_in(list(self.damaged)))
         self.bad.extend(_left_out(frame, self.damaged, place))
@@ -93,7 +96,8 @@ def _left_out(frame: pl.DataFrame, damaged: Mapping[str, int], place: str) -> It
     lost = frame.filter(pl.col("conversation").is_in(list(damaged)))
     counts = lost.group_by("conversation", maintain_order=True).agg(pl.len(), pl.col("line").first())
     for conversation, count, line in counts.iter_rows():
-        message = f"conversation {conversation!r} is left out with {count} messages: see line {damaged[conversation]}"
+        why = f"a message in line {damaged[conversation]} cannot be read"
+        message = f"conversation {conversation!r} with {count} messages is left out: {why}"
         yield Bad(f"{place}:{line}", "damaged_conversation", message)
 
 
@@ -107,8 +111,11 @@ def gather(messages: Messages, records: Records, fields: Fields, roles: Mapping[
         roles: speaker in lower case → user, assistant or system.
     """
     columns = Columns(records)
-    chosen = {name: fields.get(name) or find("conversations", name, columns.names) for name in NAMES}
-    chosen |= {"label": fields.get("label"), "turns": fields.get("turns") or _turns_field(columns)}
+    chosen: dict[ConversationField, str | None] = {
+        name: fields.get(name) or find("conversations", name, columns.names) for name in NAMES
+    }
+    chosen["label"] = fields.get("label")
+    chosen["turns"] = fields.get("turns") or _turns_field(columns)
     if chosen["turns"] is not None:
         _gather_conversations(messages, columns, chosen, roles)
     else:
@@ -117,7 +124,9 @@ def gather(messages: Messages, records: Records, fields: Fields, roles: Mapping[
 
 
 def _turns_field(columns: Columns) -> str | None:
-    lists = [name for name in columns.names if any(isinstance(item.get(name), list) for item in columns.items)]
+    lists = [
+        name for name in columns.names if any(isinstance(item.get(name), list) for item in columns.items)
+    ]
     return find("conversations", "turns", lists)
 
 
@@ -134,15 +143,21 @@ def _gather_messages(messages: Messages, columns: Columns, chosen: Chosen, roles
         if role is None:
             columns.refuse(index, "unknown_speaker", unknown(speakers[index], roles))
         if text_field not in item:
-            columns.refuse(index, "missing_field", f"field {text_field!r} is missing; this record has {sorted(item)!r}")
+            columns.refuse(
+                index, "missing_field", f"field {text_field!r} is missing; this record has {sorted(item)!r}"
+            )
         if not columns.is_refused(index) and role is not None and conversation is not None:
             rest = {name: value for name, value in item.items() if name not in used and value is not None}
-            messages.add(conversation, line, Turn(role, texts[index] or "", times[index], labels[index], rest))
+            messages.add(
+                conversation, line, Turn(role, texts[index] or "", times[index], labels[index], rest)
+            )
         elif conversation is not None:
             messages.damaged.setdefault(conversation, line)
 
 
-def _gather_conversations(messages: Messages, columns: Columns, chosen: Chosen, roles: Mapping[str, str]) -> None:
+def _gather_conversations(
+    messages: Messages, columns: Columns, chosen: Chosen, roles: Mapping[str, str]
+) -> None:
     field_of_turns = chosen["turns"] or "turns"
     named = chosen["conversation"] if chosen["conversation"] != field_of_turns else None
     conversations = columns.text(named).to_list()

@@ -10,7 +10,7 @@ from importlib.resources import files
 
 @cache
 def _tables() -> dict[str, dict[str, list[str]]]:
-    return tomllib.loads((files(__package__) / "names.toml").read_text(encoding="utf-8"))
+    return tomllib.loads((files("zhiling.sources") / "names.toml").read_text(encoding="utf-8"))
 
 
 def known(section: str) -> dict[str, list[str]]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？；])")
+_SENTENCE_END = re.compile(r"[.!?]\s+|[。！？；]")
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,10 @@ def passages(document: Document, max_characters: int) -> Iterator[Passage]:
     """All passages; the first of a section begins with its heading, so no word of the document is lost."""
     for section in document.sections:
         heading = section.headings[-1:]
-        pieces = list(_pack(section, max_characters - sum(map(len, heading)) - 2 * len(heading)))
+        room = max_characters - sum(map(len, heading)) - 2 * len(heading)
+        pieces = list(_pack(section, max(room, max_characters // 2))) or [(section.line, "")]
         for number, (line, text) in enumerate(pieces, 1):
-            whole = "\n\n".join([*heading, text]) if number == 1 else text
+            whole = "\n\n".join([*heading, text]).rstrip() if number == 1 else text
             yield Passage(section.line if number == 1 else line, section.headings, whole, number, len(pieces))
 
 
@@ -58,7 +59,7 @@ def _pack(section: Section, limit: int) -> Iterator[tuple[int, str]]:
     gathered: list[str] = []
     start, size = section.line, 0
     for line, paragraph in section.paragraphs:
-        for part in split_text(paragraph, max(limit, 1)):
+        for part in split_text(paragraph, limit):
             if gathered and size + 2 + len(part) > limit:
                 yield start, "\n\n".join(gathered)
                 gathered, size = [], 0
@@ -71,20 +72,22 @@ def _pack(section: Section, limit: int) -> Iterator[tuple[int, str]]:
 
 
 def split_text(text: str, limit: int) -> list[str]:
-    """The text in parts of at most `limit` characters, cut at line ends, then sentences, then anywhere."""
-    if len(text) <= limit:
-        return [text]
-    lines = text.splitlines(keepends=True)
-    pieces = lines if len(lines) > 1 else _SENTENCE_END.split(text)
-    if len(pieces) == 1:
-        return [text[start : start + limit] for start in range(0, len(text), limit)]
-    glue = "" if len(lines) > 1 else None
-    parts = [""]
-    for piece in pieces:
-        for small in split_text(piece.rstrip("\r\n"), limit) if len(piece) > limit else [piece]:
-            between = "" if glue == "" or not parts[-1] or not parts[-1].isascii() else " "
-            if parts[-1] and len(parts[-1]) + len(between) + len(small) > limit:
-                parts.append(small)
-            else:
-                parts[-1] += between + small
-    return [part.rstrip("\r\n") for part in parts if part.strip()]
+    """The text in parts of at most `limit` characters, cut at a line, a sentence, a space or anywhere."""
+    parts: list[str] = []
+    start = 0
+    while len(text) - start > limit:
+        cut = _cut(text, start, start + limit)
+        parts.append(text[start:cut].rstrip())
+        start = cut
+    parts.append(text[start:].rstrip())
+    return [part for part in parts if part.strip()]
+
+
+def _cut(text: str, start: int, end: int) -> int:
+    """The last good place for a cut in (start, end]."""
+    line = text.rfind("\n", start + 1, end)
+    if line > start:
+        return line + 1
+    sentence = max((match.end() for match in _SENTENCE_END.finditer(text, start + 1, end)), default=0)
+    space = text.rfind(" ", start + 1, end)
+    return sentence or (space + 1 if space > start else end)

@@ -57,7 +57,9 @@ class RecordSource(Source):
             if isinstance(item, Block) and any(map(bytes.strip, item.lines)):
                 break
         whole = chain(start, content)
-        read = json_records(whole, place) if _is_json(file, start) else csv_records(whole, place, self.delimiter)
+        read = (
+            json_records(whole, place) if _is_json(file, start) else csv_records(whole, place, self.delimiter)
+        )
         empty = True
         for records in read:
             empty = empty and not records.items and not records.bad
@@ -71,9 +73,7 @@ class TableSource(RecordSource):
 
     def read(self, files: Sequence[Path], root: Path) -> Iterator[Batch]:
         """Rows of all files in batches of about 20,000."""
-        return even(
-            self.batch(records) for file in files for records in self.records(file, root)
-        )
+        return even(self.batch(records) for file in files for records in self.records(file, root))
 
     @abstractmethod
     def batch(self, records: Records) -> Batch:

@@ -41,7 +41,9 @@ class Tables(TableSource):
     def batch(self, records: Records) -> Batch:
         """The rows of these records."""
         columns = Columns(records)
-        chosen = {role: self._chosen(role, columns.names) for role in ("system", "user", "assistant", "label")}
+        chosen = {
+            role: self._chosen(role, columns.names) for role in ("system", "user", "assistant", "label")
+        }
         texts = {
             role: _joined(columns, chosen[role], required=role == "user")
             for role in ("system", "user", "assistant")

@@ -7,10 +7,11 @@ or a line (`"agent: Hello"`).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from zhiling.sources.json_values import as_list, as_object
 from zhiling.sources.names import find
 
 _LINE = re.compile(r"\s*([^:：\n]{1,40})[:：]\s*(.*)", re.DOTALL)
@@ -35,7 +36,9 @@ class Problem:
     message: str
 
 
-def read_turns(value: Any, chosen: Mapping[Any, str | None], roles: Mapping[str, str]) -> list[Turn] | Problem:
+def read_turns(
+    value: Any, chosen: Mapping[Any, str | None], roles: Mapping[str, str]
+) -> list[Turn] | Problem:
     """The turns of one conversation, or what is wrong with the first that cannot be read.
 
     Args:
@@ -43,10 +46,11 @@ def read_turns(value: Any, chosen: Mapping[Any, str | None], roles: Mapping[str,
         chosen: `speaker` and `text` → names that the recipe gives or the record has; others are found.
         roles: speaker in lower case → user, assistant or system.
     """
-    if not isinstance(value, list) or not value:
+    listed = as_list(value)
+    if not listed:
         return Problem("wrong_type", f"the turns are {value!r:.60}; a list of turns is needed")
     turns: list[Turn] = []
-    for number, each in enumerate(value, 1):
+    for number, each in enumerate(listed, 1):
         parts = _parts(each, chosen)
         if parts is None:
             needed = "an object with speaker and text, a pair of both or a line 'speaker: text' is needed"
@@ -70,18 +74,21 @@ def _parts(turn: Any, chosen: Mapping[Any, str | None]) -> tuple[str, str, dict[
     if isinstance(turn, str):
         line = _LINE.fullmatch(turn)
         return (line[1], line[2], {}) if line else None
-    if isinstance(turn, list):
-        pair: Sequence[Any] = turn
+    pair = as_list(turn)
+    if pair is not None:
         return (pair[0], pair[1], {}) if len(pair) == 2 and all(isinstance(p, str) for p in pair) else None
-    if not isinstance(turn, dict):
+    fields = as_object(turn) or {}
+    speaker, text = _name("speaker", fields, chosen), _name("text", fields, chosen)
+    if speaker is None or text is None or not isinstance(fields[speaker], str):
         return None
-    speaker, text = _name("speaker", turn, chosen), _name("text", turn, chosen)
-    if speaker is None or text is None or not isinstance(turn[speaker], str):
-        return None
-    said = "" if turn[text] is None else turn[text]
+    said = "" if fields[text] is None else fields[text]
     if not isinstance(said, str):
         return None
-    return turn[speaker], said, {n: v for n, v in turn.items() if n not in (speaker, text) and v is not None}
+    return (
+        fields[speaker],
+        said,
+        {n: v for n, v in fields.items() if n not in (speaker, text) and v is not None},
+    )
 
 
 def _name(ours: str, turn: Mapping[str, Any], chosen: Mapping[Any, str | None]) -> str | None:

@@ -1,8 +1,8 @@
 """The class of every character, as one table that normalisation and tokenisation share.
 
-A word is a run of letters and digits; scripts written without spaces between words (Han, kana, Hangul, Thai, …) and
-emoji give one token per character, so that a window of five tokens is five words of English and five characters of
-Chinese without asking for the language first.
+A word is a run of letters and digits; scripts written without spaces between words (Han, kana, Hangul, Thai,
+…) and emoji give one token per character, so that a window of five tokens is five words of English and five
+characters of Chinese without asking for the language first.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 SPACE, SYMBOL, WORD, SINGLE, SINGLE_TAIL, MARK = range(6)
-"""Separator · ASCII symbol · part of a word · a token by itself · its later bytes · joins the token before it."""
+"""Separator, ASCII symbol, part of a word, a token by itself, its later bytes, joins the token before it."""
 
 SPACE_PATTERN = r"[\p{P}\p{Z}\p{C}\p{Sk}]"
 UNSPACED_PATTERN = (
@@ -65,8 +65,8 @@ def _class_of_byte() -> bytes:
 def byte_classes(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Class of each byte of valid UTF-8 text, shape as `data`.
 
-    The first byte of a character has its class; its later bytes repeat it, but for SINGLE they are SINGLE_TAIL, so
-    that a SINGLE byte always begins a token.
+    The first byte of a character has its class; its later bytes repeat it, but for SINGLE they are
+    SINGLE_TAIL, so that a SINGLE byte always begins a token.
     """
     classes = np.frombuffer(bytearray(data.tobytes().translate(_class_of_byte())), dtype=np.uint8)
     first = np.flatnonzero(data >= 0xC0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from zhiling.text.buffers import offsets_of
 from zhiling.text.tokens import Tokens, mix
 
 _BASE = np.uint64(0xD6E8FEB86659FD93)
@@ -15,14 +16,14 @@ _SHORT = np.uint64(0xA0761D6478BD642F)
 
 @dataclass(frozen=True)
 class Grams:
-    """Window hashes of some rows, in text order: `hashes` uint64; row i is `hashes[offsets[i]:offsets[i + 1]]`."""
+    """Window hashes of some rows, in text order: uint64; row i is `hashes[offsets[i]:offsets[i + 1]]`."""
 
     hashes: NDArray[np.uint64]
     offsets: NDArray[np.int64]
 
 
 def grams(tokens: Tokens, size: int) -> Grams:
-    """Hash of each window of `size` tokens; a row of fewer tokens has one window, the whole; an empty row none.
+    """Hash of each window of `size` tokens; a shorter row has one window, the whole; an empty row none.
 
     A short row's window never equals a window of full size.
     """
@@ -40,10 +41,10 @@ def grams(tokens: Tokens, size: int) -> Grams:
     starts = tokens.offsets[:-1][short]
     values[starts] = _whole(tokens.hashes, starts, counts[short])
     valid[starts] = True
-    # The first window of the first row can be marked invalid by a row end less than `size` tokens away only if that
-    # row is short, and then it was set just above.
+    # The first window of the first row can be marked invalid by a row end less than `size` tokens away only
+    # if that row is short, and then it was set just above.
     windows = np.where(counts < size, np.minimum(counts, 1), counts - size + 1)
-    return Grams(mix(values[valid]), np.concatenate([[0], np.cumsum(windows)]))
+    return Grams(mix(values[valid]), offsets_of(windows))
 
 
 def _whole(

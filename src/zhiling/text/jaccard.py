@@ -1,9 +1,10 @@
 """Exact Jaccard similarity of rows of shingles, and the exact join of all rows that are similar.
 
-The join needs no sampling: a pair at or above the threshold shares at least one of the rarest shingles of both rows
-(prefix filter), so only rows that meet there are compared, and each is compared exactly.
+The join needs no sampling: a pair at or above the threshold shares at least one of the rarest shingles of
+both rows (prefix filter), so only rows that meet there are compared, and each is compared exactly.
 
-Source: Chaudhuri, Ganti, Kaushik (2006), prefix filter; Xiao, Wang, Lin, Yu (2008), PPJoin, length and position filters.
+Source: Chaudhuri, Ganti, Kaushik (2006), prefix filter; Xiao, Wang, Lin, Yu (2008), PPJoin, length and
+position filters.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ __all__ = ["Pairs", "connected", "jaccard", "linked_pairs", "similar_pairs"]
 
 
 def similar_pairs(shingles: Shingles, threshold: float) -> Pairs:
-    """All pairs of rows with Jaccard similarity >= `threshold`, exactly; rows without shingles are similar to none.
+    """All pairs of rows with Jaccard similarity >= `threshold`, exactly; empty rows are similar to none.
 
-    Rows with equal sets are one row to the join: each is reported once, linked to the first of them (similarity 1),
-    and only the first is paired with others. So 10,000 copies of one text give 9,999 pairs.
+    Rows with equal sets are one row to the join: each is reported once, linked to the first of them
+    (similarity 1), and only the first is paired with others. So 10,000 copies of one text give 9,999 pairs.
     Left < right in each pair; sorted by left, then right. The threshold lies in (0, 1].
 
     Time grows with the number of pairs that share a rare shingle; memory is bounded beside the result.
@@ -35,29 +36,30 @@ def similar_pairs(shingles: Shingles, threshold: float) -> Pairs:
 
 
 def linked_pairs(shingles: Shingles, threshold: float) -> Pairs:
-    """Pairs with Jaccard >= `threshold` that connect the same rows as all such pairs do; far fewer where rows cluster.
+    """Pairs with Jaccard >= `threshold` that connect the same rows as all such pairs do.
 
-    A pair is left out only if both rows are connected already. Sorted as `similar_pairs`.
+    Far fewer where rows cluster: a pair is left out only if both rows are connected already. Sorted as in
+    `similar_pairs`.
     """
     return _joined(shingles, threshold, all_pairs=False)
 
 
 def connected(shingles: Shingles, threshold: float) -> NDArray[np.int64]:
-    """Label of each row: the smallest row number that is reached over pairs with Jaccard >= `threshold`. Exact."""
+    """Label of each row: the smallest row number reached over pairs with Jaccard >= `threshold`. Exact."""
     pairs = linked_pairs(shingles, threshold)
     return components(len(shingles), pairs.left, pairs.right)
 
 
 @dataclass(frozen=True)
 class Distinct:
-    """The rows with distinct, non-empty sets, ascending, and the pairs that link each repeated set to its first row."""
+    """The rows with distinct, non-empty sets and the links of the others to the first of theirs."""
 
     rows: NDArray[np.int64]
     repeats: Pairs
 
 
 def distinct(shingles: Shingles) -> Distinct:
-    """The rows that stand for all rows: a row whose set an earlier row has is left out, and linked to that."""
+    """The rows that stand for all: a row whose set an earlier row has is left out, and linked to that."""
     first = first_with_equal_set(shingles)
     own = first == np.arange(len(shingles))
     repeated = np.flatnonzero(~own)

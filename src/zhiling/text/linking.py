@@ -1,4 +1,4 @@
-"""From rows that meet in a group (a bucket, a posting list) to verified pairs, without comparing all of a group."""
+"""From rows that meet in a group (a bucket, a posting list) to verified pairs, without comparing all."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from zhiling.text.buffers import row_ranges
 from zhiling.text.overlap import jaccard, most_common, parity_bitmaps
 from zhiling.text.shingles import Shingles
 from zhiling.text.union_find import components
@@ -39,8 +40,8 @@ class Pairs:
 class Postings:
     """Which rows meet where: posting k says that `row[k]` is in `group[k]`; sorted by group, then row.
 
-    `position[k]` is how many of the row's shingles can not be shared with a row that it meets here for the first time
-    (0 where nothing is known).
+    `position[k]` is how many of the row's shingles can not be shared with a row that it meets here for the
+    first time (0 where nothing is known).
     """
 
     group: Rows
@@ -60,7 +61,7 @@ class Comparison:
     threshold: float
 
     def plausible(self, postings: Postings, probe: Rows, partner: Rows) -> NDArray[np.bool_]:
-        """Whether two postings (by index) can belong to a pair at the threshold, by size and position alone."""
+        """Whether two postings (by index) can belong to a pair at the threshold, by size and position."""
         sizes = self.shingles.sizes
         first, second = sizes[postings.row[probe]], sizes[postings.row[partner]]
         rest = np.minimum(first - postings.position[probe], second - postings.position[partner])
@@ -75,7 +76,7 @@ class Comparison:
         return Pairs(left[reached], right[reached], similarity[reached])
 
     def _possible(self, left: Rows, right: Rows) -> tuple[Rows, Rows]:
-        """The pairs that a bound on their overlap does not exclude; it costs a tenth of the overlap itself."""
+        """The pairs that a bound on their overlap does not exclude, at a tenth of the cost of the overlap."""
         sizes = self.shingles.sizes
         bound = most_common(self.shingles, self._bitmaps, left, right)
         possible = bound >= self._least_common(sizes[left] + sizes[right])
@@ -83,7 +84,7 @@ class Comparison:
 
     def _least_common(self, sizes: Rows) -> NDArray[np.float64]:
         """How many shingles two sets must share, given the sum of their sizes."""
-        return self.threshold / (1.0 + self.threshold) * sizes - _SLACK
+        return np.asarray(self.threshold / (1.0 + self.threshold) * sizes - _SLACK, dtype=np.float64)
 
     @cached_property
     def _bitmaps(self) -> NDArray[np.uint64]:
@@ -100,9 +101,10 @@ def matches(postings: Postings, comparison: Comparison) -> Pairs:
 def link(postings: Postings, comparison: Comparison) -> Pairs:
     """Pairs at the threshold that connect all rows which `matches` would connect.
 
-    Neighbours within each group are compared first, then only rows that are still apart. So a group of 10,000 alike
-    rows costs 10,000 comparisons, and the guarantee is that of comparing every two: two rows of one group end up
-    connected, or their similarity was computed (or bounded by size and position) and is below the threshold.
+    Neighbours within each group are compared first, then only rows that are still apart. So a group of 10,000
+    alike rows costs 10,000 comparisons, and the guarantee is that of comparing every two: two rows of one
+    group end up connected, or their similarity was computed (or bounded by size and position) and is below
+    the threshold.
     """
     neighbour = np.flatnonzero(np.diff(postings.group) == 0)
     neighbour = neighbour[comparison.plausible(postings, neighbour, neighbour + 1)]
@@ -119,7 +121,7 @@ def link(postings: Postings, comparison: Comparison) -> Pairs:
 
 
 def _apart(postings: Postings, labels: Rows) -> tuple[Postings, Rows, Rows]:
-    """The postings by component within their group; for each the range of those before it in other components."""
+    """The postings by component within their group; for each the range before it in other components."""
     component = labels[postings.row]
     order = np.lexsort((component, postings.group))
     ordered = postings.take(order)
@@ -138,28 +140,23 @@ def _group_starts(group: Rows) -> Rows:
 def _candidates(
     postings: Postings, low: Rows, high: Rows, comparison: Comparison
 ) -> Iterator[tuple[Rows, Rows]]:
-    """Distinct plausible pairs of each posting k with those at low[k]..high[k] - 1, in blocks of bounded size.
+    """Distinct plausible pairs of each posting k with those at low[k]..high[k] - 1, in bounded blocks.
 
-    All postings of one probing row stand in one block, so a pair comes once, unless the pair probes from both sides.
+    All postings of one probing row stand in one block, so a pair comes once.
     """
     counts = high - low
     active = np.flatnonzero(counts)
     active = active[np.argsort(postings.row[active], kind="stable")]
-    reached = np.cumsum(counts[active])
     row_ends = np.flatnonzero(np.diff(postings.row[active], append=-1)) + 1
-    start = 0
-    while start < len(active):
-        limit = (reached[start - 1] if start else 0) + _BLOCK_PAIRS
-        fitting = int(np.searchsorted(reached[row_ends - 1], limit, side="right"))
-        first = int(np.searchsorted(row_ends, start, side="right"))
-        stop = int(row_ends[max(fitting - 1, first)])
-        chosen = active[start:stop]
+    pairs_before = np.concatenate([[0], np.cumsum(counts[active])[row_ends - 1]])
+    row_bounds = np.concatenate([[0], row_ends])
+    for first, last in row_ranges(pairs_before, _BLOCK_PAIRS):
+        chosen = active[row_bounds[first] : row_bounds[last]]
         probe = np.repeat(chosen, counts[chosen])
         before = np.cumsum(counts[chosen]) - counts[chosen]
         partner = np.arange(len(probe)) + np.repeat(low[chosen] - before, counts[chosen])
         fits = comparison.plausible(postings, probe, partner)
         yield _unique(postings.row[partner[fits]], postings.row[probe[fits]])
-        start = stop
 
 
 def _unique(left: Rows, right: Rows) -> tuple[Rows, Rows]:

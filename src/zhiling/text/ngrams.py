@@ -1,8 +1,9 @@
 """Which texts repeat a long stretch of a reference text: the n-gram index behind decontamination.
 
-A stretch is 13 tokens where a reference text is made of words, as in GPT-3's decontamination, and 20 where it is made
-of characters (Chinese, Japanese, Thai, …): 13 English words are about 20 Chinese characters of the same meaning, and
-13 characters are two clauses that chance repeats. A text that is shorter than that matches only an equal text.
+A stretch is 13 tokens where a reference text is made of words, as in GPT-3's decontamination, and 20 where it
+is made of characters (Chinese, Japanese, Thai, …): 13 English words are about 20 Chinese characters of the
+same meaning, and 13 characters are two clauses that chance repeats. A text that is shorter than that matches
+only an equal text.
 
 Source: Brown et al. (2020), "Language models are few-shot learners", appendix C.
 """
@@ -16,7 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from zhiling.text.buffers import blocks, utf8
+from zhiling.text.buffers import blocks, offsets_of, utf8
 from zhiling.text.characters import SINGLE, byte_classes
 from zhiling.text.grams import grams
 from zhiling.text.tokens import Tokens, spans, tokenise
@@ -44,7 +45,7 @@ class Hits:
 
 @dataclass(frozen=True)
 class _Table:
-    """The n-grams of one size: sorted distinct hashes, the first reference text of each, and a filter before both."""
+    """The n-grams of one size: sorted hashes, the first text that has each, how many each text owns."""
 
     size: int
     hashes: NDArray[np.uint64]
@@ -54,7 +55,8 @@ class _Table:
 
     def find(self, hashes: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Places of the hashes that are known, and the reference text of each."""
-        # A look-up in the sorted hashes costs 100 ns, in the filter 4: it lets pass what is known and 2 % of the rest.
+        # A look-up in the sorted hashes costs 100 ns, in the filter 4: it lets pass what is known and 2 % of
+        # the rest.
         places = np.flatnonzero(self.seen[_slots(hashes, self.seen)])
         rank = np.searchsorted(self.hashes, hashes[places])
         rank[rank == len(self.hashes)] = 0
@@ -72,7 +74,7 @@ class NgramIndex:
 
     @classmethod
     def build(cls, texts: pl.Series, size: int = WORDS, characters: int = CHARACTERS) -> NgramIndex:
-        """An index of normalised reference texts, by n-grams of `size` words or, for such texts, of `characters`."""
+        """An index of normalised reference texts: n-grams of `size` words, or of `characters` as above."""
         texts = texts.fill_null("")
         by_character = _by_character(texts)
         sizes = np.where(by_character, characters, size)
@@ -84,7 +86,7 @@ class NgramIndex:
         return len(self._texts)
 
     def hits(self, texts: pl.Series) -> Hits:
-        """What each of the normalised texts repeats of the reference texts; hits are confirmed on the text itself."""
+        """What each of the normalised texts repeats of the reference texts, confirmed on the text itself."""
         texts = texts.fill_null("")
         hits = _none(len(texts))
         for table in self._tables:
@@ -95,7 +97,7 @@ class NgramIndex:
         return hits
 
     def _confirmed(self, texts: pl.Series, found: Hits, size: int) -> Hits:
-        """The hits whose first n-gram truly stands in the reference text; `start` and `stop` become byte offsets."""
+        """The hits whose first n-gram truly stands in the reference; `start`, `stop` become byte offsets."""
         rows = np.flatnonzero(found.match >= 0)
         chosen = texts.gather(rows)
         part = utf8(chosen)
@@ -138,7 +140,7 @@ def _by_character(texts: pl.Series) -> NDArray[np.bool_]:
     for part in blocks(utf8(texts)):
         starts, _ = spans(part)
         bounds = np.searchsorted(starts, part.offsets)
-        single = np.concatenate([[0], np.cumsum(byte_classes(part.data)[starts] == SINGLE)])
+        single = offsets_of(byte_classes(part.data)[starts] == SINGLE)
         parts.append(2 * np.diff(single[bounds]) > np.diff(bounds))
     return np.concatenate(parts) if parts else np.empty(0, dtype=np.bool_)
 
@@ -193,7 +195,7 @@ def _search_block(tokens: Tokens, table: _Table, first_row: int, hits: Hits) -> 
 def _most_shared(
     rows: NDArray[np.int64], owners: NDArray[np.int64], hashes: NDArray[np.uint64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For each row with a hit the reference that shares most distinct n-grams; and for each hit its place in that."""
+    """For each row with a hit the reference that shares most n-grams; and for each hit its place in that."""
     order = np.lexsort((hashes, owners, rows))
     row, owner, value = rows[order], owners[order], hashes[order]
     fresh = np.ones(len(row), dtype=np.bool_)

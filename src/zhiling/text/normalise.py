@@ -1,10 +1,11 @@
 """The one normal form of text in which rows are compared: deduplication, decontamination and splits share it.
 
-Unicode NFKC, lower case, invisible format characters removed, each run of punctuation and white space one space, none
-at the ends. Letters, marks, digits and symbols (`+`, `$`, emoji) of every script stay. Normalising twice changes nothing.
+Unicode NFKC, lower case, invisible format characters removed, each run of punctuation and white space one
+space, none at the ends. Letters, marks, digits and symbols (`+`, `$`, emoji) of every script stay.
+Normalising twice changes nothing.
 
-Source: Unicode Standard Annex 15 (normalisation forms). Deviation: lower case instead of full case folding, so `ß`
-stays `ß`; case folding would lengthen words and no comparison here needs it.
+Source: Unicode Standard Annex 15 (normalisation forms). Deviation: lower case instead of full case folding,
+so `ß` stays `ß`; case folding would lengthen words and no comparison here needs it.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ def _folded(text: pl.Series) -> pl.Series:
 
 def _fold_unicode(text: pl.Series) -> pl.Series:
     folded = text.str.replace_all(IGNORED_PATTERN, "").str.normalize("NFKC").str.to_lowercase()
-    # Lower case can undo NFKC, but only around combining marks (dotted I; T + diaeresis has no capital, so it composes
-    # only now). A second NFKC of every row would cost as much as all the rest of this module.
+    # Lower case can undo NFKC, but only around combining marks (dotted I; T + diaeresis has no capital, so it
+    # composes only now). A second NFKC of every row would cost as much as all the rest of this module.
     marked = folded.str.contains(r"\p{M}")
     if not marked.any():
         return folded
@@ -75,8 +76,8 @@ def _collapse(part: Utf8) -> Utf8:
         gap[runs[np.searchsorted(runs, leading)]] = False
     gap[starts[starts > 0] - 1] = False
     dropped = separator & ~gap
-    # Separators become 0xFF and then, in a gap, 0x20. bytes.translate lowers ASCII and deletes the rest in one loop,
-    # three times as fast as a boolean index.
+    # Separators become 0xFF and then, in a gap, 0x20. bytes.translate lowers ASCII and deletes the rest in
+    # one loop, three times as fast as a boolean index.
     marked = (data | separator * _DROPPED_BYTE) & ~(gap * (_DROPPED_BYTE ^ _SPACE_BYTE))
     out = np.frombuffer(marked.tobytes().translate(_LOWER, bytes([_DROPPED_BYTE])), dtype=np.uint8)
     return Utf8(out, offsets - np.searchsorted(np.flatnonzero(dropped), offsets))

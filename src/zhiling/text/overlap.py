@@ -12,7 +12,7 @@ _BITMAP_ROWS = 1 << 10
 
 
 def jaccard(shingles: Shingles, left: ArrayLike, right: ArrayLike) -> NDArray[np.float64]:
-    """Jaccard similarity |A ∩ B| / |A ∪ B| of each pair of rows, shape (pairs,), in [0, 1]; 0 for two empty rows.
+    """Jaccard similarity |A ∩ B| / |A ∪ B| of each pair of rows, shape (pairs,), 0..1; 0 for two empty rows.
 
     Exact on the shingle hashes (see `Shingles`). 1/3 for {a, b} and {b, c}.
     """
@@ -34,7 +34,8 @@ def _common(
     column = np.arange(size)
     index = starts[:, None] + column
     index += (column >= split[:, None]) * (shingles.offsets[right] - split - starts)[:, None]
-    # A value that stands in both sets comes twice, and both sets are distinct: equal neighbours are the overlap.
+    # A value that stands in both sets comes twice, and both sets are distinct: equal neighbours are the
+    # overlap.
     both = np.sort(shingles.hashes[index], axis=1)
     return np.count_nonzero(both[:, 1:] == both[:, :-1], axis=1)
 
@@ -64,7 +65,7 @@ def most_common(
 
 
 def first_with_equal_set(shingles: Shingles) -> NDArray[np.int64]:
-    """For each row the first row with the same non-empty set of shingles (itself, if there is none before)."""
+    """For each row the first row with the same non-empty set (itself, if there is none before), int64."""
     rows = np.arange(len(shingles))
     filled = np.flatnonzero(shingles.sizes > 0)
     prints = _fingerprints(shingles, filled)

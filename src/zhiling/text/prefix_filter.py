@@ -1,7 +1,8 @@
 """Where similar rows must meet: posting lists of the rarest shingles of each row.
 
-Two rows with Jaccard >= t share a shingle among the first n - ceil(t·n) + 1 of each, in any one order of all shingles
-(n = size of the row's set). With the rarest first most of these stand in one row only and need no list.
+Two rows with Jaccard >= t share a shingle among the first n - ceil(t·n) + 1 of each, in any one order of all
+shingles (n = size of the row's set). With the rarest first most of these stand in one row only and need no
+list.
 
 Source: Chaudhuri, Ganti, Kaushik (2006), "A primitive operator for similarity joins in data cleaning".
 """
@@ -19,7 +20,7 @@ _SLACK = 1e-9
 
 
 def prefix_postings(shingles: Shingles, rows: Rows, threshold: float) -> Postings:
-    """Postings such that any two of `rows` with Jaccard >= `threshold` share a group; rows non-empty, ascending.
+    """Postings such that any two of `rows` (none empty) with Jaccard >= `threshold` share a group.
 
     Group = shingle, row = row number, position = place of the shingle in the row's order, rarest first.
     """
@@ -27,8 +28,9 @@ def prefix_postings(shingles: Shingles, rows: Rows, threshold: float) -> Posting
     prefix = sizes - np.ceil(threshold * sizes - _SLACK).astype(np.int64) + 1
     frequency = _frequencies(shingles, rows)
     for _ in range(2):
-        # A shingle of one row only brings nobody together: a row whose whole prefix is such shingles has no partner.
-        # Without these rows more shingles stand alone: a second look pays, a third did not (4 % fewer rows).
+        # A shingle of one row only brings nobody together: a row whose whole prefix is such shingles has no
+        # partner. Without these rows more shingles stand alone: a second look pays, a third did not (4 %
+        # fewer rows).
         shared = _shared_counts(shingles, rows, frequency)
         rows = rows[sizes[rows] - shared < prefix[rows]]
         frequency = _frequencies(shingles, rows)
@@ -36,7 +38,7 @@ def prefix_postings(shingles: Shingles, rows: Rows, threshold: float) -> Posting
 
 
 def _frequencies(shingles: Shingles, rows: Rows) -> NDArray[np.uint32]:
-    """Occurrences in `rows` by the high bits of the shingle hash: never less than the shingle's own, mostly equal.
+    """Occurrences in `rows` by the high bits of the hash: never less than a shingle's own, mostly equal.
 
     The estimate is a function of the hash alone, which is all that one common order needs.
     """

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from zhiling.text.buffers import offsets_of, row_ranges
 from zhiling.text.grams import grams
 from zhiling.text.tokens import Unit, tokenise
 
@@ -20,8 +21,8 @@ _BLOCK_CELLS = 1 << 20
 class Shingles:
     """Sets of 32-bit shingle hashes, one per row.
 
-    Two different shingles share a hash with probability 2**-32: for a pair of rows of 100 shingles the Jaccard
-    similarity is wrong (too high) with probability 2e-6. Half the memory of 64-bit hashes.
+    Two different shingles share a hash with probability 2**-32: for a pair of rows of 100 shingles the
+    Jaccard similarity is wrong (too high) with probability 2e-6. Half the memory of 64-bit hashes.
     """
 
     hashes: NDArray[np.uint32]
@@ -41,13 +42,13 @@ class Shingles:
     def take(self, rows: NDArray[np.int64]) -> Shingles:
         """The sets of the given rows, in the given order."""
         sizes = self.sizes[rows]
-        offsets = np.concatenate([[0], np.cumsum(sizes)])
-        index = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], sizes)
+        offsets = offsets_of(sizes)
+        index = np.arange(int(offsets[-1])) + np.repeat(self.offsets[rows] - offsets[:-1], sizes)
         return Shingles(self.hashes[index], offsets)
 
     def parts(self, rows: NDArray[np.int64]) -> Iterator[tuple[slice, Shingles]]:
-        """The sets of the given rows in blocks of about a million shingles, each with its place among `rows`."""
-        bounds = np.concatenate([[0], np.cumsum(self.sizes[rows])])
+        """The sets of the given rows in blocks of a million shingles, each with its place among `rows`."""
+        bounds = offsets_of(self.sizes[rows])
         for start, stop in row_ranges(bounds, _BLOCK_CELLS):
             yield slice(start, stop), self.take(rows[start:stop])
 
@@ -55,8 +56,9 @@ class Shingles:
 def shingles(text: pl.Series, size: int = 5, unit: Unit = "token") -> Shingles:
     """Distinct shingles of `size` units of each row of normalised text (see `normalise`).
 
-    A row of fewer units has one shingle, the whole; an empty row (or one of punctuation only) has none. Words of
-    English and characters of Chinese are both one token, so the default is word 5-grams here and character 5-grams there.
+    A row of fewer units has one shingle, the whole; an empty row (or one of punctuation only) has none. Words
+    of English and characters of Chinese are both one token, so the default is word 5-grams here and character
+    5-grams there.
 
     Memory: 4 bytes per token beyond the text, and twice that while the parts are joined.
     """
@@ -70,7 +72,7 @@ def shingles(text: pl.Series, size: int = 5, unit: Unit = "token") -> Shingles:
         return Shingles(np.empty(0, dtype=np.uint32), np.zeros(1, dtype=np.int64))
     hashes = np.concatenate(parts)
     parts.clear()
-    offsets = np.concatenate([[0], np.cumsum(np.concatenate(counts))])
+    offsets = offsets_of(np.concatenate(counts))
     return _distinct(hashes, offsets)
 
 
@@ -111,13 +113,3 @@ def same_size(sizes: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], int
         step = max(_SORT_CELLS // size, 1) if size else 1
         for start in range(0, len(group) if size else 0, step):
             yield group[start : start + step], size
-
-
-def row_ranges(offsets: NDArray[np.int64], cells: int) -> Iterator[tuple[int, int]]:
-    """Ranges of rows that hold about `cells` values each, at least one row."""
-    start, rows = 0, len(offsets) - 1
-    while start < rows:
-        stop = int(np.searchsorted(offsets, offsets[start] + cells, side="right")) - 1
-        stop = min(max(stop, start + 1), rows)
-        yield start, stop
-        start = stop

@@ -1,8 +1,8 @@
 """Text as a stream of hashed tokens, aware of the script, computed on UTF-8 buffers without a loop over rows.
 
-A token is a run of letters, marks and digits, or one character of a script written without spaces (Han, kana, Hangul,
-Thai, …), or one emoji. Marks belong to what they follow. A run of more than 64 bytes (a key, a data URL) is cut every
-64 bytes. Give it normalised text: case and compatibility forms are not folded here.
+A token is a run of letters, marks and digits, or one character of a script written without spaces (Han, kana,
+Hangul, Thai, …), or one emoji. Marks belong to what they follow. A run of more than 64 bytes (a key, a data
+URL) is cut every 64 bytes. Give it normalised text: case and compatibility forms are not folded here.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def spans(part: Utf8, unit: Unit = "token") -> tuple[NDArray[np.int64], NDArray[
 
 
 def token_counts(text: pl.Series) -> pl.Series:
-    """Number of tokens of each row, uint32: words of English, characters of Chinese; 0 for an empty text or a null.
+    """Number of tokens of each row, uint32: words of English, characters of Chinese; 0 for a null.
 
     Example: `token_counts(pl.Series(["Hello, world", "你好世界"]))` holds 2 and 4.
     """
@@ -74,7 +74,7 @@ def token_count(column: str | pl.Expr) -> pl.Expr:
 def _begins(
     classes: NDArray[np.uint8], inside: NDArray[np.bool_], offsets: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """True where a token begins: after a separator, at each SINGLE, at a word after a SINGLE, at a row's start."""
+    """True where a token begins: after a separator, at a SINGLE or a word after one, at a row's start."""
     begins = inside.copy()
     before = classes[:-1]
     begins[1:] &= (before <= SYMBOL) | (classes[1:] == SINGLE)
@@ -90,7 +90,7 @@ def _cut(starts: NDArray[np.int64], ends: NDArray[np.int64]) -> tuple[NDArray[np
     if not lengths.size or lengths.max() <= MAX_TOKEN_BYTES:
         return starts, ends
     pieces = -(-lengths // MAX_TOKEN_BYTES)
-    number = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    number = np.arange(int(pieces.sum())) - np.repeat(np.cumsum(pieces) - pieces, pieces)
     cut = np.repeat(starts, pieces) + number * MAX_TOKEN_BYTES
     return cut, np.minimum(cut + MAX_TOKEN_BYTES, np.repeat(ends, pieces))
 

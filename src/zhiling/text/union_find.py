@@ -7,11 +7,12 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def components(n: int, left: ArrayLike, right: ArrayLike) -> NDArray[np.int64]:
-    """Label of each of `n` rows: the smallest row number of its component; the order of the pairs changes nothing.
+    """Label of each of `n` rows: the smallest row number of its component.
 
-    Shape (n,). `components(4, [1], [3])` is `[0, 1, 2, 1]`.
+    Shape (n,), int64. The order of the pairs changes nothing. `components(4, [1], [3])` is `[0, 1, 2, 1]`.
 
-    Source: hooking to the smaller label and pointer jumping (Shiloach and Vishkin, 1982), O(pairs · log n) on arrays.
+    Source: hooking to the smaller label and pointer jumping (Shiloach and Vishkin, 1982), O(pairs · log n) on
+    arrays.
     """
     labels = np.arange(n, dtype=np.int64)
     first = np.asarray(left, dtype=np.int64)

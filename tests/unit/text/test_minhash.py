@@ -31,13 +31,13 @@ def test_signatures_estimate_the_similarity(similarity: float) -> None:
     assert abs((signed[:, 0::2] == signed[:, 1::2]).mean() - exact.mean()) < 0.01
 
 
-@pytest.mark.parametrize("similarity", [0.8, 0.85, 0.9, 0.95])
+@pytest.mark.parametrize("similarity", [0.6, 0.65, 0.7, 0.8, 0.9])
 def test_recall_is_what_the_bands_promise(similarity: float) -> None:
     rows = constructed(similarity, 1_000)
     exact = jaccard(rows, [0], [1])[0]
-    expected = 1 - (1 - exact**8) ** 16
-    found = len(near_duplicates(rows, 0.7)) / 1_000
-    assert abs(found - expected) < 0.02
+    expected = 1 - (1 - exact**6) ** 21
+    found = len(near_duplicates(rows, 0.5)) / 1_000
+    assert abs(found - expected) < 0.03
 
 
 def test_candidates_below_the_threshold_are_removed() -> None:
@@ -53,7 +53,7 @@ def test_exact_method_finds_all() -> None:
 
 
 def test_seed_decides_the_candidates() -> None:
-    rows = constructed(0.7, 500)
+    rows = constructed(0.55, 500)
     first, again, other = (near_duplicates(rows, 0.5, seed=seed) for seed in (1, 1, 2))
     assert first.left.tolist() == again.left.tolist()
     assert first.left.tolist() != other.left.tolist()
@@ -69,7 +69,7 @@ def test_one_word_changed_is_found_in_english_and_chinese() -> None:
 
 
 def test_a_bucket_of_unlike_rows_is_not_lost() -> None:
-    """In one large bucket every two rows that are alike end up connected, though not every two are compared."""
+    """In one large bucket rows that are alike end up connected, though not every two are compared."""
     generator = np.random.default_rng(3)
     base = generator.integers(0, 2**32, 200, dtype=np.uint32)
     rows = []

@@ -32,7 +32,9 @@ def test_a_row_is_the_same_in_any_block() -> None:
 
 
 def test_sets_are_ascending_and_distinct() -> None:
-    made = shingles(pl.Series(["to be or not to be or not to be or not", "x y z", "是不是是不是是不是"]), size=2)
+    made = shingles(
+        pl.Series(["to be or not to be or not to be or not", "x y z", "是不是是不是是不是"]), size=2
+    )
     assert made.hashes.dtype == np.uint32
     for low, high in zip(made.offsets[:-1], made.offsets[1:], strict=True):
         assert (np.diff(made.hashes[low:high].astype(np.int64)) > 0).all()

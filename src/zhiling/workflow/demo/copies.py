@@ -1,12 +1,10 @@
-"""Copies that a help desk's export collects: equal, nearly equal, and questions that stand in the evaluation set."""
+"""Copies in a help desk's export: equal, nearly equal, and questions that stand in the evaluation set."""
 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -15,7 +13,18 @@ import polars as pl
 from zhiling.text.jaccard import jaccard
 from zhiling.text.normalise import normalise
 from zhiling.text.shingles import shingles
-from zhiling.workflow.demo.material import LANGUAGES, Desk, Entry, Planted, Question, Ticket, Turn, pick, shuffled
+from zhiling.workflow.demo.material import (
+    LANGUAGES,
+    Desk,
+    Entry,
+    Planted,
+    Question,
+    Ticket,
+    Turn,
+    pick,
+    shuffled,
+    word_list,
+)
 
 EXACT_PER_LANGUAGE = 15
 NEAR_PER_LANGUAGE = 20
@@ -27,20 +36,22 @@ _TRIES = 12
 
 Rewrite = Callable[[str], str]
 
-# Each gives a text with the same normal form (see zhiling.text.normalise), so the copy is exact by the house's measure.
+_HALF_WIDTH = str.maketrans("，！？：；（）", ",!?:;()")
+
+
+def _spaced(text: str) -> str:
+    return f" {text.replace(' ', '  ')}\n"
+
+
+# Each gives a text that differs in case, width or white space alone: for a reader it says the same.
 _VARIANTS: Mapping[str, Mapping[str, Rewrite]] = {
     "zh": {
         "verbatim": str,
-        "half-width": lambda text: text.replace("，", ", ").replace("。", ". "),
-        "spaced": lambda text: re.sub(r"([。！？，])", r"\1  ", text) + " ",
+        "half-width": lambda text: text.translate(_HALF_WIDTH),
+        "spaced": _spaced,
         "re-cased": str.upper,
     },
-    "en": {
-        "verbatim": str,
-        "upper case": str.upper,
-        "lower case": str.lower,
-        "spaced": lambda text: " " + re.sub(r"([.,!?]) ", r"\1   ", text) + "\n",
-    },
+    "en": {"verbatim": str, "upper case": str.upper, "lower case": str.lower, "spaced": _spaced},
 }
 
 
@@ -57,12 +68,17 @@ def plant_exact_copies(desk: Desk, draws: np.random.Generator) -> None:
         for place, entry in enumerate(shuffled(draws, desk.clean(language))[:EXACT_PER_LANGUAGE]):
             variant = list(variants)[place % len(variants)]
             turns = tuple(replace(turn, text=variants[variant](turn.text)) for turn in entry.ticket.turns)
-            _copy(desk, entry, replace(entry.ticket, turns=turns), Planted("exact_duplicates", 0, entry.id, variant))
+            _copy(
+                desk,
+                entry,
+                replace(entry.ticket, turns=turns),
+                Planted("exact_duplicates", 0, entry.id, variant),
+            )
 
 
 def plant_near_copies(desk: Desk, draws: np.random.Generator) -> None:
-    """Conversations a second time with a few words edited, similar enough to count as the same (`MIN_JACCARD`)."""
-    words = _words()
+    """Conversations a second time with a few words edited, similar enough to count as the same."""
+    words = word_list("edits.toml")
     for language in LANGUAGES:
         done = 0
         for entry in shuffled(draws, desk.clean(language)):
@@ -77,8 +93,8 @@ def plant_near_copies(desk: Desk, draws: np.random.Generator) -> None:
 
 
 def plant_evaluation_rows(desk: Desk, draws: np.random.Generator) -> None:
-    """Questions of the evaluation file as conversations with a reply of that intent; every other one with a greeting."""
-    words = _words()
+    """Questions of the evaluation file with a reply of that intent; every other one with a greeting."""
+    words = word_list("edits.toml")
     labels = shuffled(draws, sorted({question.label for question in desk.questions}))
     for start, language in zip((0, QUESTIONS_PER_LANGUAGE), LANGUAGES, strict=True):
         for place, label in enumerate(labels[start : start + QUESTIONS_PER_LANGUAGE]):
@@ -100,10 +116,6 @@ def _ask(desk: Desk, question: Question, greeting: str, draws: np.random.Generat
 def _copy(desk: Desk, original: Entry, copy: Ticket, planted: Planted) -> None:
     original.copied = True
     desk.add(copy, planted)
-
-
-def _words() -> Mapping[str, Any]:
-    return tomllib.loads((files(__package__) / "edits.toml").read_text(encoding="utf-8"))
 
 
 def _edited(ticket: Ticket, words: Mapping[str, Any], draws: np.random.Generator) -> Ticket | None:

@@ -1,17 +1,25 @@
-"""What goes wrong in a help desk's export: swapped replies, wrong labels, cut replies, injections, broken lines."""
+"""What goes wrong in an export: swapped replies, wrong labels, cut replies, injections, broken lines."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zhiling.workflow.demo.material import LANGUAGES, PUNCTUATION, Desk, Entry, Planted, Ticket, line_of, pick, shuffled
+from zhiling.workflow.demo.material import (
+    LANGUAGES,
+    PUNCTUATION,
+    Desk,
+    Planted,
+    Ticket,
+    line_of,
+    pick,
+    shuffled,
+    word_list,
+)
 from zhiling.workflow.demo.personal_data import append
 
 PAIRINGS_PER_LANGUAGE = 18  # even: replies change places two by two
@@ -64,7 +72,9 @@ def plant_truncated_replies(desk: Desk, draws: np.random.Generator) -> None:
 def plant_injections(desk: Desk, draws: np.random.Generator) -> None:
     """Customers who command the model that reads them; truth holds the sentence."""
     for language in LANGUAGES:
-        sentences = shuffled(draws, _injections()[language]["customer"])[:INJECTIONS_PER_LANGUAGE]
+        sentences = shuffled(draws, word_list("injections.toml")[language]["customer"])[
+            :INJECTIONS_PER_LANGUAGE
+        ]
         for entry, sentence in zip(shuffled(draws, desk.clean(language)), sentences, strict=False):
             turn = entry.ticket.spoken_by("customer")[-1]
             entry.ticket = entry.ticket.say(turn, append(entry.ticket.turns[turn].text, sentence, language))
@@ -98,17 +108,13 @@ def damaged_line(record: Mapping[str, Any], kind: str, language: str) -> bytes:
 
 def inject_page(page: Path, language: str, draws: np.random.Generator) -> tuple[int, str]:
     """Puts a command for models between two paragraphs of a manual page; its line number and its text."""
-    sentence = _injections()[language]["manual"]
+    sentence = word_list("injections.toml")[language]["manual"]
     lines = page.read_text(encoding="utf-8").split("\n")
     after_text = [place for place in range(3, len(lines)) if not lines[place] and lines[place - 1]]
     place = pick(draws, after_text)
     lines[place:place] = ["", sentence]
     page.write_text("\n".join(lines), encoding="utf-8", newline="\n")
     return place + 2, sentence
-
-
-def _injections() -> Mapping[str, Any]:
-    return tomllib.loads((files(__package__) / "injections.toml").read_text(encoding="utf-8"))
 
 
 def _cuttable(ticket: Ticket) -> bool:

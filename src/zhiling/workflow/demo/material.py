@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -137,6 +139,11 @@ def pick(draws: np.random.Generator, items: Sequence[Item]) -> Item:
     return items[int(draws.integers(len(items)))]
 
 
+def word_list(name: str) -> dict[str, Any]:
+    """One of the package's hand-written tables, by its file name."""
+    return tomllib.loads((files("zhiling.workflow.demo") / name).read_text(encoding="utf-8"))
+
+
 def read_desk(material: Path, seed: int) -> Desk:
     """All hand-written conversations in a seeded order, numbered with gaps as real tickets are."""
     tickets = [
@@ -151,8 +158,7 @@ def read_desk(material: Path, seed: int) -> Desk:
     draws = stream(seed, "order")
     numbers = _FIRST_NUMBER + np.cumsum(draws.integers(2, 5, len(tickets)))
     entries = [
-        Entry(int(number), ticket)
-        for number, ticket in zip(numbers, shuffled(draws, tickets), strict=True)
+        Entry(int(number), ticket) for number, ticket in zip(numbers, shuffled(draws, tickets), strict=True)
     ]
     taken = {entry.number for entry in entries}
     gaps = [number for number in range(_FIRST_NUMBER, int(numbers[-1])) if number not in taken]

@@ -1,20 +1,18 @@
 """Invented personal data in natural sentences: valid in form, and nobody's.
 
-Reserved where a reservation exists: hosts (RFC 2606), addresses (RFC 5737, RFC 3849), telephone numbers for fiction
-(Ofcom; Bundesnetzagentur; NANPA 555-01XX). Chinese mobile numbers begin with 154, which no operator has; resident ids
-carry the code of a city as a whole, under which none is issued; cards begin with the test prefixes of the networks.
+Reserved where a reservation exists: hosts (RFC 2606), addresses (RFC 5737, RFC 3849), telephone numbers
+for fiction (Ofcom; Bundesnetzagentur; NANPA 555-01XX). Chinese mobile numbers begin with 154, which no
+operator has; resident ids carry the code of a city as a whole, under which none is issued; cards begin
+with the test prefixes of the networks.
 """
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
-from importlib.resources import files
-from typing import Any
 
 import numpy as np
 
-from zhiling.workflow.demo.material import LANGUAGES, Desk, Planted, Speaker, pick, shuffled
+from zhiling.workflow.demo.material import LANGUAGES, Desk, Planted, Speaker, pick, shuffled, word_list
 
 PER_LANGUAGE = 25
 
@@ -22,18 +20,30 @@ _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _ID_CHECKS = "10X98765432"
 _CITIES = ("110100", "120100", "310100", "330100", "440300", "510100")
 _CARDS = ("400000", "555555", "620000")
-_NAMES = ("linxia", "wang.yu", "heron42", "m.keller", "j_oduya", "sofia.r", "chen-mo", "t.novak", "amira", "zhaoq")
+_NAMES = (
+    "linxia",
+    "wang.yu",
+    "heron42",
+    "m.keller",
+    "j_oduya",
+    "sofia.r",
+    "chen-mo",
+    "t.novak",
+    "amira",
+    "zhaoq",
+)
+_CLOSING = "”’）》)\"'%"
 _NETWORKS = ("192.0.2.", "198.51.100.", "203.0.113.")
 
 
 def luhn_digit(digits: str) -> str:
-    """The check digit that makes a card number valid. Source: ISO/IEC 7812-1, annex B. `7` for 7992739871 → 3."""
+    """The check digit of a card number; 3 for 7992739871. Source: ISO/IEC 7812-1, annex B."""
     doubled = [int(digit) * (2 - place % 2) for place, digit in enumerate(reversed(digits))]
     return str(-sum(value // 10 + value % 10 for value in doubled) % 10)
 
 
 def resident_id_check(digits: str) -> str:
-    """The last sign of a Chinese resident id. Source: GB 11643-1999 (ISO 7064, MOD 11-2). `X` for 11010519491231002."""
+    """The last sign of a Chinese resident id; X for 11010519491231002. Source: GB 11643-1999."""
     weighted = sum(weight * int(digit) for weight, digit in zip(_ID_WEIGHTS, digits, strict=True))
     return _ID_CHECKS[weighted % 11]
 
@@ -100,9 +110,7 @@ def plant_personal_data(desk: Desk, draws: np.random.Generator) -> None:
 
     Of a URL the value is its secret alone: the rest of the address may stay.
     """
-    sentences: Mapping[str, Any] = tomllib.loads(
-        (files(__package__) / "carriers.toml").read_text(encoding="utf-8")
-    )
+    sentences = word_list("carriers.toml")
     for language in LANGUAGES:
         chosen = shuffled(draws, desk.clean(language))[:PER_LANGUAGE]
         for place, entry in enumerate(chosen):
@@ -124,6 +132,7 @@ def _shown(draws: np.random.Generator, kind: str, value: str) -> str:
 
 def append(text: str, sentence: str, language: str) -> str:
     """The text with a further sentence, joined as people write in that language."""
+    unfinished = text[-1].isalnum() or text[-1] in _CLOSING
     if language == "zh":
-        return f"{text}，{sentence}" if text[-1].isalnum() else f"{text}{sentence}"
-    return f"{text}. {sentence}" if text[-1].isalnum() else f"{text} {sentence}"
+        return f"{text}，{sentence}" if unfinished else f"{text}{sentence}"
+    return f"{text}. {sentence}" if unfinished else f"{text} {sentence}"

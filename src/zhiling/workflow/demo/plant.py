@@ -1,4 +1,4 @@
-"""The demo's project folder: a help desk's export made of the hand-written material, with or without defects."""
+"""The demo's project folder: a help desk's export of the hand-written material, with or without defects."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from zhiling.workflow.demo.personal_data import plant_personal_data
 
 TRUTH = "truth.jsonl"
 
-# Those that need two-turn conversations come first; a conversation gets at most one defect, and only clean ones are copied.
+# Those that need two-turn conversations come first. Each takes clean conversations only.
 _PLANTERS: tuple[Callable[[Desk, np.random.Generator], None], ...] = (
     plant_wrong_pairings,
     plant_unreadable_lines,
@@ -42,16 +42,19 @@ _COPIED = ("evaluation.jsonl", "labels.yaml", "questions.jsonl", "recipe.yaml")
 def build(material: Path, folder: Path, *, seed: int, defects: bool) -> None:
     """Writes a project folder as a help desk would export it; the same seed writes the same bytes.
 
-    `logs/tickets-{zh,en}.jsonl` (a line a message, conversations in order of time), `manual/`, the evaluation file,
-    label names, questions and the recipe as they are, and `truth.jsonl`, one line a planted defect, which no recipe
-    reads: `{"defect", "conversation", "locator", "of", "detail"}`. `of` is the conversation or evaluation line that was
-    copied, the right label, the whole reply, the planted value or sentence. Files that are there are written anew.
+    `logs/tickets-{zh,en}.jsonl` (a line a message, conversations in order of time), `manual/`, the evaluation
+    file, label names, questions and the recipe as they are, and `truth.jsonl`, one line a planted defect,
+    which no recipe reads: `{"defect", "conversation", "locator", "start", "of", "detail"}`. `locator` is the
+    line that carries the defect, `start` the first line of its conversation; `of` is the conversation or
+    evaluation line that was copied, the right label, the whole reply, the planted value or sentence.
+    Files that are there are written anew.
 
     Args:
         material: the folder that `locate` finds.
         folder: made where it is not there.
-        seed: decides order, times and defects; numbers and times of the hand-written conversations do not depend on `defects`.
-        defects: False writes the same material without any, and an empty truth file.
+        seed: decides order, times and defects.
+        defects: False writes the same material without any, and an empty truth file. Ids and times of the
+            hand-written conversations are the same either way.
     """
     desk = read_desk(material, seed)
     if defects:
@@ -81,6 +84,7 @@ def _write_log(desk: Desk, language: str, folder: Path, seed: int) -> list[dict[
                     "defect": entry.planted.defect,
                     "conversation": entry.id,
                     "locator": f"{name}:{len(lines) + 1 + entry.planted.turn}",
+                    "start": f"{name}:{len(lines) + 1}",
                     "of": entry.planted.of,
                     "detail": entry.planted.detail,
                 }
@@ -107,7 +111,12 @@ def _inject(folder: Path, language: str, seed: int) -> dict[str, str]:
     pages = sorted((folder / "manual" / language).glob("*.md"))
     page = pages[int(draws.integers(len(pages)))]
     line, sentence = inject_page(page, language, draws)
-    place = page.relative_to(folder).as_posix()
+    place = f"{page.relative_to(folder).as_posix()}:{line}"
     return {
-        "defect": "injections", "conversation": "", "locator": f"{place}:{line}", "of": sentence, "detail": "manual",
-    }  # fmt: skip
+        "defect": "injections",
+        "conversation": "",
+        "locator": place,
+        "start": place,
+        "of": sentence,
+        "detail": "manual",
+    }

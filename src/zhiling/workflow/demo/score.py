@@ -20,7 +20,7 @@ class Finder:
     """How a run shows that it found a kind of defect.
 
     Attributes:
-        found: ids of steps, reasons or verdicts; a planted defect is found where one of its rows has one of these.
+        found: ids of steps, reasons or verdicts; a defect is found where one of its rows has one of them.
         own: those of `found` by which clean rows count as wrongly removed.
         absent: the planted value may also stand in no kept text.
     """
@@ -38,7 +38,7 @@ class Score:
         defect: the kind.
         planted: how many were planted.
         missed: truth lines of those that were not found, by place.
-        wrong: places of rows that were removed (personal data: rewritten) for this kind, in conversations without it.
+        wrong: places of rows removed (personal data: rewritten) for this kind in conversations without it.
         wrong_but_defective: how many of these belong to a conversation with another planted defect.
     """
 
@@ -74,7 +74,7 @@ FINDERS: Mapping[str, Finder] = {
     "truncated_replies": _finder("whole"),
     "unreadable_lines": _finder("bad"),
 }
-"""Kind of defect → ids of the steps in the demo's recipe that look for it; `bad` is the verdict of unreadable items."""
+"""Kind of defect → the steps of the demo's recipe that look for it; `bad`: unreadable items."""
 
 COPIES = frozenset(("exact_duplicates", "near_duplicates"))
 """Kinds where the original may leave in place of the copy."""
@@ -95,8 +95,9 @@ class _Truth:
         return named - {""}
 
     def places(self, defect: str) -> set[str]:
-        """The files or lines of defects that lie in no conversation, or make their line unreadable."""
-        return {_place(line) for line in self.lines.get(defect, [])}
+        """The lines of these defects, the first lines of their conversations, the pages that carry one."""
+        lines = self.lines.get(defect, [])
+        return {_place(line) for line in lines} | {line["start"] for line in lines if line["conversation"]}
 
 
 def score(
@@ -107,17 +108,18 @@ def score(
 ) -> list[Score]:
     """A line per kind of defect, in the order of `finders`; kinds that were not planted are there too.
 
-    Found is a defect where a row of its conversation left by one of the finder's steps. Of a copy, the original may
-    leave instead. Unreadable lines are found by their place, those in manual pages by the page. Personal data are found where
-    the planted value stands in no kept text; an injection must be found by the step *and* stand in none.
+    A defect is found where a row of its conversation left by one of the finder's steps. Of a copy, the
+    original may leave instead. Unreadable lines are found by their place, those in manual pages by the page.
+    Personal data are found where the planted value stands in no kept text; an injection must be judged by its
+    step *and* stand in none.
 
-    A row counts as wrongly removed where a step of its own removed it and its conversation has no defect that this step
-    looks for; one that has a defect of another kind counts, and is counted again in `wrong_but_defective`.
+    A row counts as wrongly removed where a step of the kind's own removed it and its conversation has no
+    defect that this step looks for. Those with a defect of another kind are told in `wrong_but_defective`.
 
     Args:
         truth: the file that `plant.build` wrote.
-        fates: one line per rejected, replaced, failed or bad row of the run: `conversation`, `locator`, `verdict`,
-            `reason` and `step` (all strings; `conversation` null where there is none).
+        fates: one line per rejected, replaced, failed or bad row of the run: `conversation`, `locator`,
+            `verdict`, `reason` and `step` (all strings; `conversation` null where there is none).
         kept: the text of each kept row, all messages joined; material too.
         finders: kind of defect → how it is found.
     """

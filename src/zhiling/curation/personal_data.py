@@ -1,0 +1,164 @@
+"""Finds personal data in a text: what it is, where it stands, and whom two spellings share.
+
+Every pattern is bounded by digits and ASCII letters, never by word boundaries, because Chinese text has no space around
+a number. Numbers inside URLs are left alone (article numbers look like telephone numbers there).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from zhiling.curation.identifiers import digits_of, iban_length, is_card, is_ipv4, is_ipv6, is_resident_id
+from zhiling.curation.telephone import is_dialled, phones
+
+Kind = Literal["email", "phone", "card", "resident_id", "ssn", "iban", "ip", "secret"]
+KINDS: tuple[Kind, ...] = ("secret", "email", "resident_id", "iban", "card", "ssn", "ip", "phone")
+"""All kinds; where two overlap, the earlier one wins."""
+
+SUSPICIOUS = (
+    r"[A-Za-z0-9Ａ-Ｚａ-ｚ０-９][@＠][A-Za-z0-9Ａ-Ｚａ-ｚ０-９]"  # e-mail
+    r"|\d(?:[ \-.()/（）－．\x{a0}]{0,3}\d){6}"  # any number of seven digits or more
+    r"|\d\.\d{1,3}\.\d{1,3}\.\d|[0-9A-Fa-f]:[0-9A-Fa-f:]*:[0-9A-Fa-f]"  # IP addresses
+    r"|[A-Z]{2}\d\d ?[A-Z0-9]{4} ?[A-Z0-9]{4}"  # IBAN
+    r"|://[^/\s]*@|(?i:[?&#;][\w.-]*(?:token|key|secret|passw|pwd|auth|sig|session|jwt|credential)[\w.-]*=)"  # secrets
+    r"|\[(?:EMAIL|PHONE|CARD|ID|SSN|IBAN|IP|SECRET)_\d"  # placeholders: their numbers are taken
+)
+"""Polars expression that every text with a finding matches: all others are never looked at."""
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^\s<>\"'`{}|\\^\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+")
+_USERINFO = re.compile(r"://([^/\s:@\[]*:[^/\s@\[]+|[^/\s:@\[]{16,})@")
+_QUERY_SECRET = re.compile(
+    r"[?&#;](?:[\w.\-]*[_.\-])?(?:token|accesstoken|apikey|key|secret|password|passwd|pwd|auth|authorization|"
+    r"signature|sig|session|sessionid|jwt|credential)=((?![\[{$])(?:(?![&#;\"'<>])[!-~]){4,})",
+    re.IGNORECASE,
+)
+_EMAIL = re.compile(
+    r"(?<![A-Za-z0-9._%+\-])[A-Za-z0-9_][A-Za-z0-9._%+\-]{0,63}@(?:[A-Za-z0-9\-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9\-@])"
+)
+_NO_EMAIL = re.compile(r"@[1-9]x\.(?:png|jpe?g|gif|webp|svg)$|^git@", re.IGNORECASE)
+_LEFT, _RIGHT = r"(?<![0-9A-Za-z_])(?<!\d[.,\-])", r"(?![0-9A-Za-z_]|[.,\-]\d)"
+_RESIDENT_ID = re.compile(_LEFT + r"[1-8]\d{5}[ \-]?(?:18|19|20)\d{6}[ \-]?\d{3}[\dXx]" + r"(?![0-9A-Za-z_])")
+_IBAN = re.compile(r"(?<![0-9A-Za-z_])[A-Z]{2}\d\d(?: ?[A-Z0-9]){11,30}")
+_CARD = re.compile(_LEFT + r"\d(?:[ \-]?\d){12,18}" + r"(?![0-9A-Za-z_]|[ \-]?\d)")
+_SSN = re.compile(_LEFT + r"(?!000|666|9)\d{3}([ \-])(?!00)\d\d\1(?!0000)\d{4}" + _RIGHT)
+_IPV4 = re.compile(r"(?<![0-9A-Za-z_.\-])\d{1,3}(?:\.\d{1,3}){3}(?![0-9A-Za-z_]|[.\-/]\d)")
+_IPV6 = re.compile(r"(?<![0-9A-Za-z_:.])[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*[0-9A-Fa-f](?![0-9A-Za-z_:])")
+_VERSION_BEFORE = re.compile(
+    r"(?:\bv|version|release|build|firmware|software|upgrade|update|section|chapter|版本号?|固件|升级[到至]?|第)[^\d\n]{0,12}$",
+    re.IGNORECASE,
+)
+_SSN_BEFORE = re.compile(r"ssn|social security|社会安全|社保", re.IGNORECASE)
+_ORDER_BEFORE = re.compile(
+    r"(?:订单|单号|运单|流水|编号|序列号|快递|型号|order|tracking|invoice|parcel|ticket|serial|reference|\bref|sku|imei|isbn"
+    r"|part|article)(?:(?!card|卡|phone|mobile|手机|电话|call|身份证)[^\d\n]){0,14}$",
+    re.IGNORECASE,
+)
+_LOOK_BACK = 32
+_WIDE = [*range(0xFF10, 0xFF1A), *range(0xFF20, 0xFF3B), *range(0xFF41, 0xFF5B), 0xFF0B, 0xFF0D, 0xFF0E]
+_NARROW = {point: point - 0xFEE0 for point in _WIDE}  # one code point for one: places stay
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One piece of personal data: `text[start:end]`; equal `value` means the same address or number."""
+
+    start: int
+    end: int
+    kind: Kind
+    value: str
+
+
+def find(text: str, kinds: frozenset[Kind]) -> list[Finding]:
+    """All findings of these kinds, in the order of the text, none overlapping another; full-width signs count as ASCII."""
+    text = text.translate(_NARROW)
+    links = [match.span() for match in _URL.finditer(text)] if "://" in text else []
+    taken: list[Finding] = []
+    for kind in KINDS:
+        if kind not in kinds:
+            continue
+        for start, end, value in _SEARCH[kind](text):
+            if kind not in ("secret", "email") and any(low < end and start < high for low, high in links):
+                continue
+            if not any(start < other.end and other.start < end for other in taken):
+                taken.append(Finding(start, end, kind, value))
+    return sorted(taken, key=lambda finding: finding.start)
+
+
+Spans = Iterator[tuple[int, int, str]]
+
+
+def _secrets(text: str) -> Spans:
+    for match in _USERINFO.finditer(text):
+        yield *match.span(1), match[1]
+    for match in _QUERY_SECRET.finditer(text):
+        value = match[1].rstrip(".,!?:")
+        yield match.start(1), match.start(1) + len(value), value
+
+
+def _emails(text: str) -> Spans:
+    for match in _EMAIL.finditer(text):
+        if not _NO_EMAIL.search(match[0]):
+            yield *match.span(), match[0].lower()
+
+
+def _resident_ids(text: str) -> Spans:
+    for match in _RESIDENT_ID.finditer(text):
+        if is_resident_id(match[0]):
+            yield *match.span(), re.sub(r"[ \-]", "", match[0]).upper()
+
+
+def _ibans(text: str) -> Spans:
+    for match in _IBAN.finditer(text):
+        length = iban_length(match[0])
+        if length is not None and not text[match.start() + length : match.start() + length + 1].isalnum():
+            yield match.start(), match.start() + length, match[0][:length].replace(" ", "")
+
+
+def _cards(text: str) -> Spans:
+    for match in _CARD.finditer(text):
+        if is_card(match[0]) and not _follows(_ORDER_BEFORE, text, match.start()):
+            yield *match.span(), digits_of(match[0])
+
+
+def _ssns(text: str) -> Spans:
+    for match in _SSN.finditer(text):
+        if match[1] == "-" or _follows(_SSN_BEFORE, text, match.start()):
+            yield *match.span(), digits_of(match[0])
+
+
+def _addresses(text: str) -> Spans:
+    for match in _IPV4.finditer(text):
+        parts = match[0].split(".")
+        small = all(len(part) == 1 for part in parts)  # 1.2.3.4 is a version, a section or an example
+        if is_ipv4(match[0]) and not small and not _follows(_VERSION_BEFORE, text, match.start()):
+            yield *match.span(), match[0]
+    for match in _IPV6.finditer(text):
+        if is_ipv6(match[0]):
+            yield *match.span(), match[0].lower()
+
+
+def _phones(text: str) -> Spans:
+    for start, end in phones(text):
+        if is_dialled(text[start:end]) and not _follows(_ORDER_BEFORE, text, start):
+            digits = digits_of(text[start:end])
+            country = digits.removeprefix("00").removeprefix("86")
+            yield start, end, country if len(country) == 11 and country[0] == "1" else digits
+
+
+def _follows(pattern: re.Pattern[str], text: str, place: int) -> bool:
+    return pattern.search(text[max(place - _LOOK_BACK, 0) : place]) is not None
+
+
+_SEARCH: dict[Kind, Callable[[str], Spans]] = {
+    "secret": _secrets,
+    "email": _emails,
+    "resident_id": _resident_ids,
+    "iban": _ibans,
+    "card": _cards,
+    "ssn": _ssns,
+    "ip": _addresses,
+    "phone": _phones,
+}

@@ -1,0 +1,115 @@
+"""The messages of some rows as one flat frame, to be rewritten row by row and put together again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from zhiling.curation.personal_data import Kind
+from zhiling.curation.placeholders import PLACEHOLDER, Numbering, Rewritten, rewrite, rewrite_json
+from zhiling.rows.conversation import flatten, nest
+from zhiling.rows.schema import ALTERNATIVE
+
+TEXTS = ("text", "reasoning", "tool_calls")
+"""Fields of a message that people or models wrote."""
+
+
+@dataclass(frozen=True)
+class RowTexts:
+    """The rewritten `text` of each message of a row, and whether anything in the row changed."""
+
+    texts: Sequence[Rewritten]
+    changed: bool
+
+
+@dataclass
+class Turns:
+    """Messages in flat form; `owner` says to which row each line belongs (ascending)."""
+
+    lines: pl.DataFrame
+    lengths: NDArray[np.int64]
+    owner: NDArray[np.int64]
+    _columns: dict[str, list[Any]] = field(default_factory=dict)
+
+    @classmethod
+    def of_messages(cls, messages: pl.Series) -> Turns:
+        """Lines of the rows' own messages."""
+        return cls._of(messages, np.arange(len(messages)))
+
+    @classmethod
+    def of_alternatives(cls, alternatives: pl.Series) -> Turns:
+        """Lines of the messages of all alternatives, in order."""
+        counts = alternatives.list.len().fill_null(0).to_numpy()
+        nested = alternatives.explode(empty_as_null=False, keep_nulls=False).struct.field("messages")
+        return cls._of(nested, np.repeat(np.arange(len(alternatives)), counts))
+
+    @classmethod
+    def _of(cls, messages: pl.Series, owner: NDArray[np.int64]) -> Turns:
+        lines = flatten(messages)
+        return cls(lines, messages.list.len().fill_null(0).to_numpy(), owner[lines["row"].to_numpy()])
+
+    def with_placeholders(self) -> Iterator[int]:
+        """Lines in which a placeholder stands."""
+        found = self.lines.select(pl.any_horizontal(pl.col(TEXTS).str.contains(PLACEHOLDER.pattern).fill_null(False)))
+        yield from found.to_series().arg_true().to_list()
+
+    def line_text(self, line: int) -> str:
+        """All that stands in a line."""
+        return "\n".join(text for text in self.lines.select(TEXTS).row(line) if text)
+
+    def rewrite(self, row: int, kinds: frozenset[Kind], numbering: Numbering) -> RowTexts:
+        """Rewrites a row's lines in place."""
+        columns = self._lists()
+        low, high = np.searchsorted(self.owner, [row, row + 1])
+        texts: list[Rewritten] = []
+        changed = False
+        for line in range(int(low), int(high)):
+            new = rewrite(columns["text"][line] or "", kinds, numbering)
+            texts.append(new)
+            if new.edits:
+                changed = True
+                columns["text"][line] = new.text
+                columns["media"][line] = _moved(columns["media"][line], new)
+            for name, rewriter in (("reasoning", _plain), ("tool_calls", rewrite_json)):
+                old = columns[name][line]
+                if old:
+                    columns[name][line] = rewriter(old, kinds, numbering)
+                    changed |= columns[name][line] != old
+        return RowTexts(texts, changed)
+
+    def series(self) -> pl.Series:
+        """The messages, rewritten as far as `rewrite` went; one list for each that came in."""
+        new = [pl.Series(name, values, dtype=self.lines.schema[name]) for name, values in self._columns.items()]
+        return nest(self.lines.with_columns(new), self.lengths)
+
+    def _lists(self) -> dict[str, list[Any]]:
+        if not self._columns:
+            self._columns = {name: self.lines[name].to_list() for name in (*TEXTS, "media")}
+        return self._columns
+
+
+def nest_alternatives(alternatives: pl.Series, messages: pl.Series) -> pl.Series:
+    """The alternatives with these messages in place of their own; null stays null."""
+    flat = alternatives.explode(empty_as_null=False, keep_nulls=False).struct.unnest()
+    values = flat.with_columns(messages.alias("messages")).to_struct("alternatives").to_arrow()
+    lengths = alternatives.list.len().fill_null(0).to_numpy()
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]))
+    nested = pl.Series(pa.LargeListArray.from_arrays(offsets, values)).cast(pl.List(ALTERNATIVE))
+    return pl.select(pl.when(alternatives.is_not_null()).then(nested)).to_series()
+
+
+def _plain(text: str, kinds: frozenset[Kind], numbering: Numbering) -> str:
+    return rewrite(text, kinds, numbering).text
+
+
+def _moved(media: list[dict[str, Any]] | None, text: Rewritten) -> list[dict[str, Any]] | None:
+    """Media whose place in the text is told, at their new place."""
+    if not media:
+        return media
+    return [item if item["at"] is None else {**item, "at": text.place(item["at"])} for item in media]

@@ -1,0 +1,117 @@
+"""The interface of a format: frames in, bytes out, and a count of what the format could not hold."""
+
+from __future__ import annotations
+
+import gzip
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, ClassVar, Self, cast
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a file holds, and what it does not.
+
+    Attributes:
+        rows: written rows.
+        losses: what the format cannot hold → the number of rows that had it.
+    """
+
+    rows: int
+    losses: Mapping[str, int]
+
+
+class Format(BaseModel):
+    """A way to write rows. Frozen settings, like a step; a format is a view and changes no row."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    suffix: ClassVar[str] = ".jsonl"
+
+    @abstractmethod
+    def encode(self, rows: pl.DataFrame, losses: Counter[str]) -> bytes:
+        """The bytes of these rows, one line or more each.
+
+        Args:
+            rows: columns of the record; columns that are absent count as null.
+            losses: grows by the rows with something that the format cannot hold, by name.
+        """
+
+    def header(self) -> bytes:
+        """What the file begins with."""
+        return b""
+
+    def open(self, path: Path) -> Writer:
+        """A writer for frames in order; gzipped where the path ends in `.gz`."""
+        return Writer(self, path)
+
+    def write(self, rows: pl.DataFrame, path: Path) -> Written:
+        """Writes one frame as a whole file."""
+        with self.open(path) as writer:
+            writer.write(rows)
+        return writer.written
+
+
+class Writer:
+    """Writes frame after frame; the file appears under its name when it is complete.
+
+    Leaving the `with` block by an exception removes what was written.
+    """
+
+    def __init__(self, form: Format, path: Path) -> None:
+        self._form = form
+        self._path = path
+        self._partial = path.with_name(path.name + ".partial")
+        self._losses: Counter[str] = Counter()
+        self._rows = 0
+        self._closing = ExitStack()
+        file: IO[bytes] = self._closing.enter_context(self._partial.open("wb"))
+        if path.suffix == ".gz":
+            # neither name nor time in the header, so equal rows give equal bytes
+            packed = gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0)
+            file = cast("IO[bytes]", self._closing.enter_context(packed))
+        self._file = file
+        self._file.write(form.header())
+
+    @property
+    def written(self) -> Written:
+        """What was written so far."""
+        return Written(self._rows, dict(sorted(self._losses.items())))
+
+    def write(self, rows: pl.DataFrame) -> None:
+        """Adds these rows behind those written before."""
+        if rows.height:
+            self._file.write(self._form.encode(rows, self._losses))
+            self._rows += rows.height
+
+    def close(self) -> Written:
+        """Completes the file and puts it under its name."""
+        self._closing.close()
+        self._partial.replace(self._path)
+        return self.written
+
+    def discard(self) -> None:
+        """Removes what was written."""
+        self._closing.close()
+        self._partial.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.discard()

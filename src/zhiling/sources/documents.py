@@ -1,0 +1,126 @@
+"""Documents: manuals and policies into passages, cut at their headings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Annotated, ClassVar
+
+import orjson
+import polars as pl
+from pydantic import Field
+
+from zhiling.pipeline.step import Bad, Batch, Source
+from zhiling.rows.conversation import dialogue
+from zhiling.sources.archives import is_archive, members
+from zhiling.sources.encoding import Encoding
+from zhiling.sources.files import Block, blocks, decoded_blocks, excerpt, place_of
+from zhiling.sources.html_text import read_html
+from zhiling.sources.markdown import read_markdown
+from zhiling.sources.passages import Document, Passage, passages
+from zhiling.sources.plain_text import read_plain_text
+from zhiling.sources.record_source import SOURCE_ROW, Tag, even
+
+READERS: dict[str, Callable[[Iterable[tuple[int, str]]], Document]] = {
+    ".md": read_markdown,
+    ".markdown": read_markdown,
+    ".html": read_html,
+    ".htm": read_html,
+    ".xhtml": read_html,
+    ".txt": read_plain_text,
+    ".text": read_plain_text,
+}
+
+
+class Documents(Source):
+    """Markdown, HTML and text, plain, gzipped or in a tar archive, as rows of task `passage`.
+
+    Each section becomes a passage that begins with its heading; a longer one is cut between paragraphs.
+    `extra` holds the document's title and the path of headings. Front matter, scripts, styles and
+    navigation are left out.
+
+    Attributes:
+        max_characters: of a passage.
+        encoding: of the files; `auto` recognises UTF-8, UTF-16 and GB18030.
+        language: of all passages, as a BCP-47 tag.
+    """
+
+    name: ClassVar[str] = "documents"
+
+    max_characters: Annotated[int, Field(ge=200)] = 4000
+    encoding: Encoding = "auto"
+    language: Tag | None = None
+
+    def read(self, files: Sequence[Path], root: Path) -> Iterator[Batch]:
+        """Passages of all files in batches of about 20,000."""
+        return even(batch for file in files for batch in self._file(file, root))
+
+    def _file(self, file: Path, root: Path) -> Iterator[Batch]:
+        place = place_of(file, root)
+        if not is_archive(file):
+            yield self._document(blocks(file, place, self.encoding), place)
+            return
+        for member in members(file, place):
+            if isinstance(member, Bad):
+                yield Batch(pl.DataFrame(schema=SOURCE_ROW), (member,))
+            else:
+                content = decoded_blocks(member.pieces, member.place, self.encoding)
+                yield self._document(content, member.place)
+
+    def _document(self, content: Iterable[Block | Bad], place: str) -> Batch:
+        path = PurePosixPath(place.removesuffix(".gz"))
+        reader = READERS.get(path.suffix.lower())
+        if reader is None:
+            message = f"files of type {path.suffix!r} are not read; {', '.join(READERS)} are"
+            return Batch(pl.DataFrame(schema=SOURCE_ROW), (Bad(place, "unsupported_file", message),))
+        bad: list[Bad] = []
+        try:
+            document = reader(_lines(content, bad))
+        except ValueError as error:
+            bad.append(Bad(f"{place}:1", "broken_markup", f"{error}; valid HTML is needed"))
+            return Batch(pl.DataFrame(schema=SOURCE_ROW), tuple(bad))
+        found = list(passages(document, self.max_characters))
+        if not found and not bad:
+            bad.append(Bad(f"{place}:1", "empty_file", "the document holds no text", excerpt(document.title)))
+        return Batch(self._rows(found, document.title or path.stem, place), tuple(bad))
+
+    def _rows(self, found: list[Passage], title: str, place: str) -> pl.DataFrame:
+        if not found:
+            return pl.DataFrame(schema=SOURCE_ROW)
+        columns = {
+            "messages": dialogue(
+                {"document": pl.Series("text", [each.text for each in found], dtype=pl.String)}
+            ),
+            "task": ["passage"] * len(found),
+            "target": [None] * len(found),
+            "language": [self.language] * len(found),
+            "extra": [_extra(each, title) for each in found],
+            "locator": [_locator(each, place) for each in found],
+            "key": [None] * len(found),
+            "group": [place] * len(found),
+        }
+        return pl.DataFrame(columns, schema_overrides=SOURCE_ROW).select(*SOURCE_ROW)
+
+
+def _lines(content: Iterable[Block | Bad], bad: list[Bad]) -> Iterator[tuple[int, str]]:
+    """Numbered lines; one that could not be read is blank, so the numbers of all others stay right."""
+    expected = 1
+    for block in content:
+        if isinstance(block, Bad):
+            bad.append(block)
+            continue
+        yield from ((number, "") for number in range(expected, block.first))
+        yield from ((number, line.decode()) for number, line in enumerate(block.lines, block.first))
+        expected = block.first + len(block.lines)
+
+
+def _locator(passage: Passage, place: str) -> str:
+    section = f"#{' > '.join(passage.headings)}" if passage.headings else ""
+    return f"{place}:{passage.line}{section}"
+
+
+def _extra(passage: Passage, title: str) -> str:
+    extra: dict[str, str | int | tuple[str, ...]] = {"title": title, "headings": passage.headings}
+    if passage.parts > 1:
+        extra |= {"part": passage.part, "parts": passage.parts}
+    return orjson.dumps(extra).decode()

@@ -1,0 +1,118 @@
+"""A run's rows as labelled examples: for the tuned model, for the control, and to be tested on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from zhiling.errors import UsageError
+from zhiling.pipeline.fingerprint import matching
+from zhiling.pipeline.table import RowTable
+from zhiling.rows.conversation import user_text
+from zhiling.rows.evaluation_file import read_records
+from zhiling.rows.schema import digest
+from zhiling.rows.splits import WINDOW
+from zhiling.text.jaccard import similar_pairs
+from zhiling.text.normalise import normalise
+from zhiling.text.overlap import first_with_equal_set
+from zhiling.text.shingles import shingles
+from zhiling.training import Examples
+from zhiling.workflow.recipe import Recipe
+from zhiling.workflow.run import Run
+from zhiling.workflow.settings import EvaluateSettings
+from zhiling.workflow.stages import LABEL
+
+UNKNOWN = "und"
+
+
+def tuned_examples(run: Run, table: RowTable, part: str) -> Examples:
+    """Labelled rows of one split part."""
+    assigned = run.folder.read_frame("split.parquet", ["n", "split"])
+    numbers = assigned.filter(pl.col("split") == part)["n"].sort().to_numpy().astype(np.int64)
+    return _examples(labelled(table, numbers))
+
+
+def labelled(table: RowTable, numbers: NDArray[np.int64]) -> pl.DataFrame:
+    """`n, id, text, label, language, group` of those rows that have a label and a user text."""
+    frame = table.read(["id", "messages", "target", "language", "group"], numbers)
+    rows = frame.select(
+        "n", "id", user_text(frame["messages"]).alias("text"), LABEL.alias("label"),
+        pl.col("language").fill_null(UNKNOWN), "group",
+    )  # fmt: skip
+    return rows.filter(pl.col("label").is_not_null() & (pl.col("text").str.strip_chars() != ""))
+
+
+def _examples(rows: pl.DataFrame) -> Examples:
+    return Examples(*(tuple(rows[name].to_list()) for name in ("id", "text", "label", "language")))
+
+
+def test_examples(recipe: Recipe, run: Run, table: RowTable) -> Examples:
+    """The rows to be tested on: the evaluation file, else the run's own test part.
+
+    Raises:
+        UsageError: there are none.
+    """
+    settings = recipe.evaluate
+    if settings is not None and settings.data is not None:
+        examples = _read_file(settings, recipe.root)
+        where = settings.data
+    else:
+        examples = tuned_examples(run, table, "test")
+        where = "the test part"
+    if not len(examples):
+        raise UsageError(f"no labelled rows to evaluate on in {where}", hint="name an evaluation file: evaluate: {data: …}")
+    return examples
+
+
+def _read_file(settings: EvaluateSettings, root: Path) -> Examples:
+    assert settings.data is not None
+    ids: list[str] = []
+    columns: tuple[list[str], list[str], list[str]] = ([], [], [])
+    for file in matching([settings.data], root, what="evaluate.data"):
+        for number, record in read_records(file):
+            place = f"{file.name}:{number}"
+            missing = [name for name in (settings.text, settings.label) if not isinstance(record.get(name), str)]
+            if missing:
+                raise UsageError(f"fields {missing} are missing or no text", place=place, hint=f"it has {sorted(record)}")
+            ids.append(digest(place.encode(), record[settings.text].encode()))
+            columns[0].append(record[settings.text])
+            columns[1].append(record[settings.label])
+            columns[2].append(str(record.get(settings.language) or UNKNOWN))
+    return Examples(tuple(ids), *(tuple(column) for column in columns))
+
+
+def control_pool(recipe: Recipe, run: Run, table: RowTable, tested: Examples) -> pl.DataFrame:
+    """Labelled source rows as they came, before any step; none equal or near to a test row, none of its groups."""
+    rows = labelled(table, table.sources())
+    if recipe.evaluate is None or recipe.evaluate.data is None:
+        assigned = run.folder.read_frame("split.parquet", ["n", "split"]).filter(pl.col("split") == "test")
+        groups = table.read(["group"], assigned["n"].sort().to_numpy().astype(np.int64))["group"].drop_nulls()
+        rows = rows.filter(~pl.col("group").is_in(groups.implode()).fill_null(False))
+    near = _near(rows["text"].to_list(), tested.texts, recipe.split.near or 1.0)
+    return rows.filter(pl.Series(~near)).sort("id")
+
+
+def _near(texts: Sequence[str], tested: Sequence[str], threshold: float) -> NDArray[np.bool_]:
+    """Which texts have a character 5-gram Jaccard of at least the threshold to a tested one."""
+    grams = shingles(normalise(pl.Series("text", [*texts, *tested], dtype=pl.String)), WINDOW, unit="character")
+    first = first_with_equal_set(grams)
+    pairs = similar_pairs(grams, threshold)
+    left, right = first[pairs.left], first[pairs.right]
+    marked = np.zeros(len(first), dtype=np.bool_)
+    marked[first[len(texts) :]] = True
+    touched = marked.copy()
+    touched[left[marked[right]]] = True
+    touched[right[marked[left]]] = True
+    return touched[first[: len(texts)]]
+
+
+def control_examples(pool: pl.DataFrame, sizes: tuple[int, int], seed: int) -> tuple[Examples, Examples]:
+    """Train and dev examples drawn at random from the pool, as many as the tuned model had."""
+    order = np.random.default_rng([seed, 20260]).permutation(pool.height)
+    train = pool[order[: sizes[0]]]
+    dev = pool[order[sizes[0] : sizes[0] + sizes[1]]]
+    return _examples(train), _examples(dev)

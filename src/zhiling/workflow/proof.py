@@ -1,0 +1,231 @@
+"""Training and the proof: before · control · after, several seeds each, on the same test rows.
+
+    before   no tuning: the label whose name is nearest to the text
+    control  tuned on as many labelled source rows, drawn at random before any step
+    after    tuned on the run's own train part
+
+The predictions of each arm and seed are stored under the hash of all that shapes them, so an
+interrupted proof goes on with the seeds that are missing, and a later run takes equal ones over.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import polars as pl
+
+from zhiling.errors import UsageError
+from zhiling.evaluation.arms import compare_arms
+from zhiling.pipeline import registry
+from zhiling.pipeline.fingerprint import canonical, matching
+from zhiling.pipeline.runner import Listener
+from zhiling.pipeline.store import write_bytes
+from zhiling.pipeline.table import RowTable
+from zhiling.rows.schema import digest
+from zhiling.training import Examples, TrainSettings, nearest_label_name, train
+from zhiling.workflow.examples import control_examples, control_pool, test_examples, tuned_examples
+from zhiling.workflow.recipe import Recipe
+from zhiling.workflow.run import Run, encoder_of
+from zhiling.workflow.settings import EvaluateSettings
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What every arm needs."""
+
+    recipe: Recipe
+    run: Run
+    settings: TrainSettings
+    tested: Examples
+    tell: Listener
+
+
+def train_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> None:
+    """Trains on the run's train part (once per seed of the evaluation) and saves the best model on dev.
+
+    Raises:
+        UsageError: too few labelled rows in the train or dev part.
+    """
+    assert recipe.train is not None
+    settings = _located(recipe.train, recipe.root)
+    examples, dev = tuned_examples(run, table, "train"), tuned_examples(run, table, "dev")
+    if not len(examples) or not len(dev):
+        raise UsageError(
+            f"{len(examples)} labelled rows to train on and {len(dev)} in the dev part",
+            hint="map a `label` in a source, and give `split` a dev share",
+        )
+    tested = test_examples(recipe, run, table) if recipe.evaluate else Examples((), (), (), ())
+    work = _Work(recipe, run, settings, tested, tell)
+    best: dict[str, Any] | None = None
+    for seed in _seeds(recipe):
+        result = _arm(work, "after", seed, lambda: (examples, dev))
+        if best is None or result["dev_score"] > best["dev_score"]:
+            best = result
+    assert best is not None
+    _keep_model(run, best["key"])
+    run.folder.manifest.results["train"] = {
+        "rows": len(examples), "dev_rows": len(dev), "labels": len(set(examples.targets)),
+        **{name: best[name] for name in ("seed", "dev_score", "unseen")},
+    }  # fmt: skip
+    run.folder.save()
+
+
+def evaluation_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> None:
+    """Runs the other arms and writes `evaluation/scores.json` and `evaluation/rows.parquet`."""
+    assert recipe.train is not None
+    assert recipe.evaluate is not None
+    tested = test_examples(recipe, run, table)
+    work = _Work(recipe, run, _located(recipe.train, recipe.root), tested, tell)
+    sizes = (len(tuned_examples(run, table, "train")), len(tuned_examples(run, table, "dev")))
+    predictions: dict[str, list[list[str]]] = {}
+    for arm in recipe.evaluate.arms:
+        if arm == "before":
+            labels = _before(work, table)
+            predictions[arm] = [labels] * recipe.evaluate.seeds
+            continue
+        if arm == "after":
+            examples, dev = tuned_examples(run, table, "train"), tuned_examples(run, table, "dev")
+            draw: Callable[[int], tuple[Examples, Examples]] = lambda seed, e=examples, d=dev: (e, d)  # noqa: E731
+        else:
+            pool = control_pool(recipe, run, table, tested)
+            draw = lambda seed, p=pool: control_examples(p, sizes, seed)  # noqa: E731
+        predictions[arm] = [
+            _labels(run, _arm(work, arm, seed, lambda s=seed, d=draw: d(s))["key"]) for seed in _seeds(recipe)
+        ]
+    _write_scores(work, recipe.evaluate, predictions)
+
+
+def _seeds(recipe: Recipe) -> list[int]:
+    count = recipe.evaluate.seeds if recipe.evaluate else 1
+    return [recipe.seed + offset for offset in range(count)]
+
+
+def _located(settings: TrainSettings, root: Path) -> TrainSettings:
+    """The settings with the backbone's folder found from the recipe's."""
+    if settings.backbone is None or settings.backbone.startswith("package:"):
+        return settings
+    return settings.model_copy(update={"backbone": str(root / settings.backbone)})
+
+
+def _arm(work: _Work, arm: str, seed: int, draw: Callable[[], tuple[Examples, Examples]]) -> dict[str, Any]:
+    """One model of one arm, from disk where it was trained before; its facts."""
+    examples, dev = draw()
+    key = digest(
+        canonical([work.settings.model_dump(mode="json"), _backbone_identity(work.settings), seed]),
+        *(canonical([e.ids, e.texts, e.targets]) for e in (examples, dev, work.tested)),
+    )  # fmt: skip
+    folder = work.run.path / "evaluation" / "arms" / key[:16]
+    if not (folder / "facts.json").is_file() and not _carried(work, folder):
+        _train_one(work, arm, seed, (examples, dev), folder)
+    work.tell({"event": "arm", "arm": arm, "seed": seed})
+    return {**orjson.loads((folder / "facts.json").read_bytes()), "key": key}
+
+
+def _backbone_identity(settings: TrainSettings) -> str | None:
+    from zhiling.encoders.location import content_hash, model_folder
+
+    return content_hash(model_folder(settings.backbone)) if settings.backbone else None
+
+
+def _carried(work: _Work, folder: Path) -> bool:
+    """Copies an equal model of an earlier run."""
+    for run in reversed(work.run.project.run_paths()):
+        found = run / "evaluation" / "arms" / folder.name
+        if run != work.run.path and (found / "facts.json").is_file():
+            shutil.copytree(found, folder, dirs_exist_ok=True)
+            return True
+    return False
+
+
+def _train_one(work: _Work, arm: str, seed: int, parts: tuple[Examples, Examples], folder: Path) -> None:
+    metric = registry.load("metric", work.recipe.evaluate.metrics[0] if work.recipe.evaluate else "accuracy")
+    trained = train(
+        work.settings, *parts, seed=seed, evaluate=metric,
+        progress=lambda epoch: work.tell({"event": "epoch", "arm": arm, "seed": seed, **epoch.__dict__}),
+    )  # fmt: skip
+    if arm == "after":
+        trained.save(folder / "model", {"dev_score": trained.dev_score, "seed": seed})
+    predicted = trained.predict(work.tested.texts)
+    frame = pl.DataFrame({"id": work.tested.ids, "label": predicted.labels, "score": predicted.best_scores})
+    work.run.folder.write_frame(str((folder / "predictions.parquet").relative_to(work.run.path)), frame)
+    history = [record.__dict__ for record in trained.history]
+    facts = {"arm": arm, "seed": seed, "dev_score": trained.dev_score, "unseen": dict(trained.unseen),
+             "rows": len(parts[0]), "epochs": history}  # fmt: skip
+    write_bytes(folder / "facts.json", orjson.dumps(facts, option=orjson.OPT_SERIALIZE_NUMPY))
+
+
+def _keep_model(run: Run, key: str) -> None:
+    """Puts the chosen model at `model/`, whole or not at all."""
+    source, target = run.path / "evaluation" / "arms" / key[:16] / "model", run.path / "model"
+    fresh = run.path / ".model.tmp"
+    shutil.rmtree(fresh, ignore_errors=True)
+    shutil.copytree(source, fresh)
+    shutil.rmtree(target, ignore_errors=True)
+    fresh.replace(target)
+
+
+def _labels(run: Run, key: str) -> list[str]:
+    return run.folder.read_frame(f"evaluation/arms/{key[:16]}/predictions.parquet")["label"].to_list()
+
+
+def _before(work: _Work, table: RowTable) -> list[str]:
+    """Labels by the nearest label name, with the encoder that the model is built on."""
+    assert work.recipe.evaluate is not None
+    names = label_names(work.recipe.evaluate, work.recipe.root)
+    if not names:
+        known = {*tuned_examples(work.run, table, "train").targets, *work.tested.targets}
+        names = {label: [label.replace("_", " ").replace("-", " ")] for label in known}
+    return list(nearest_label_name(work.tested.texts, names, _encode(work)).labels)
+
+
+def _encode(work: _Work) -> Any:
+    if work.settings.backbone is not None:
+        from zhiling.encoders.build import build_encoder
+
+        return build_encoder({"use": "transformer", "path": work.settings.backbone}).encode
+    load, _ = encoder_of(work.recipe)
+    if load is not None:
+        return load().encode
+    from zhiling.encoders.hashing import HashingEncoder
+
+    return HashingEncoder().encode
+
+
+def label_names(settings: EvaluateSettings, root: Path) -> dict[str, list[str]]:
+    """Label → its names in words, from the file that the recipe names; empty where it names none.
+
+    The file maps each label to a name, a list of names, or names by language (keys that begin with
+    `definition` are left out).
+    """
+    if settings.label_names is None:
+        return {}
+    from ruamel.yaml import YAML
+
+    file = matching([settings.label_names], root, what="evaluate.label_names")[0]
+    tree = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
+    if not isinstance(tree, dict):
+        raise UsageError("label names are a mapping: label → names", place=str(file))
+    names: dict[str, list[str]] = {}
+    for label, value in tree.items():
+        if isinstance(value, dict):
+            names[str(label)] = [str(each) for key, each in value.items() if not str(key).startswith("definition")]
+        else:
+            names[str(label)] = [str(each) for each in value] if isinstance(value, list) else [str(value)]
+    return names
+
+
+def _write_scores(work: _Work, settings: EvaluateSettings, predictions: dict[str, list[list[str]]]) -> None:
+    scores = compare_arms(
+        predictions, work.tested.targets, ids=work.tested.ids, texts=work.tested.texts,
+        languages=work.tested.languages, metrics=settings.metrics, seeds=_seeds(work.recipe),
+        resamples=settings.resamples,
+    )  # fmt: skip
+    work.run.folder.write_frame("evaluation/rows.parquet", scores.rows)
+    write_bytes(work.run.path / "evaluation" / "scores.json", orjson.dumps(scores.as_dict(), option=orjson.OPT_INDENT_2))
+    work.run.folder.manifest.results["evaluation"] = {"scores": "evaluation/scores.json", "rows": "evaluation/rows.parquet"}
+    work.run.folder.save()

@@ -1,0 +1,200 @@
+"""Writes the reference pages that are made from code: command line, recipe, steps.
+
+    python tools/docs.py            # writes docs/reference/{cli,recipe,steps}.md
+    python tools/docs.py --check    # exit 1 where a page on disk differs
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from zhiling.pipeline import registry
+
+ROOT = Path(__file__).resolve().parents[1]
+REFERENCE = ROOT / "docs" / "reference"
+GENERATED = "<!-- Made by `make docs` from the code: edit the docstrings and settings there, not this page. -->"
+COMPONENTS = ("source", "encoder", "gate", "format", "task", "method", "metric")
+KEYS = {"gate": "check", "format": "format", "task": "task", "method": "method", "metric": "metrics"}
+
+
+def pages() -> dict[Path, str]:
+    """Each generated page with its text."""
+    return {
+        REFERENCE / "cli.md": "\n".join(command_line()),
+        REFERENCE / "recipe.md": "\n".join(recipe()),
+        REFERENCE / "steps.md": "\n".join(steps()),
+    }
+
+
+def command_line() -> Iterator[str]:
+    """The page of all verbs with their arguments and options."""
+    from zhiling.cli.main import app
+
+    yield from ("# Command line", "", GENERATED, "", "`zhiling VERB -h` shows the same. Exit codes: [json.md](json.md).")
+    group: Any = typer.main.get_command(app)
+    for name, command in group.commands.items():
+        arguments = [each for each in command.params if each.param_type_name == "argument"]
+        words = " ".join(each.name.upper() if each.required else f"[{each.name.upper()}]" for each in arguments)
+        yield from ("", f"## zhiling {name}", "", f"    zhiling {' '.join(filter(None, (name, words, '[OPTIONS]')))}", "")
+        yield prose(command.help or "")
+        rows = [(parameter_name(each), default(each), each.help or "") for each in command.params if each.name != "help"]
+        if rows:
+            yield from ("", *table(("parameter", "default", "meaning"), rows))
+    yield ""
+
+
+def parameter_name(parameter: Any) -> str:
+    """An argument's name, or all spellings of an option."""
+    if parameter.param_type_name == "argument":
+        return f"`{parameter.name.upper()}`"
+    return ", ".join(f"`{spelling}`" for spelling in (*parameter.opts, *parameter.secondary_opts))
+
+
+def default(parameter: Any) -> str:
+    """What stands when the parameter is not given."""
+    if parameter.required:
+        return "required"
+    value = parameter.default
+    if parameter.param_type_name == "option" and parameter.is_flag and not value:
+        return "off"
+    return "" if value is None or callable(value) else f"`{value}`"
+
+
+def recipe() -> Iterator[str]:
+    """The page of the recipe's sections and of every component but the steps."""
+    from zhiling.rows.splits import SplitSettings
+    from zhiling.training.settings import TrainSettings
+    from zhiling.workflow.settings import Budget, EvaluateSettings
+
+    yield from ("# Recipe", "", GENERATED, "", RECIPE_HEAD)
+    sections: dict[str, type[BaseModel]] = {
+        "split": SplitSettings, "train": TrainSettings, "evaluate": EvaluateSettings, "budget": Budget,
+    }  # fmt: skip
+    for name, model in sections.items():
+        yield from ("", f"## {name}", "", *component(model))
+    for noun in COMPONENTS:
+        yield from ("", f"## Components: {noun}", "", f"Written as `{KEYS.get(noun, 'use')}: NAME`.")
+        for name in sorted(registry.table(noun)):
+            yield from ("", f"### {noun} `{name}`", "", *component(registry.load(noun, name)))
+    yield ""
+
+
+def steps() -> Iterator[str]:
+    """The page of all steps."""
+    from zhiling.workflow.cards import all_cards
+
+    cards = all_cards()
+    yield from ("# Steps", "", GENERATED, "", STEPS_HEAD, "")
+    yield from table(
+        ("step", "kind", "sees", "what it does"), [(f"[{c.name}](#{c.name})", c.kind, c.scope, c.summary) for c in cards]
+    )
+    for card in cards:
+        yield from ("", f"## {card.name}", "", f"{card.kind}, sees {card.scope}, version {card.version}", "")
+        yield from component(registry.load("step", card.name))
+        if card.reasons:
+            yield from ("", "Reasons: " + ", ".join(f"`{reason}`" for reason in card.reasons))
+        if card.columns:
+            yield from ("", "Columns: " + ", ".join(f"`<id>.{name}` ({kind})" for name, kind in card.columns.items()))
+        told = {"Cost": card.cost, "Source": card.source, "Limits": card.limits, "Error rates": card.error_rates}
+        yield from ("", *(f"* {title}: {value}" for title, value in told.items() if value))
+    yield ""
+
+
+def component(thing: Any) -> Iterator[str]:
+    """A component's docstring, and its settings where it is a model."""
+    yield prose(inspect.getdoc(thing) or "")
+    fields: Mapping[str, FieldInfo] = getattr(thing, "model_fields", {})
+    rows = [(f"`{name}`", kind(info), shown(info), info.description or "") for name, info in fields.items()]
+    if rows:
+        yield from ("", *table(("setting", "type", "default", "meaning"), rows))
+
+
+def kind(info: FieldInfo) -> str:
+    """A setting's type as it is written in code, without module names."""
+    text = inspect.formatannotation(info.annotation) if info.annotation else "any"
+    return "`" + re.sub(r"\b(?:[a-z_]\w*\.)+", "", text) + "`"
+
+
+def shown(info: FieldInfo) -> str:
+    """A setting's default."""
+    return "required" if info.is_required() else f"`{info.get_default(call_default_factory=True)!r}`"
+
+
+def prose(docstring: str) -> str:
+    """A Google docstring as Markdown: a section becomes a line in bold, its items a list."""
+    lines: list[str] = []
+    listed = False
+    for line in docstring.splitlines():
+        if re.fullmatch(r"(Args|Attributes|Raises|Returns|Yields):", line):
+            listed = True
+            lines += [f"**{line[:-1]}**", ""]
+        elif listed and re.match(r" {4}\S", line):
+            lines.append(re.sub(r"^ {4}(\w+):", r"* `\1`:", line))
+        elif listed and line.startswith("     "):
+            lines.append(f"  {line.strip()}")
+        else:
+            listed = listed and not line.strip()
+            lines.append(line)
+    return "\n".join(lines).rstrip()
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    """A Markdown table."""
+    header = tuple(header)
+    yield f"| {' | '.join(header)} |"
+    yield f"|{'---|' * len(header)}"
+    for row in rows:
+        yield f"| {' | '.join(' '.join(cell.split()).replace('|', chr(92) + '|') for cell in row)} |"
+
+
+RECIPE_HEAD = """\
+A recipe is one YAML file. Unknown keys are errors with a suggestion, all errors are told at once, each with its
+`file:line:col`. `zhiling schema` prints the same as a JSON Schema, which editors use to complete and check.
+
+| section | meaning |
+|---|---|
+| `version` | 1 |
+| `name` | of the runs; letters, digits, `.`, `_`, `-`; by default the folder's name |
+| `seed` | decides every draw; equal seeds and equal inputs give equal bytes |
+| `limit` | read at most so many rows of each source |
+| `max_failed` | share of failed rows at which the run stops (at least 10 rows), 0.01 |
+| `encoder` | texts to vectors, for steps that ask for it |
+| `sources` | list of `{id, use, path, …}` |
+| `steps` | list of `{id, use, from, only, …}`; see [steps.md](steps.md) |
+| `gates` | list of `{check, at_least, at_most, …}`; a gate that says no stops the run before the export |
+| `split`, `train`, `evaluate`, `budget` | below |
+| `export` | list of `{format, path}`, written under the run's `export/`, one file per split part |
+| `profiles` | `NAME: {…}`, laid over the recipe by `--profile NAME` |
+
+`from: [ids]` shows a step only rows that came through these sources or steps; `only: {language: zh, task: [qa]}`
+narrows further. All other rows pass by. `--set step.field=value` has the last word."""
+
+STEPS_HEAD = """\
+`zhiling steps NAME` shows the same. A *measure* adds columns and drops nothing, a *decide* keeps, flags, sends to review
+or rejects, a *make* writes new rows. What a step sees at once: `rows` (any batch), `group` (a whole conversation or
+document), `table` (everything)."""
+
+
+def main(arguments: list[str]) -> int:
+    """Writes the pages, or compares them."""
+    stale = [path for path, text in pages().items() if not path.exists() or path.read_text("utf-8") != text]
+    if "--check" in arguments:
+        print(*(f"{path.relative_to(ROOT)} differs from the code: run `make docs`" for path in stale), sep="\n")
+        return int(bool(stale))
+    for path, text in pages().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
