@@ -9,6 +9,8 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+import types
+import typing
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"
 GENERATED = "<!-- Made by `make docs` from the code: edit the docstrings and settings there, not this page. -->"
 COMPONENTS = ("source", "encoder", "gate", "format", "task", "method", "metric")
+ATTRIBUTES = re.compile(r"(?ms)^Attributes:\n(.*?)(?=^\S|\Z)")
 KEYS = {"gate": "check", "format": "format", "task": "task", "method": "method", "metric": "metrics"}
 
 
@@ -111,17 +114,38 @@ def steps() -> Iterator[str]:
 
 def component(thing: Any) -> Iterator[str]:
     """A component's docstring, and its settings where it is a model."""
-    yield prose(inspect.getdoc(thing) or "")
     fields: Mapping[str, FieldInfo] = getattr(thing, "model_fields", {})
-    rows = [(f"`{name}`", kind(info), shown(info), info.description or "") for name, info in fields.items()]
+    docstring = inspect.getdoc(thing) or ""
+    yield prose(ATTRIBUTES.sub("", docstring) if fields else docstring)
+    told = {name: text for each in reversed(inspect.getmro(thing)) for name, text in attributes(each).items()}
+    rows = [
+        (f"`{name}`", f"`{kind(info.annotation)}`", shown(info), info.description or told.get(name, ""))
+        for name, info in fields.items()
+    ]
     if rows:
         yield from ("", *table(("setting", "type", "default", "meaning"), rows))
 
 
-def kind(info: FieldInfo) -> str:
-    """A setting's type as it is written in code, without module names."""
-    text = inspect.formatannotation(info.annotation) if info.annotation else "any"
-    return "`" + re.sub(r"\b(?:[a-z_]\w*\.)+", "", text) + "`"
+def attributes(thing: type) -> dict[str, str]:
+    """Name → meaning from the `Attributes:` section of a class's own docstring."""
+    section = ATTRIBUTES.search(inspect.cleandoc(vars(thing).get("__doc__") or ""))
+    return dict(re.findall(r"(?ms)^ {4}(\w+): (.*?)(?=^ {4}\w|\Z)", section[1])) if section else {}
+
+
+def kind(annotation: Any) -> str:
+    """A type as it is written in code, without module names and without the metadata of `Annotated`."""
+    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return kind(inner[0])
+    if origin in (typing.Union, types.UnionType):
+        return " | ".join(kind(each) for each in inner)
+    if origin is typing.Literal:
+        return " | ".join(repr(each) for each in inner)
+    if inner:
+        return f"{kind(origin)}[{', '.join(kind(each) for each in inner)}]"
+    if annotation in (None, type(None), ...):
+        return "..." if annotation is ... else "None"
+    return getattr(annotation, "__name__", str(annotation))
 
 
 def shown(info: FieldInfo) -> str:

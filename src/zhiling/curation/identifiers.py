@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 import unicodedata
 from functools import cache
@@ -10,7 +11,9 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 _RESIDENT_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _RESIDENT_CHECKS = "10X98765432"
-_CARD_LENGTHS = range(13, 20)
+_NETWORKS = re.compile(
+    r"4(?:\d{12}|\d{15}|\d{18})|(?:5[1-5]\d\d|2[2-7]\d\d)\d{12}|3[47]\d{13}|3[0689]\d{12}|35\d{14}|(?:6\d|81)\d{14,17}"
+)
 
 
 def digits_of(text: str) -> str:
@@ -18,15 +21,19 @@ def digits_of(text: str) -> str:
     return "".join(str(unicodedata.decimal(sign)) for sign in text if sign.isdecimal())
 
 
-def is_card(text: str) -> bool:
-    """Whether this is a payment card number: 13 to 19 digits, a network's first digits, Luhn's check digit.
+def is_card(text: str, announced: bool = False) -> bool:
+    """Whether this is a payment card number: Luhn's check digit, and the first digits and length of a network.
+
+    Args:
+        text: digits, spaces, hyphens.
+        announced: the word "card" stands before it; then 12 to 19 digits of any network are enough.
 
     Source: ISO/IEC 7812-1, annex B. True for 4111 1111 1111 1111.
     """
     digits = digits_of(text)
-    network = digits[:1] in ("4", "5", "6") or digits[:2] in ("22", "23", "24", "25", "26", "27", "34", "37", "35")
-    network = network or digits[:2] in ("30", "36", "38", "39", "81")
-    return len(digits) in _CARD_LENGTHS and network and passes_luhn(digits) and len(set(digits)) > 1
+    if not passes_luhn(digits) or len(set(digits)) == 1:
+        return False
+    return (announced and 12 <= len(digits) <= 19) or _NETWORKS.fullmatch(digits) is not None
 
 
 def passes_luhn(digits: str) -> bool:

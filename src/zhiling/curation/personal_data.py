@@ -22,7 +22,7 @@ SUSPICIOUS = (
     r"[A-Za-z0-9Ａ-Ｚａ-ｚ０-９][@＠][A-Za-z0-9Ａ-Ｚａ-ｚ０-９]"  # e-mail
     r"|\d(?:[ \-.()/（）－．\x{a0}]{0,3}\d){6}"  # any number of seven digits or more
     r"|\d\.\d{1,3}\.\d{1,3}\.\d|[0-9A-Fa-f]:[0-9A-Fa-f:]*:[0-9A-Fa-f]"  # IP addresses
-    r"|[A-Z]{2}\d\d ?[A-Z0-9]{4} ?[A-Z0-9]{4}"  # IBAN
+    r"|[A-Z]{2}\d\d ?[A-Z0-9]{4} ?[A-Z0-9]{4}|[a-z]{2}\d\d[a-z0-9]{11}"  # IBAN
     r"|://[^/\s]*@|(?i:[?&#;][\w.-]*(?:token|key|secret|passw|pwd|auth|sig|session|jwt|credential)[\w.-]*=)"  # secrets
     r"|\[(?:EMAIL|PHONE|CARD|ID|SSN|IBAN|IP|SECRET)_\d"  # placeholders: their numbers are taken
 )
@@ -41,8 +41,12 @@ _EMAIL = re.compile(
 _NO_EMAIL = re.compile(r"@[1-9]x\.(?:png|jpe?g|gif|webp|svg)$|^git@", re.IGNORECASE)
 _LEFT, _RIGHT = r"(?<![0-9A-Za-z_])(?<!\d[.,\-])", r"(?![0-9A-Za-z_]|[.,\-]\d)"
 _RESIDENT_ID = re.compile(_LEFT + r"[1-8]\d{5}[ \-]?(?:18|19|20)\d{6}[ \-]?\d{3}[\dXx]" + r"(?![0-9A-Za-z_])")
-_IBAN = re.compile(r"(?<![0-9A-Za-z_])[A-Z]{2}\d\d(?: ?[A-Z0-9]){11,30}")
-_CARD = re.compile(_LEFT + r"\d(?:[ \-]?\d){12,18}" + r"(?![0-9A-Za-z_]|[ \-]?\d)")
+_IBAN = re.compile(r"(?<![0-9A-Za-z_])(?:[A-Z]{2}\d\d(?: ?[A-Z0-9]){11,30}|[a-z]{2}\d\d[a-z0-9]{11,30})")
+_CARD = re.compile(
+    _LEFT
+    + r"(?:\d{12,19}|\d{4}([ \-])\d{4}\1\d{4}\1\d{4}(?:\1\d{1,3})?|3\d{3}[ \-]\d{6}[ \-]\d{4,5}|6\d{5} \d{13})"
+    + r"(?![0-9A-Za-z_]|[ \-]?\d)"
+)
 _SSN = re.compile(_LEFT + r"(?!000|666|9)\d{3}([ \-])(?!00)\d\d\1(?!0000)\d{4}" + _RIGHT)
 _IPV4 = re.compile(r"(?<![0-9A-Za-z_.\-])\d{1,3}(?:\.\d{1,3}){3}(?![0-9A-Za-z_]|[.\-/]\d)")
 _IPV6 = re.compile(r"(?<![0-9A-Za-z_:.])[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*[0-9A-Fa-f](?![0-9A-Za-z_:])")
@@ -50,6 +54,7 @@ _VERSION_BEFORE = re.compile(
     r"(?:\bv|version|release|build|firmware|software|upgrade|update|section|chapter|版本号?|固件|升级[到至]?|第)[^\d\n]{0,12}$",
     re.IGNORECASE,
 )
+_CARD_BEFORE = re.compile(r"(?:\bcards?\b|\bcc\b|卡)[^\d\n]{0,16}$", re.IGNORECASE)
 _SSN_BEFORE = re.compile(r"ssn|social security|社会安全|社保", re.IGNORECASE)
 _ORDER_BEFORE = re.compile(
     r"(?:订单|单号|运单|流水|编号|序列号|快递|型号|order|tracking|invoice|parcel|ticket|serial|reference|\bref|sku|imei|isbn"
@@ -112,14 +117,15 @@ def _resident_ids(text: str) -> Spans:
 
 def _ibans(text: str) -> Spans:
     for match in _IBAN.finditer(text):
-        length = iban_length(match[0])
+        length = iban_length(match[0].upper())
         if length is not None and not text[match.start() + length : match.start() + length + 1].isalnum():
-            yield match.start(), match.start() + length, match[0][:length].replace(" ", "")
+            yield match.start(), match.start() + length, match[0][:length].replace(" ", "").upper()
 
 
 def _cards(text: str) -> Spans:
     for match in _CARD.finditer(text):
-        if is_card(match[0]) and not _follows(_ORDER_BEFORE, text, match.start()):
+        announced = _follows(_CARD_BEFORE, text, match.start())
+        if is_card(match[0], announced) and (announced or not _follows(_ORDER_BEFORE, text, match.start())):
             yield *match.span(), digits_of(match[0])
 
 

@@ -25,7 +25,7 @@ _MOBILE = rf"(?:\(?(?:\+|00)?86\)?{_GAP})?1[3-9]\d{_GAP}\d{{4}}{_GAP}\d{{4}}"
 _FIXED = r"(?:[(（]0(?:10|2\d|[3-9]\d\d)[)）][ \-]?|0(?:10|2\d|[3-9]\d\d)[ \-])[2-9]\d{2,3}[ \-]?\d{4}(?:[\-转]\d{1,6})?"
 _INTERNATIONAL = rf"(?:\(?\+\d{{1,3}}\)?|00[1-9]\d{{0,2}}{_SPACED})(?:{_SPACED}?\(\d{{1,4}}\))?(?:{_SPACED}?\d){{6,13}}"
 _AMERICAN = (
-    rf"(?:\+?1{_SPACED})?(?:\([2-9]\d\d\){_SPACED}?[2-9]\d\d[\-. ]|[2-9]\d\d([\-.])[2-9]\d\d\1)\d{{4}}"
+    rf"(?:\+?1{_SPACED})?(?:\([1-9]\d\d\){_SPACED}?[2-9]\d\d[\-. ]|[2-9]\d\d([\-.])[2-9]\d\d\1)\d{{4}}"
     r"(?: ?(?:x|ext\.?) ?\d{1,5})?"
 )
 _NATIONAL = r"\(?0\d{1,4}\)?(?:[ \-]\d{2,4}){2,4}|0[1-9]\d{2,3}[ \-]\d{6,7}"
@@ -35,10 +35,10 @@ _EXPLICIT = re.compile(
 )
 _PLUS = re.compile(r"(?<![0-9A-Za-z_+*=/\\)])" + _INTERNATIONAL + _RIGHT)
 _ANNOUNCED = re.compile(
-    r"(?:(?<![A-Za-z])(?:tele)?phone|(?<![A-Za-z])(?:tel|mobile|cell|call|ring|dial|whatsapp|fax)(?![A-Za-z])"
+    r"(?:(?<![A-Za-z])(?:tele)?phone|(?<![A-Za-z])(?:tel|mobile|cell|call|ring|dial|whatsapp|fax|reach|answering|contact|sms|messages? to)(?![A-Za-z])"
     r"|手机|电话|座机|固话|传真|致电|拨打|联系方式)"
-    r"(?:\s?(?:numbers?|no\.|me|us|him|her|them|is|was|at|on|号码?|分别|[:：=是为,，(（]))*\s?"
-    r"(\+?\(?\d(?:[ \-.()/\u00a0]{0,2}\d){6,14})" + _RIGHT,
+    r"(?:\s?(?:numbers?|no\.|me|us|him|her|them|is|was|at|on|to|号码?|分别|[:：=是为,，]))*\s?"
+    r"([(（]?\+?\(?\d(?:[ \-.()/\u00a0]{0,2}\d){6,14})" + _RIGHT,
     re.IGNORECASE,
 )
 _DATE = re.compile(r"(?:19|20)\d\d[ \-./]\d{1,2}[ \-./]\d{1,2}|\d{1,2}[ \-./]\d{1,2}[ \-./](?:19|20)\d\d")
@@ -51,7 +51,8 @@ def phones(text: str) -> Iterator[tuple[int, int]]:
         for match in pattern.finditer(text):
             yield match.span()
     for match in _ANNOUNCED.finditer(text):
-        yield match.span(1)
+        bracketed = match[1][0] in "(（" and not re.search("[)）]", match[1])
+        yield match.start(1) + bracketed, match.end(1)
 
 
 def is_dialled(number: str) -> bool:

@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from zhiling.text.jaccard import connected, jaccard
-from zhiling.text.minhash import near_duplicates, signatures
+from zhiling.text.linking import Comparison, link
+from zhiling.text.minhash import PERMUTATIONS, band_postings, bands, near_duplicates, signatures
 from zhiling.text.shingles import Shingles, shingles
 from zhiling.text.union_find import components
 
@@ -31,18 +32,34 @@ def test_signatures_estimate_the_similarity(similarity: float) -> None:
     assert abs((signed[:, 0::2] == signed[:, 1::2]).mean() - exact.mean()) < 0.01
 
 
-@pytest.mark.parametrize("similarity", [0.6, 0.65, 0.7, 0.8, 0.9])
-def test_recall_is_what_the_bands_promise(similarity: float) -> None:
+@pytest.mark.parametrize("similarity", [0.5, 0.6, 0.65, 0.7, 0.8])
+def test_bands_meet_as_often_as_they_promise(similarity: float) -> None:
     rows = constructed(similarity, 1_000)
     exact = jaccard(rows, [0], [1])[0]
-    expected = 1 - (1 - exact**6) ** 21
-    found = len(near_duplicates(rows, 0.5)) / 1_000
-    assert abs(found - expected) < 0.03
+    postings = band_postings(rows, np.arange(2_000), 0.8)
+    found = len(link(postings, Comparison(rows, 0.1))) / 1_000
+    assert abs(found - (1 - (1 - exact**6) ** 21)) < 0.04
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7, 0.8, 0.9, 0.97])
+def test_recall_at_the_threshold(threshold: float) -> None:
+    rows = constructed(threshold, 1_000)
+    exact = jaccard(rows, [0], [1])[0]
+    assert len(near_duplicates(rows, exact)) >= 985
+
+
+def test_bands_are_as_wide_as_the_threshold_allows() -> None:
+    assert bands(0.8) == (21, 6)
+    assert bands(1.0) == (1, 126)
+    for percent in range(5, 101):
+        count, width = bands(percent / 100)
+        assert count * width <= PERMUTATIONS
+        assert 1 - (1 - (percent / 100) ** width) ** count >= 0.995
 
 
 def test_candidates_below_the_threshold_are_removed() -> None:
     rows = constructed(0.75, 1_000)
-    assert len(near_duplicates(rows, 0.7)) > 500
+    assert len(near_duplicates(rows, 0.7)) > 950
     assert len(near_duplicates(rows, 0.8)) == 0
 
 
@@ -53,10 +70,10 @@ def test_exact_method_finds_all() -> None:
 
 
 def test_seed_decides_the_candidates() -> None:
-    rows = constructed(0.55, 500)
-    first, again, other = (near_duplicates(rows, 0.5, seed=seed) for seed in (1, 1, 2))
-    assert first.left.tolist() == again.left.tolist()
-    assert first.left.tolist() != other.left.tolist()
+    rows = constructed(0.6, 500)
+    first, again, other = (band_postings(rows, np.arange(1_000), 0.8, seed) for seed in (1, 1, 2))
+    assert first.row.tolist() == again.row.tolist()
+    assert first.row.tolist() != other.row.tolist()
 
 
 def test_one_word_changed_is_found_in_english_and_chinese() -> None:
