@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-# Before any test imports polars, numpy or torch: their pools would fight over the cores that xdist shares out.
+# Set before a test imports polars, numpy or torch: their pools would fight over the cores that xdist shares.
 os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
 for _pool in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS"):
     os.environ.setdefault(_pool, "1")
@@ -30,7 +30,9 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def _only_loopback(connect: Callable[..., Any]) -> Callable[..., Any]:
     def guarded(self: socket.socket, address: Any) -> Any:
         if self.family != getattr(socket, "AF_UNIX", None) and address[0] not in LOOPBACK:
-            raise RuntimeError(f"a test opened a connection to {address!r}; tests may reach this machine only")
+            raise RuntimeError(
+                f"a test opened a connection to {address!r}; tests may reach this machine only"
+            )
         return connect(self, address)
 
     return guarded

@@ -1,7 +1,7 @@
 """Writes the reference pages that are made from code: command line, recipe, steps.
 
-    python tools/docs.py            # writes docs/reference/{cli,recipe,steps}.md
-    python tools/docs.py --check    # exit 1 where a page on disk differs
+python tools/docs.py            # writes docs/reference/{cli,recipe,steps}.md
+python tools/docs.py --check    # exit 1 where a page on disk differs
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from zhiling.pipeline import registry
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"
-GENERATED = "<!-- Made by `make docs` from the code: edit the docstrings and settings there, not this page. -->"
+GENERATED = (
+    "<!-- Made by `make docs` from the code: edit the docstrings and settings there, not this page. -->"
+)
 COMPONENTS = ("source", "encoder", "gate", "format", "task", "method", "metric")
 ATTRIBUTES = re.compile(r"(?ms)^Attributes:\n(.*?)(?=^\S|\Z)")
 KEYS = {"gate": "check", "format": "format", "task": "task", "method": "method", "metric": "metrics"}
@@ -42,14 +44,32 @@ def command_line() -> Iterator[str]:
     """The page of all verbs with their arguments and options."""
     from zhiling.cli.main import app
 
-    yield from ("# Command line", "", GENERATED, "", "`zhiling VERB -h` shows the same. Exit codes: [json.md](json.md).")
+    yield from (
+        "# Command line",
+        "",
+        GENERATED,
+        "",
+        "`zhiling VERB -h` shows the same. Exit codes: [json.md](json.md).",
+    )
     group: Any = typer.main.get_command(app)
     for name, command in group.commands.items():
         arguments = [each for each in command.params if each.param_type_name == "argument"]
-        words = " ".join(each.name.upper() if each.required else f"[{each.name.upper()}]" for each in arguments)
-        yield from ("", f"## zhiling {name}", "", f"    zhiling {' '.join(filter(None, (name, words, '[OPTIONS]')))}", "")
+        words = " ".join(
+            each.name.upper() if each.required else f"[{each.name.upper()}]" for each in arguments
+        )
+        yield from (
+            "",
+            f"## zhiling {name}",
+            "",
+            f"    zhiling {' '.join(filter(None, (name, words, '[OPTIONS]')))}",
+            "",
+        )
         yield prose(command.help or "")
-        rows = [(parameter_name(each), default(each), each.help or "") for each in command.params if each.name != "help"]
+        rows = [
+            (parameter_name(each), default(each), each.help or "")
+            for each in command.params
+            if each.name != "help"
+        ]
         if rows:
             yield from ("", *table(("parameter", "default", "meaning"), rows))
     yield ""
@@ -98,7 +118,8 @@ def steps() -> Iterator[str]:
     cards = all_cards()
     yield from ("# Steps", "", GENERATED, "", STEPS_HEAD, "")
     yield from table(
-        ("step", "kind", "sees", "what it does"), [(f"[{c.name}](#{c.name})", c.kind, c.scope, c.summary) for c in cards]
+        ("step", "kind", "sees", "what it does"),
+        [(f"[{c.name}](#{c.name})", c.kind, c.scope, c.summary) for c in cards],
     )
     for card in cards:
         yield from ("", f"## {card.name}", "", f"{card.kind}, sees {card.scope}, version {card.version}", "")
@@ -106,8 +127,16 @@ def steps() -> Iterator[str]:
         if card.reasons:
             yield from ("", "Reasons: " + ", ".join(f"`{reason}`" for reason in card.reasons))
         if card.columns:
-            yield from ("", "Columns: " + ", ".join(f"`<id>.{name}` ({kind})" for name, kind in card.columns.items()))
-        told = {"Cost": card.cost, "Source": card.source, "Limits": card.limits, "Error rates": card.error_rates}
+            yield from (
+                "",
+                "Columns: " + ", ".join(f"`<id>.{name}` ({kind})" for name, kind in card.columns.items()),
+            )
+        told = {
+            "Cost": card.cost,
+            "Source": card.source,
+            "Limits": card.limits,
+            "Error rates": card.error_rates,
+        }
         yield from ("", *(f"* {title}: {value}" for title, value in told.items() if value))
     yield ""
 
@@ -181,8 +210,8 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]
 
 
 RECIPE_HEAD = """\
-A recipe is one YAML file. Unknown keys are errors with a suggestion, all errors are told at once, each with its
-`file:line:col`. `zhiling schema` prints the same as a JSON Schema, which editors use to complete and check.
+A recipe is one YAML file. Unknown keys are errors with a suggestion; all errors are told at once, each with
+its `file:line:col`. `zhiling schema` prints the same as a JSON Schema, with which editors complete and check.
 
 | section | meaning |
 |---|---|
@@ -199,20 +228,23 @@ A recipe is one YAML file. Unknown keys are errors with a suggestion, all errors
 | `export` | list of `{format, path}`, written under the run's `export/`, one file per split part |
 | `profiles` | `NAME: {…}`, laid over the recipe by `--profile NAME` |
 
-`from: [ids]` shows a step only rows that came through these sources or steps; `only: {language: zh, task: [qa]}`
-narrows further. All other rows pass by. `--set step.field=value` has the last word."""
+`from: [ids]` shows a step only rows that came through these sources or steps;
+`only: {language: zh, task: [qa]}` narrows further. All other rows pass by.
+`--set step.field=value` has the last word."""
 
 STEPS_HEAD = """\
-`zhiling steps NAME` shows the same. A *measure* adds columns and drops nothing, a *decide* keeps, flags, sends to review
-or rejects, a *make* writes new rows. What a step sees at once: `rows` (any batch), `group` (a whole conversation or
-document), `table` (everything)."""
+`zhiling steps NAME` shows the same. A *measure* adds columns and drops nothing, a *decide* keeps, flags,
+sends to review or rejects, a *make* writes new rows. What a step sees at once: `rows` (any batch), `group` (a whole
+conversation or document), `table` (everything)."""
 
 
 def main(arguments: list[str]) -> int:
     """Writes the pages, or compares them."""
     stale = [path for path, text in pages().items() if not path.exists() or path.read_text("utf-8") != text]
     if "--check" in arguments:
-        print(*(f"{path.relative_to(ROOT)} differs from the code: run `make docs`" for path in stale), sep="\n")
+        print(
+            *(f"{path.relative_to(ROOT)} differs from the code: run `make docs`" for path in stale), sep="\n"
+        )
         return int(bool(stale))
     for path, text in pages().items():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,11 @@
 """Fills the generated parts of README.md, README.zh.md and docs/benchmarks.md from measured files.
 
-    <!-- demo:begin -->      first screen of docs/demo.txt, the recorded output of `zhiling demo`
-    <!-- results:begin spine.1 spine.2* -->   rows of benchmarks/results/*.json whose id fits a pattern
+<!-- demo:begin -->      first screen of docs/demo.txt, the recorded output of `zhiling demo`
+<!-- results:begin spine.1 spine.2* -->   rows of benchmarks/results/*.json whose id fits a pattern
 
-    python tools/readme.py            # fills them
-    python tools/readme.py --check    # exit 1 where a file differs
-    python tools/readme.py --record   # runs the demo first and stores what it printed
+python tools/readme.py            # fills them
+python tools/readme.py --check    # exit 1 where a file differs
+python tools/readme.py --record   # runs the demo first and stores what it printed
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ HEADERS = {
     "zh": ("测了什么", "结果", "目标", "达到", "对照"),
 }
 ANSWERS = {"en": {True: "yes", False: "**no**", None: ""}, "zh": {True: "是", False: "**否**", None: ""}}
-MISSING = {"en": "Not measured yet: `{command}` fills this in.", "zh": "尚未测量：运行 `{command}` 后自动填入。"}
+MISSING = {
+    "en": "Not measured yet: `{command}` fills this in.",
+    "zh": "尚未测量：运行 `{command}` 后自动填入。",
+}
 
 MARKED = re.compile(r"(?s)(<!-- (demo|results):begin([^>]*?) ?-->\n)(.*?)(<!-- \2:end -->)")
 
@@ -63,7 +66,9 @@ def results(patterns: Sequence[str], language: str) -> str:
     if not chosen:
         return MISSING[language].format(command="make bench-spine")
     header = HEADERS[language]
-    return "\n".join((line(header), "|---|---:|---:|---|---|", *(line(cells(row, language)) for row in chosen)))
+    return "\n".join(
+        (line(header), "|---|---:|---:|---|---|", *(line(cells(row, language)) for row in chosen))
+    )
 
 
 def measured() -> list[dict[str, Any]]:
@@ -121,7 +126,10 @@ def main(arguments: list[str]) -> int:
         record()
     stale = {path: text for path, text in pages().items() if path.read_text("utf-8") != text}
     if "--check" in arguments:
-        print(*(f"{path.relative_to(ROOT)} differs from its sources: run `make docs`" for path in stale), sep="\n")
+        print(
+            *(f"{path.relative_to(ROOT)} differs from its sources: run `make docs`" for path in stale),
+            sep="\n",
+        )
         return int(bool(stale))
     for path, text in stale.items():
         path.write_text(text, "utf-8")

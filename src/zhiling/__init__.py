@@ -1,11 +1,11 @@
 """zhiling (指令): build instruction data, tune language models on it, and prove what the data did.
 
-    import zhiling
+import zhiling
 
-    run = zhiling.Recipe.load("recipe.yaml").run()
-    run.counts                      # in, made, kept, rejected per reason, …
-    run.rows("train")               # a Polars frame
-    zhiling.open_run("runs/faq-0001").rows()
+run = zhiling.Recipe.load("recipe.yaml").run()
+run.counts                      # in, made, kept, rejected per reason, …
+run.rows("train")               # a Polars frame
+zhiling.open_run("runs/faq-0001").rows()
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ _HOMES = {
     "Recipe": "zhiling.workflow.recipe",
     "Run": "zhiling.workflow.run",
     "open_run": "zhiling.workflow.run",
-} | dict.fromkeys(("Context", "Decide", "Failure", "Made", "Make", "Measure", "verdicts"), "zhiling.pipeline.step")
+} | dict.fromkeys(
+    ("Context", "Decide", "Failure", "Made", "Make", "Measure", "verdicts"), "zhiling.pipeline.step"
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -71,7 +71,9 @@ def test_torch_is_pinned_without_a_local_suffix() -> None:
 
 
 def test_every_import_of_the_package_is_declared() -> None:
-    declared = {canonicalize_name(each.name) for extra in ("", *EXTRAS) for each in requirements("zhiling", extra)}
+    declared = {
+        canonicalize_name(each.name) for extra in ("", *EXTRAS) for each in requirements("zhiling", extra)
+    }
     owners = packages_distributions()
     undeclared = {
         name

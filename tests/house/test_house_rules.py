@@ -26,11 +26,27 @@ BROAD_HANDLERS = {"src/zhiling/pipeline/apply.py", "src/zhiling/cli/main.py", "s
 UNFINISHED = re.compile("|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X", "NotImplemented" + "Error")))
 MACHINE_PATH = re.compile(r"(?<![\w./-])/(?:" + "|".join(("wo" + "rk", "ro" + "ot", "ho" + "me")) + r")/")
 REGISTRY = re.compile(
-    "|".join(("pypi" + r"\.org", "files.python" + "hosted", "npm" + r"js\.", "index" + "-url", "registry" + "="))
+    "|".join(
+        ("pypi" + r"\.org", "files.python" + "hosted", "npm" + r"js\.", "index" + "-url", "registry" + "=")
+    )
 )
 ORIGIN_HEADER = re.compile(r"(?is)origin.{0,200}?licen[cs]e|licen[cs]e.{0,200}?origin")
 DATA_SUFFIXES = {".yaml", ".yml", ".toml", ".txt", ".csv", ".tsv", ".j2", ".html", ".css", ".js"}
-TEXT_SUFFIXES = {".py", ".md", ".toml", ".yaml", ".yml", ".txt", ".json", ".cfg", ".j2", ".html", ".css", ".js", ""}
+TEXT_SUFFIXES = {
+    ".py",
+    ".md",
+    ".toml",
+    ".yaml",
+    ".yml",
+    ".txt",
+    ".json",
+    ".cfg",
+    ".j2",
+    ".html",
+    ".css",
+    ".js",
+    "",
+}
 
 
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -78,12 +94,17 @@ def test_functions_take_few_parameters() -> None:
 
 
 def test_names_say_what_is_inside() -> None:
-    vague = [relative(path) for path in python_files() if {*path.relative_to(ROOT).parts, path.stem} & VAGUE_NAMES]
+    vague = [
+        relative(path) for path in python_files() if {*path.relative_to(ROOT).parts, path.stem} & VAGUE_NAMES
+    ]
     assert vague == []
 
 
 def test_nothing_is_left_unfinished() -> None:
-    assert matches(UNFINISHED, [path for path in project_files() if path.suffix in {".py", ".toml", ".yaml"}]) == []
+    assert (
+        matches(UNFINISHED, [path for path in project_files() if path.suffix in {".py", ".toml", ".yaml"}])
+        == []
+    )
 
 
 def test_broad_handlers_stand_in_three_places_only() -> None:
@@ -120,7 +141,9 @@ def test_no_machine_path_and_no_registry_is_named() -> None:
 
 
 def test_data_files_say_where_they_come_from() -> None:
-    data = [path for path in project_files() if path.suffix in DATA_SUFFIXES and relative(path).startswith("src/")]
+    data = [
+        path for path in project_files() if path.suffix in DATA_SUFFIXES and relative(path).startswith("src/")
+    ]
     silent = [relative(path) for path in data if not ORIGIN_HEADER.search(head(path, lines=12))]
     assert silent == []
 

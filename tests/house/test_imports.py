@@ -28,7 +28,9 @@ def python(code: str) -> str:
 
 def loaded_by(module: str, *, among: tuple[str, ...]) -> list[str]:
     """Which of these top-level packages an import loads."""
-    loaded = python(f"import sys, {module}; print(*{{name.partition('.')[0] for name in sys.modules}})").split()
+    loaded = python(
+        f"import sys, {module}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    ).split()
     return sorted(set(loaded) & set(among))
 
 

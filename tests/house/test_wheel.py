@@ -23,7 +23,9 @@ pytestmark = pytest.mark.slow
 
 def run(*command: str | Path, cwd: Path) -> str:
     """Standard output of a command that must succeed, in a folder outside the project."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COV_"))}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COV_"))
+    }
     answer = subprocess.run(
         [str(part) for part in command], cwd=cwd, env=environment, capture_output=True, text=True, check=False
     )
@@ -45,7 +47,9 @@ def installed(wheel: Path) -> Path:
     folder = wheel.parent / "environment"
     venv.create(folder, with_pip=False, symlinks=os.name != "nt")
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder).strip())
+    site = Path(
+        run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder).strip()
+    )
     pip = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check", "install"]
     run(*pip, "--quiet", "--no-index", "--no-deps", wheel, cwd=folder)
     # A .pth file inside a lent folder is not read, so the editable install of this project stays out.
@@ -61,14 +65,20 @@ def test_the_installed_package_starts(installed: Path, tmp_path: Path) -> None:
 
 def test_every_file_of_the_package_is_inside(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    ours = {f"zhiling/{path.relative_to(SRC).as_posix()}" for path in project_files() if path.is_relative_to(SRC)}
+    ours = {
+        f"zhiling/{path.relative_to(SRC).as_posix()}" for path in project_files() if path.is_relative_to(SRC)
+    }
     assert ours - names == set()
     assert "zhiling/py.typed" in names
 
 
 def test_the_demo_data_are_inside(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    data = {f"zhiling/{relative(path)}" for path in project_files() if relative(path).startswith("examples/support/")}
+    data = {
+        f"zhiling/{relative(path)}"
+        for path in project_files()
+        if relative(path).startswith("examples/support/")
+    }
     assert data
     assert data - names == set()
 
@@ -83,7 +93,7 @@ def test_every_registered_component_is_found(installed: Path, tmp_path: Path) ->
     code = """
 from importlib.util import find_spec
 from zhiling.pipeline.registry import nouns, table
-missing = [target for noun in nouns() for target in table(noun).values() if not find_spec(target.partition(":")[0])]
-print(missing)
+targets = [target for noun in nouns() for target in table(noun).values()]
+print([target for target in targets if not find_spec(target.partition(":")[0])])
 """
     assert run(installed, "-c", code, cwd=tmp_path).strip() == "[]"

@@ -10,7 +10,10 @@ from zhiling.cli.console import AsJson, Overrides, Profile, RecipePath, load_rec
 
 
 def check_command(
-    recipe: RecipePath = Path("recipe.yaml"), overrides: Overrides = None, profile: Profile = None, as_json: AsJson = False
+    recipe: RecipePath = Path("recipe.yaml"),
+    overrides: Overrides = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Validate a recipe; find missing files, extras and models; estimate rows and time; spend nothing."""
     from zhiling.workflow.check import check
@@ -23,7 +26,9 @@ def check_command(
         )  # fmt: skip
         return
     for source, files in found.files.items():
-        typer.echo(f"source {source}: {files} file{'s' * (files != 1)}, about {found.estimate.rows[source]:,} rows")
+        typer.echo(
+            f"source {source}: {files} file{'s' * (files != 1)}, about {found.estimate.rows[source]:,} rows"
+        )
     basis = "measured in an earlier run" if found.estimate.measured else "a guess before the first run"
     typer.echo(f"steps: about {found.estimate.seconds:.0f} s ({basis}), 0.00 USD")
     for warning in found.warnings:

@@ -34,7 +34,9 @@ def load_recipe(path: Path, profile: str | None = None, overrides: Sequence[str]
     """The recipe at `path` (a folder means its `recipe.yaml`)."""
     from zhiling.workflow.recipe import Recipe
 
-    return Recipe.load(path / "recipe.yaml" if path.is_dir() else path, profile=profile, overrides=overrides or ())
+    return Recipe.load(
+        path / "recipe.yaml" if path.is_dir() else path, profile=profile, overrides=overrides or ()
+    )
 
 
 def find_run(name: str | None) -> Run:
@@ -103,7 +105,9 @@ class Teller:
             self._spinner.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._spinner:
             self._spinner.stop()
 
@@ -123,7 +127,9 @@ class Teller:
         elif kind in ("done", "reused"):
             self._line(_done(event))
         elif kind in ("stage", "epoch", "arm"):
-            self._progress(" · ".join(f"{key} {value}" for key, value in event.items() if key != "event"), force=False)
+            self._progress(
+                " · ".join(f"{key} {value}" for key, value in event.items() if key != "event"), force=False
+            )
 
     def _rate(self, seen: int) -> str:
         seconds = max(1e-6, time.monotonic() - self._started)
@@ -154,7 +160,9 @@ def _done(event: dict[str, Any]) -> str:
             continue
         inner = ", ".join(f"{key or name} {number:,}" for key, number in values.items() if number)
         if inner:
-            told.append(inner if name in ("rows", "repeat") else f"{name}: {inner}" if list(values) != [""] else inner)
+            told.append(
+                inner if name in ("rows", "repeat") else f"{name}: {inner}" if list(values) != [""] else inner
+            )
     reused = event.get("reused") or (event["event"] == "reused" and "all")
     seconds = f" · {event['seconds']:.1f} s" if event.get("seconds") else ""
     return f"  {event['step']:<14} {'; '.join(told) or 'nothing to do'}{f' · {reused} reused' if reused else ''}{seconds}"

@@ -7,11 +7,23 @@ from typing import Any
 
 import typer
 
-from zhiling.cli.console import AsJson, Overrides, Profile, RecipePath, Teller, load_recipe, print_json, print_table
+from zhiling.cli.console import (
+    AsJson,
+    Overrides,
+    Profile,
+    RecipePath,
+    Teller,
+    load_recipe,
+    print_json,
+    print_table,
+)
 
 
 def evaluate_command(
-    recipe: RecipePath = Path("recipe.yaml"), overrides: Overrides = None, profile: Profile = None, as_json: AsJson = False
+    recipe: RecipePath = Path("recipe.yaml"),
+    overrides: Overrides = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Bring everything up to date and compare the arms on rows that no step has seen."""
     import orjson
@@ -21,7 +33,10 @@ def evaluate_command(
 
     loaded = load_recipe(recipe, profile, overrides)
     if loaded.evaluate is None:
-        raise UsageError("the recipe has no `evaluate` section", hint="evaluate: {arms: [before, control, after], seeds: 3}")
+        raise UsageError(
+            "the recipe has no `evaluate` section",
+            hint="evaluate: {arms: [before, control, after], seeds: 3}",
+        )
     with Teller(as_json=False) as teller:
         result = run_recipe(loaded, listen=teller, until="evaluate")
     scores = orjson.loads((result.path / "evaluation" / "scores.json").read_bytes())
@@ -34,8 +49,12 @@ def evaluate_command(
 def print_scores(scores: dict[str, Any]) -> None:
     """Arms and differences as two tables."""
     metrics = list(next(iter(scores["arms"].values())))
-    arms = [(arm, *(interval(values[metric]) for metric in metrics)) for arm, values in scores["arms"].items()]
-    print_table(("arm", *metrics), arms, title=f"{scores['n']} rows, {len(scores['seeds'])} seeds, 95 % intervals")
+    arms = [
+        (arm, *(interval(values[metric]) for metric in metrics)) for arm, values in scores["arms"].items()
+    ]
+    print_table(
+        ("arm", *metrics), arms, title=f"{scores['n']} rows, {len(scores['seeds'])} seeds, 95 % intervals"
+    )
     rows = [
         (name, *(f"{interval(values[metric], sign=True)} {values[metric]['verdict']}" for metric in metrics))
         for name, values in scores["differences"].items()
@@ -43,7 +62,9 @@ def print_scores(scores: dict[str, Any]) -> None:
     print_table(("difference", *metrics), rows)
     changed = scores.get("changed")
     if changed:
-        typer.echo("rows control → after: " + ", ".join(f"{name} {number}" for name, number in changed.items()))
+        typer.echo(
+            "rows control → after: " + ", ".join(f"{name} {number}" for name, number in changed.items())
+        )
 
 
 def interval(value: dict[str, Any], *, sign: bool = False) -> str:

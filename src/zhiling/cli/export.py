@@ -13,9 +13,9 @@ from zhiling.cli.console import AsJson, RunName, find_run, print_json
 def export_command(
     run: RunName = None,
     format: Annotated[str, typer.Option("--format", help="messages, alpaca or csv.")] = "messages",
-    output: Annotated[Path, typer.Option("-o", "--output", help="File name; split parts are put before its ending.")] = Path(
-        "export.jsonl"
-    ),
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="File name; split parts are put before its ending.")
+    ] = Path("export.jsonl"),
     as_json: AsJson = False,
 ) -> None:
     """Write the rows of a finished run, one file per split part."""
@@ -25,7 +25,9 @@ def export_command(
     found = find_run(run)
     failed = [gate["check"] for gate in found.folder.manifest.gates if not gate["ok"]]
     if failed:
-        raise GateFailed(f"run {found.id} did not pass its gates: {', '.join(failed)}", hint="`zhiling gates` tells why")
+        raise GateFailed(
+            f"run {found.id} did not pass its gates: {', '.join(failed)}", hint="`zhiling gates` tells why"
+        )
     result = write_export(found, found.table(), format, output.resolve())
     if as_json:
         print_json(result)

@@ -15,8 +15,14 @@ def gates_command(run: RunName = None, as_json: AsJson = False) -> None:
         print_json({"run": found.id, "gates": gates})
     else:
         for gate in gates:
-            bounds = [f"{name.replace('_', ' ')} {gate[name]:g}" for name in ("at_least", "at_most") if gate[name] is not None]
-            typer.echo(f"{'ok    ' if gate['ok'] else 'FAILED'} {gate['check']}: {gate['value']:g} ({', '.join(bounds)})")
+            bounds = [
+                f"{name.replace('_', ' ')} {gate[name]:g}"
+                for name in ("at_least", "at_most")
+                if gate[name] is not None
+            ]
+            typer.echo(
+                f"{'ok    ' if gate['ok'] else 'FAILED'} {gate['check']}: {gate['value']:g} ({', '.join(bounds)})"
+            )
         if not gates:
             typer.echo("the recipe names no gates")
     if not all(gate["ok"] for gate in gates):

@@ -34,7 +34,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
 ) -> None:
     """Options of every verb."""
 
@@ -71,7 +73,10 @@ def _unexpected(error: Exception, verbose: bool) -> int:
         return code
     if type(error).__name__ == "Abort":
         return 130
-    _complain(f"this is a bug in zhiling: {type(error).__name__}: {error}\n  → run again with -v for the traceback", verbose)
+    _complain(
+        f"this is a bug in zhiling: {type(error).__name__}: {error}\n  → run again with -v for the traceback",
+        verbose,
+    )
     return 1
 
 

@@ -17,8 +17,12 @@ _BATCH = 256
 
 def predict_command(
     text: Annotated[str | None, typer.Argument(help="A text; `-` reads lines from standard input.")] = None,
-    model: Annotated[Path | None, typer.Option("--model", help="A model's folder, or a run's; the newest run's.")] = None,
-    file: Annotated[Path | None, typer.Option("--file", help="JSONL or CSV with a text field, or plain text lines.")] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="A model's folder, or a run's; the newest run's.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="JSONL or CSV with a text field, or plain text lines.")
+    ] = None,
     field: Annotated[str, typer.Option("--field", help="The text field of the file.")] = "text",
     top: Annotated[int, typer.Option(min=1, help="How many labels per text.")] = 3,
     as_json: AsJson = False,
@@ -35,7 +39,10 @@ def predict_command(
         predictions = trained.predict(texts)
         order = (-predictions.scores).argsort(axis=1, kind="stable")[:, :top]
         for row, each in enumerate(texts):
-            best = {predictions.classes[column]: round(float(predictions.scores[row, column]), 6) for column in order[row]}
+            best = {
+                predictions.classes[column]: round(float(predictions.scores[row, column]), 6)
+                for column in order[row]
+            }
             if as_json:
                 print_json({"text": each, "label": predictions.labels[row], "scores": best})
             else:

@@ -12,7 +12,9 @@ from zhiling.cli.console import RunName, find_run, print_json
 
 def rows_command(
     run: RunName = None,
-    step: Annotated[str | None, typer.Option("--step", help="Only rows that this step saw, with its verdict.")] = None,
+    step: Annotated[
+        str | None, typer.Option("--step", help="Only rows that this step saw, with its verdict.")
+    ] = None,
     kept: Annotated[bool, typer.Option("--kept", help="Only rows that are kept.")] = False,
     rejected: Annotated[bool, typer.Option("--rejected", help="Only rejected rows.")] = False,
     failed: Annotated[bool, typer.Option("--failed", help="Only failed rows.")] = False,
@@ -31,7 +33,10 @@ def rows_command(
             print_json(row)
             continue
         score = f" {row['score']:.3f}" if row["score"] is not None else ""
-        typer.secho(f"{row['id'][:12]} {row['origin']['locator']} {row['verdict']} {row['reason'] or ''}{score}", bold=True)
+        typer.secho(
+            f"{row['id'][:12]} {row['origin']['locator']} {row['verdict']} {row['reason'] or ''}{score}",
+            bold=True,
+        )
         for message in row["messages"]:
             text = message["text"] or ""
             typer.echo(f"  {message['role']}: {text[:200]}{'…' * (len(text) > 200)}")

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from zhiling.cli.console import AsJson, Overrides, Profile, RecipePath, Teller, load_recipe, print_json, print_table
+from zhiling.cli.console import (
+    AsJson,
+    Overrides,
+    Profile,
+    RecipePath,
+    Teller,
+    load_recipe,
+    print_json,
+    print_table,
+)
 
 
 def run_command(
@@ -15,7 +24,9 @@ def run_command(
     overrides: Overrides = None,
     profile: Profile = None,
     new: Annotated[bool, typer.Option("--new", help="Start a new run even if nothing changed.")] = False,
-    until: Annotated[str, typer.Option(help="Last stage: rows, export, train, evaluate or report.")] = "report",
+    until: Annotated[
+        str, typer.Option(help="Last stage: rows, export, train, evaluate or report.")
+    ] = "report",
     as_json: AsJson = False,
 ) -> None:
     """Run a recipe; go on with a run that was left; carry over what did not change."""
@@ -51,5 +62,9 @@ def funnel(counts: object) -> list[tuple[str, int]]:
     lines = [("unreadable items (bad)", counts["bad"]), ("in", counts["in"]), ("made", counts["made"])]
     lines += [(f"rejected: {reason}", -number) for reason, number in counts["rejected"].items()]
     lines += [(f"failed: {reason}", -number) for reason, number in counts["failed"].items()]
-    lines += [("replaced", -counts["replaced"]), ("kept", counts["kept"]), ("  of it material", counts["material"])]
+    lines += [
+        ("replaced", -counts["replaced"]),
+        ("kept", counts["kept"]),
+        ("  of it material", counts["material"]),
+    ]
     return [line for line in lines if line[1] or line[0] in ("in", "kept")]

@@ -23,7 +23,15 @@ def status_command(
             print_json(run.__dict__)
         return
     rows = [
-        (run.run, run.state, run.counts.get("in"), run.counts.get("kept"), run.counts.get("bad"), run.seconds, run.megabytes)
+        (
+            run.run,
+            run.state,
+            run.counts.get("in"),
+            run.counts.get("kept"),
+            run.counts.get("bad"),
+            run.seconds,
+            run.megabytes,
+        )
         for run in found
     ]
     print_table(("run", "state", "in", "kept", "bad", "seconds", "MB"), rows)

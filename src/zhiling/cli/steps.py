@@ -10,7 +10,8 @@ from zhiling.cli.console import AsJson, print_json, print_table
 
 
 def steps_command(
-    name: Annotated[str | None, typer.Argument(help="A step; all of them by default.")] = None, as_json: AsJson = False
+    name: Annotated[str | None, typer.Argument(help="A step; all of them by default.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """List all steps, or show one step's card: what it does, settings, reasons, cost, limits."""
     from zhiling.workflow.cards import all_cards, card
@@ -20,7 +21,10 @@ def steps_command(
         if as_json:
             print_json([each.as_dict() for each in cards])
         else:
-            print_table(("step", "kind", "sees", "what it does"), [(c.name, c.kind, c.scope, c.summary) for c in cards])
+            print_table(
+                ("step", "kind", "sees", "what it does"),
+                [(c.name, c.kind, c.scope, c.summary) for c in cards],
+            )
         return
     found = card(name)
     if as_json:

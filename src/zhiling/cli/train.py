@@ -10,7 +10,10 @@ from zhiling.cli.console import AsJson, Overrides, Profile, RecipePath, Teller, 
 
 
 def train_command(
-    recipe: RecipePath = Path("recipe.yaml"), overrides: Overrides = None, profile: Profile = None, as_json: AsJson = False
+    recipe: RecipePath = Path("recipe.yaml"),
+    overrides: Overrides = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Bring the recipe's rows up to date and train its model."""
     from zhiling.errors import UsageError
@@ -18,11 +21,15 @@ def train_command(
 
     loaded = load_recipe(recipe, profile, overrides)
     if loaded.train is None:
-        raise UsageError("the recipe has no `train` section", hint="train: {task: classification, features: ngrams}")
+        raise UsageError(
+            "the recipe has no `train` section", hint="train: {task: classification, features: ngrams}"
+        )
     with Teller(as_json=False) as teller:
         result = run_recipe(loaded, listen=teller, until="train")
     trained = result.folder.manifest.results["train"]
     if as_json:
         print_json({"run": result.id, "model": str(result.path / "model"), **trained})
     else:
-        typer.echo(f"model: {result.path / 'model'} (dev score {trained['dev_score']:.3f}, {trained['rows']} rows)")
+        typer.echo(
+            f"model: {result.path / 'model'} (dev score {trained['dev_score']:.3f}, {trained['rows']} rows)"
+        )

@@ -10,8 +10,12 @@ from zhiling.cli.console import AsJson, find_run, print_json
 
 
 def why_command(
-    row: Annotated[str, typer.Argument(help="An id (or its first letters), n:NUMBER, or a place such as faq.jsonl:12.")],
-    run: Annotated[str | None, typer.Option("--run", help="A run's id or folder; the newest one by default.")] = None,
+    row: Annotated[
+        str, typer.Argument(help="An id (or its first letters), n:NUMBER, or a place such as faq.jsonl:12.")
+    ],
+    run: Annotated[
+        str | None, typer.Option("--run", help="A run's id or folder; the newest one by default.")
+    ] = None,
     language: Annotated[str, typer.Option(help="en or zh.")] = "en",
     as_json: AsJson = False,
 ) -> None:

@@ -5,28 +5,25 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar, Literal
 
-import numpy as np
 import polars as pl
-import pyarrow as pa
 from pydantic import Field
 
 from zhiling.pipeline.step import Context, Decide, verdicts
-from zhiling.rows.conversation import flatten, user_text
+from zhiling.rows.conversation import flatten, nest, user_text
 from zhiling.rows.schema import CONTENT_COLUMNS
 from zhiling.text.characters import IGNORED_PATTERN
-
 
 _LOOSE_SPACE = r"\s\s|[^\S ]|^ | $"
 
 
 class ExactDedup(Decide):
-    """Rejects all rows but one among those of equal content; the one with the smallest id stays, whatever the order.
+    """Rejects all rows but one of equal content; the smallest id stays, whatever the order of the rows.
 
-    Texts are compared after NFKC, lower-casing and collapsing of white space; punctuation counts, so "5-3" is not
-    "5/3". Rows accepted before (in `repeat`) are compared with, and win, but are never judged.
+    Texts are compared after NFKC, lower-casing and collapsing of white space; punctuation counts, so "5-3"
+    is not "5/3". Rows accepted before (in `repeat`) are compared with, and win, but are never judged.
 
-    Reasons: `exact_duplicate`; `related` is the id of the row that stays. Score: how many rows are equal to it, itself
-    included.
+    Reasons: `exact_duplicate`; `related` is the id of the row that stays. Score: how many rows are equal to
+    it, itself included.
     """
 
     name = "exact_dedup"
@@ -36,8 +33,8 @@ class ExactDedup(Decide):
 
     on: Literal["messages", "user", "content"] = Field(
         default="messages",
-        description="what must be equal. messages: roles and texts of all turns, with target, alternatives and tools "
-        "as they are (one text under two labels is no duplicate); user: what the user said; content: the "
+        description="what must be equal. messages: roles and texts of all turns, with target, alternatives and "
+        "tools as they are (one text under two labels is no duplicate); user: what the user said; content: the "
         "record's hash, no normalisation",
     )
 
@@ -58,14 +55,20 @@ class ExactDedup(Decide):
             frame = pl.concat([frame, known])
         keys = frame.select("id", "before", self._keys(frame).alias("key"))
         of_key = pl.col("id").sort_by(pl.col("before").not_(), "id").first().over("key")
-        found = keys.select("id", "key", kept=of_key, copies=pl.len().over("key").cast(pl.Float64)).head(rows.height)
+        found = keys.select("id", "key", kept=of_key, copies=pl.len().over("key").cast(pl.Float64)).head(
+            rows.height
+        )
         alone = pl.col("key").is_null()
         found = found.select(
-            kept=pl.when(alone).then("id").otherwise("kept"), copies=pl.when(alone).then(1.0).otherwise("copies")
+            kept=pl.when(alone).then("id").otherwise("kept"),
+            copies=pl.when(alone).then(1.0).otherwise("copies"),
         )
         repeated = found["kept"] != rows["id"]
         return verdicts(
-            repeated, self.Reason.EXACT_DUPLICATE, score=found["copies"], related=found["kept"].set(~repeated, None)
+            repeated,
+            self.Reason.EXACT_DUPLICATE,
+            score=found["copies"],
+            related=found["kept"].set(~repeated, None),
         )
 
     def _keys(self, rows: pl.DataFrame) -> pl.Series:
@@ -78,7 +81,7 @@ class ExactDedup(Decide):
 
 
 def _plain(text: pl.Series) -> pl.Series:
-    """NFKC, lower case, no invisible characters, white space collapsed; only rows that need it are rewritten."""
+    """NFKC, lower case, no invisible characters, white space collapsed."""
     wide = text.str.len_bytes() != text.str.len_chars()
     if wide.any():
         text = text.scatter(wide.arg_true(), _folded(text.filter(wide)))
@@ -101,7 +104,9 @@ def _folded(text: pl.Series) -> pl.Series:
 def _conversation_keys(rows: pl.DataFrame) -> pl.Series:
     """One string a row: every message with all its fields, then the columns that shape what is learnt."""
     lines = flatten(rows["messages"])
-    rest = [name for name in ("reasoning", "media", "tool_calls", "tool_call_id", "name") if _used(lines[name])]
+    rest = [
+        name for name in ("reasoning", "media", "tool_calls", "tool_call_id", "name") if _used(lines[name])
+    ]
     coded = lines.select(
         pl.concat_str(
             pl.col("role").fill_null(""),
@@ -119,9 +124,8 @@ def _conversation_keys(rows: pl.DataFrame) -> pl.Series:
 
 def _joined(lines: pl.Series, lengths: pl.Series) -> pl.Series:
     """The lines of each row as one string; a row without lines gets none (""), as it says nothing."""
-    offsets = np.concatenate([[0], np.cumsum(lengths.to_numpy(), dtype=np.int64)])
-    nested = pl.Series(pa.LargeListArray.from_arrays(pa.array(offsets), lines.to_arrow()))
-    return nested.list.join("\x1e")
+    nested = nest(pl.DataFrame({"text": lines}), lengths.to_numpy())
+    return nested.list.eval(pl.element().struct.field("text")).list.join("\x1e")
 
 
 def _used(column: pl.Series) -> bool:

@@ -12,7 +12,8 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 _RESIDENT_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _RESIDENT_CHECKS = "10X98765432"
 _NETWORKS = re.compile(
-    r"4(?:\d{12}|\d{15}|\d{18})|(?:5[1-5]\d\d|2[2-7]\d\d)\d{12}|3[47]\d{13}|3[0689]\d{12}|35\d{14}|(?:6\d|81)\d{14,17}"
+    r"4(?:\d{12}|\d{15}|\d{18})|(?:5[1-5]\d\d|2[2-7]\d\d)\d{12}|3[47]\d{13}|3[0689]\d{12}"
+    r"|35\d{14}|(?:6\d|81)\d{14,17}"
 )
 
 
@@ -22,7 +23,7 @@ def digits_of(text: str) -> str:
 
 
 def is_card(text: str, announced: bool = False) -> bool:
-    """Whether this is a payment card number: Luhn's check digit, and the first digits and length of a network.
+    """Whether this is a payment card number: Luhn's check digit, first digits and length of a network.
 
     Args:
         text: digits, spaces, hyphens.
@@ -55,13 +56,14 @@ def is_resident_id(text: str) -> bool:
 
 @cache
 def _iban_lengths() -> dict[str, int]:
-    return tomllib.loads((files(__package__) / "iban_lengths.toml").read_text(encoding="utf-8"))
+    return tomllib.loads((files("zhiling.curation") / "iban_lengths.toml").read_text(encoding="utf-8"))
 
 
 def iban_length(text: str) -> int | None:
     """How many characters of `text` (spaces included) are an IBAN; None: it does not begin with one.
 
-    Source: ISO 13616, length by country and remainder 1 modulo 97. 27 for "GB29 NWBK 6016 1331 9268 19 thanks".
+    Source: ISO 13616, length by country and remainder 1 modulo 97. 27 for "GB29 NWBK 6016 1331 9268 19
+    thanks".
     """
     wanted = _iban_lengths().get(text[:2])
     if wanted is None:
@@ -75,7 +77,7 @@ def iban_length(text: str) -> int | None:
 
 
 def is_ipv4(text: str) -> bool:
-    """Whether this is an IPv4 address that can belong to someone: no loopback, mask or unspecified address."""
+    """Whether this is an IPv4 address that can be someone's: no loopback, mask or unspecified address."""
     try:
         address = IPv4Address(text)
     except AddressValueError:

@@ -17,10 +17,11 @@ from zhiling.text.tokens import token_counts
 
 
 class Length(Decide):
-    """Rejects rows by the length of the question (the user's last turn) and the reply (the assistant's last turn).
+    """Rejects rows by the length of the question (the user's last turn) and of the reply (the assistant's).
 
-    Lengths are script-aware tokens: words of English, characters of Chinese; a text of punctuation only counts 1.
-    A row without a reply (a labelled text, say) is judged by its question alone, and the other way round.
+    Lengths are script-aware tokens: words of English, characters of Chinese; a text of punctuation only
+    counts 1. A row without a reply (a labelled text, say) is judged by its question alone, and the other
+    way round.
 
     Reasons: `empty` (nothing said at all, or the question or reply holds no text, media or tool call),
     `too_short`, `too_long`; the first that holds. Score: the length of all messages but the system's.
@@ -29,11 +30,14 @@ class Length(Decide):
     name = "length"
     cost: ClassVar[str] = "cheap: about 5 microseconds a row"
     limits: ClassVar[str] = (
-        "Counts, does not read: a short answer can be the right one. Earlier turns are only bounded by `max_tokens`."
+        "Counts, does not read: a short answer can be the right one. "
+        "Earlier turns are only bounded by `max_tokens`."
     )
 
     min_question: int = Field(default=1, ge=0, description="fewest tokens of the question")
-    max_question: int | None = Field(default=4096, ge=1, description="most tokens of the question; null: no limit")
+    max_question: int | None = Field(
+        default=4096, ge=1, description="most tokens of the question; null: no limit"
+    )
     min_reply: int = Field(default=1, ge=0, description="fewest tokens of the reply")
     max_reply: int | None = Field(default=8192, ge=1, description="most tokens of the reply; null: no limit")
     max_tokens: int | None = Field(default=None, ge=1, description="most tokens of the whole; null: no limit")
@@ -57,7 +61,10 @@ class Length(Decide):
         """Verdicts by length."""
         lines = flatten(rows["messages"]).filter(pl.col("role") != "system")
         lines = lines.select(
-            "row", "role", tokens=_at_least_one(token_counts(lines["text"]), lines["text"]), blank=is_blank(lines)
+            "row",
+            "role",
+            tokens=_at_least_one(token_counts(lines["text"]), lines["text"]),
+            blank=is_blank(lines),
         )
         owner = lines["row"].to_numpy()
         whole = np.bincount(owner, weights=lines["tokens"].to_numpy(), minlength=rows.height)
@@ -83,18 +90,18 @@ class Length(Decide):
             .then(pl.lit(str(self.Reason.TOO_LONG)))
             .otherwise(pl.lit(None, dtype=pl.String))
         ).to_series()
-        return verdicts(blank | short | long, reason, score=whole)
+        return verdicts(blank | short | long, reason, score=whole.astype(np.float64))
 
 
 def _at_least_one(tokens: pl.Series, text: pl.Series) -> pl.Series:
     """A text without a word ("+", "—") is still something said: 1."""
     said = text.fill_null("").str.contains(r"\S").cast(pl.UInt32)
-    return pl.DataFrame({"tokens": tokens, "said": said}).select(pl.max_horizontal("tokens", "said")).to_series()
+    return (
+        pl.DataFrame({"tokens": tokens, "said": said}).select(pl.max_horizontal("tokens", "said")).to_series()
+    )
 
 
-def _last(
-    lines: pl.DataFrame, role: str
-) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.bool_]]:
+def _last(lines: pl.DataFrame, role: str) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.bool_]]:
     """Row, tokens and blankness of each row's last message of a role."""
     found = lines.filter(pl.col("role") == role)
     row = found["row"].to_numpy()

@@ -21,29 +21,34 @@ from zhiling.text.union_find import components
 
 
 class NearDedup(Decide):
-    """Rejects rows whose set of word 5-grams (character 5-grams of Chinese) nearly equals that of a row that stays.
+    """Rejects rows whose word 5-grams (character 5-grams of Chinese) nearly equal those of a row that stays.
 
-    Candidates come from MinHash, and each removal is verified: a rejected row has a Jaccard similarity of at least
-    `jaccard` to the kept row that `related` names, so no chain of small changes removes a row unlike all that stay.
-    Where rows compete, the one with more distinct shingles stays, then the smaller id: the order of rows changes
-    nothing. Rows accepted before (in `repeat`) are compared with, and stay, but are never judged.
+    Candidates come from MinHash, and each removal is verified: a rejected row has a Jaccard similarity of
+    at least `jaccard` to the kept row that `related` names, so no chain of small changes removes a row
+    unlike all that stay. Where rows compete, the one with more distinct shingles stays, then the smaller
+    id: the order of rows changes nothing. Rows accepted before (in `repeat`) are compared with, and stay,
+    but are never judged.
 
-    Reasons: `near_duplicate`. Score: the exact Jaccard similarity to `related`, 0 for a kept row. Column `cluster`:
-    the id of the row that stands for this one (its own, if it stays).
+    Reasons: `near_duplicate`. Score: the exact Jaccard similarity to `related`, 0 for a kept row. Column
+    `cluster`: the id of the row that stands for this one (its own, if it stays).
     """
 
     name = "near_dedup"
     scope = "table"
     cost: ClassVar[str] = "moderate: about 40 microseconds and 1 KB a row, texts are not held"
     limits: ClassVar[str] = (
-        "Case, punctuation and spaces do not count. A text of fewer than `size` tokens is near only to an equal one. "
-        "Paraphrases share few shingles and stay. MinHash finds a pair of similarity .8 with probability .95, "
-        "of .9 with .9999; `method: exact` finds all and takes longer where rows share much."
+        "Case, punctuation and spaces do not count. A text of fewer than `size` tokens is near only to an "
+        "equal one. Paraphrases share few shingles and stay. MinHash finds a pair of similarity .8 with "
+        "probability .95, of .9 with .9999; `method: exact` finds all and takes longer where rows share much."
     )
-    source: ClassVar[str] = "Broder (1997), On the resemblance and containment of documents; see zhiling.text.minhash"
+    source: ClassVar[str] = (
+        "Broder (1997), On the resemblance and containment of documents; see zhiling.text.minhash"
+    )
 
     jaccard: float = Field(default=0.8, ge=0.3, le=1.0, description="least similarity of near-duplicates")
-    size: int = Field(default=5, ge=1, le=20, description="tokens a shingle: words of English, characters of Chinese")
+    size: int = Field(
+        default=5, ge=1, le=20, description="tokens a shingle: words of English, characters of Chinese"
+    )
     on: Part = Field(default="all", description="which text is compared: all, user, question or reply")
     method: Literal["minhash", "exact"] = Field(default="minhash", description="how candidates are found")
 

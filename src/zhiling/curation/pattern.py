@@ -16,14 +16,16 @@ from zhiling.pipeline.step import Context, Decide, Verdict, verdicts
 class Rule(BaseModel):
     """One regular expression and what a match is called.
 
-    Syntax: Rust's `regex` (as Polars uses it); `(?i)` ignores case. Matching takes time linear in the text, so no
-    expression can hang a run; look-around and back-references do not exist in it and are refused.
+    Syntax: Rust's `regex` (as Polars uses it); `(?i)` ignores case. Matching takes time linear in the text,
+    so no expression can hang a run; look-around and back-references do not exist in it and are refused.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     pattern: str = Field(min_length=1, description="the regular expression, searched anywhere in the text")
-    reason: str = Field(default="", description="what a match is called in the column `rule`; empty: the pattern")
+    reason: str = Field(
+        default="", description="what a match is called in the column `rule`; empty: the pattern"
+    )
 
     @field_validator("pattern")
     @classmethod
@@ -33,23 +35,29 @@ class Rule(BaseModel):
         except ComputeError as error:
             raise ValueError(f"{pattern!r} is no valid expression: {_cause(pattern, str(error))}") from error
         if matches_nothing:
-            raise ValueError(f"{pattern!r} matches the empty text, so every row; anchor it or use + in place of *")
+            raise ValueError(
+                f"{pattern!r} matches the empty text, so every row; anchor it or use + in place of *"
+            )
         return pattern
 
 
 class Pattern(Decide):
     """Finds rows by regular expressions: rejects or flags those that match, or keeps only those.
 
-    Reasons: `matched`; with `action: keep_only` `not_matched`. Column `rule`: the first rule that matched (null: none).
-    Score: how many rules matched.
+    Reasons: `matched`; with `action: keep_only` `not_matched`. Column `rule`: the first rule that matched
+    (null: none). Score: how many rules matched.
     """
 
     name = "pattern"
     cost: ClassVar[str] = "cheap: one linear search a rule"
-    limits: ClassVar[str] = "Sees characters, not meaning. A rule about words in one language says nothing in another."
+    limits: ClassVar[str] = (
+        "Sees characters, not meaning. A rule about words in one language says nothing in another."
+    )
     source: ClassVar[str] = "https://docs.rs/regex"
 
-    rules: tuple[Rule, ...] = Field(min_length=1, description="list of {pattern, reason}; any of them may match")
+    rules: tuple[Rule, ...] = Field(
+        min_length=1, description="list of {pattern, reason}; any of them may match"
+    )
     on: Part = Field(default="all", description="which text is searched: all, user, question or reply")
     action: Literal["reject", "flag", "keep_only"] = Field(
         default="reject", description="what a match means; keep_only rejects all rows without one"
@@ -69,7 +77,8 @@ class Pattern(Decide):
         """Verdicts by match."""
         text = pl.DataFrame({"text": part_text(rows["messages"], self.on)})
         hits = text.select(
-            pl.col("text").str.contains(rule.pattern).alias(str(number)) for number, rule in enumerate(self.rules)
+            pl.col("text").str.contains(rule.pattern).alias(str(number))
+            for number, rule in enumerate(self.rules)
         )
         first = pl.coalesce(
             pl.when(pl.col(str(number))).then(pl.lit(rule.reason or rule.pattern))

@@ -1,7 +1,8 @@
 """Finds personal data in a text: what it is, where it stands, and whom two spellings share.
 
-Every pattern is bounded by digits and ASCII letters, never by word boundaries, because Chinese text has no space around
-a number. Numbers inside URLs are left alone (article numbers look like telephone numbers there).
+Every pattern is bounded by digits and ASCII letters, never by word boundaries, because Chinese text has no
+space around a number. Numbers inside URLs are left alone (article numbers look like telephone numbers
+there).
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ SUSPICIOUS = (
     r"|\d(?:[ \-.()/（）－．\x{a0}]{0,3}\d){6}"  # any number of seven digits or more
     r"|\d\.\d{1,3}\.\d{1,3}\.\d|[0-9A-Fa-f]:[0-9A-Fa-f:]*:[0-9A-Fa-f]"  # IP addresses
     r"|[A-Z]{2}\d\d ?[A-Z0-9]{4} ?[A-Z0-9]{4}|[a-z]{2}\d\d[a-z0-9]{11}"  # IBAN
-    r"|://[^/\s]*@|(?i:[?&#;][\w.-]*(?:token|key|secret|passw|pwd|auth|sig|session|jwt|credential)[\w.-]*=)"  # secrets
+    r"|://[^/\s]*@"  # secrets in URLs
+    r"|(?i:[?&#;][\w.-]*(?:token|key|secret|passw|pwd|auth|sig|session|jwt|credential)[\w.-]*=)"
     r"|\[(?:EMAIL|PHONE|CARD|ID|SSN|IBAN|IP|SECRET)_\d"  # placeholders: their numbers are taken
 )
 """Polars expression that every text with a finding matches: all others are never looked at."""
@@ -36,22 +38,25 @@ _QUERY_SECRET = re.compile(
     re.IGNORECASE,
 )
 _EMAIL = re.compile(
-    r"(?<![A-Za-z0-9._%+\-])[A-Za-z0-9_][A-Za-z0-9._%+\-]{0,63}@(?:[A-Za-z0-9\-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9\-@])"
+    r"(?<![A-Za-z0-9._%+\-])[A-Za-z0-9_][A-Za-z0-9._%+\-]{0,63}"
+    r"@(?:[A-Za-z0-9\-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9\-@])"
 )
 _NO_EMAIL = re.compile(r"@[1-9]x\.(?:png|jpe?g|gif|webp|svg)$|^git@", re.IGNORECASE)
 _LEFT, _RIGHT = r"(?<![0-9A-Za-z_])(?<!\d[.,\-])", r"(?![0-9A-Za-z_]|[.,\-]\d)"
 _RESIDENT_ID = re.compile(_LEFT + r"[1-8]\d{5}[ \-]?(?:18|19|20)\d{6}[ \-]?\d{3}[\dXx]" + r"(?![0-9A-Za-z_])")
 _IBAN = re.compile(r"(?<![0-9A-Za-z_])(?:[A-Z]{2}\d\d(?: ?[A-Z0-9]){11,30}|[a-z]{2}\d\d[a-z0-9]{11,30})")
 _CARD = re.compile(
-    _LEFT
-    + r"(?:\d{12,19}|\d{4}([ \-])\d{4}\1\d{4}\1\d{4}(?:\1\d{1,3})?|3\d{3}[ \-]\d{6}[ \-]\d{4,5}|6\d{5} \d{13})"
-    + r"(?![0-9A-Za-z_]|[ \-]?\d)"
+    _LEFT + r"(?:\d{12,19}|\d{4}([ \-])\d{4}\1\d{4}\1\d{4}(?:\1\d{1,3})?"
+    r"|3\d{3}[ \-]\d{6}[ \-]\d{4,5}|6\d{5} \d{13})" + r"(?![0-9A-Za-z_]|[ \-]?\d)"
 )
 _SSN = re.compile(_LEFT + r"(?!000|666|9)\d{3}([ \-])(?!00)\d\d\1(?!0000)\d{4}" + _RIGHT)
 _IPV4 = re.compile(r"(?<![0-9A-Za-z_.\-])\d{1,3}(?:\.\d{1,3}){3}(?![0-9A-Za-z_]|[.\-/]\d)")
-_IPV6 = re.compile(r"(?<![0-9A-Za-z_:.])[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*[0-9A-Fa-f](?![0-9A-Za-z_:])")
+_IPV6 = re.compile(
+    r"(?<![0-9A-Za-z_:.])[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*[0-9A-Fa-f](?![0-9A-Za-z_:])"
+)
 _VERSION_BEFORE = re.compile(
-    r"(?:\bv|version|release|build|firmware|software|upgrade|update|section|chapter|版本号?|固件|升级[到至]?|第)[^\d\n]{0,12}$",
+    r"(?:\bv|version|release|build|firmware|software|upgrade|update|section|chapter"
+    r"|版本号?|固件|升级[到至]?|第)[^\d\n]{0,12}$",
     re.IGNORECASE,
 )
 _CARD_BEFORE = re.compile(r"(?:\bcards?\b|\bcc\b|卡)[^\d\n]{0,16}$", re.IGNORECASE)
@@ -77,7 +82,7 @@ class Finding:
 
 
 def find(text: str, kinds: frozenset[Kind]) -> list[Finding]:
-    """All findings of these kinds, in the order of the text, none overlapping another; full-width signs count as ASCII."""
+    """All findings of these kinds, in the order of the text, none overlapping; full-width signs are ASCII."""
     text = text.translate(_NARROW)
     links = [match.span() for match in _URL.finditer(text)] if "://" in text else []
     taken: list[Finding] = []

@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -106,7 +106,7 @@ def rewrite(text: str, kinds: frozenset[Kind], numbering: Numbering) -> Rewritte
 
 
 def rewrite_json(document: str, kinds: frozenset[Kind], numbering: Numbering) -> str:
-    """A JSON document with the findings in its strings and long numbers replaced; unchanged if there are none."""
+    """A JSON document with the findings in its strings and long numbers replaced."""
     try:
         old = orjson.loads(document)
     except orjson.JSONDecodeError:
@@ -120,16 +120,17 @@ def rewrite_target(
 ) -> str:
     """A `target` whose strings are rewritten and whose spans and tokens point into the rewritten messages.
 
-    Every object with `start` and `end` is a span in message `message` (0 if it names none); `tokens` are places in
-    message 0. Tokens that fall into one placeholder become one token and keep the first one's tag.
+    Every object with `start` and `end` is a span in message `message` (0 if it names none); `tokens` are
+    places in message 0. Tokens that fall into one placeholder become one token and keep the first one's
+    tag.
 
     Raises:
         SpanCut: a span is cut through by a placeholder.
     """
     old = orjson.loads(document)
     new = _spans(_strings(old, kinds, numbering), messages)
-    if isinstance(new, dict) and _are_places(new.get("tokens")) and messages:
-        new = _merged_tokens(new, messages[0])
+    if isinstance(new, dict) and messages:
+        new = _merged_tokens(cast(dict[str, Any], new), messages[0])
     return document if new == old else orjson.dumps(new).decode()
 
 
@@ -140,35 +141,39 @@ def _strings(value: Any, kinds: frozenset[Kind], numbering: Numbering) -> Any:
         changed = rewrite(str(value), kinds, numbering)
         return changed.text if changed.edits else value
     if isinstance(value, list):
-        return [_strings(item, kinds, numbering) for item in value]
+        return [_strings(item, kinds, numbering) for item in cast(list[Any], value)]
     if isinstance(value, dict):
+        fields = cast(dict[str, Any], value)
         return {
-            key: item if key in _NAMES_ONLY else _strings(item, kinds, numbering) for key, item in value.items()
+            key: item if key in _NAMES_ONLY else _strings(item, kinds, numbering)
+            for key, item in fields.items()
         }
     return value
 
 
 def _spans(value: Any, messages: Sequence[Rewritten]) -> Any:
     if isinstance(value, list):
-        return [_spans(item, messages) for item in value]
+        return [_spans(item, messages) for item in cast(list[Any], value)]
     if not isinstance(value, dict):
         return value
-    moved = {key: _spans(item, messages) for key, item in value.items()}
-    start, end, message = value.get("start"), value.get("end"), value.get("message") or 0
+    moved = {key: _spans(item, messages) for key, item in cast(dict[str, Any], value).items()}
+    start, end, message = moved.get("start"), moved.get("end"), moved.get("message") or 0
     if isinstance(start, int) and isinstance(end, int) and 0 <= message < len(messages):
         moved["start"], moved["end"] = messages[message].span(start, end)
     return moved
 
 
-def _are_places(tokens: Any) -> bool:
-    return isinstance(tokens, list) and all(isinstance(token, list) and len(token) == 2 for token in tokens)
-
-
 def _merged_tokens(target: dict[str, Any], message: Rewritten) -> dict[str, Any]:
-    places = [list(message.token(start, end)) for start, end in target["tokens"]]
+    tokens: Any = target.get("tokens")
+    if not isinstance(tokens, list):
+        return target
+    old = cast(list[Any], tokens)
+    if not all(isinstance(token, list) and len(cast(list[Any], token)) == 2 for token in old):
+        return target
+    places = [list(message.token(start, end)) for start, end in old]
     kept = [place for place in range(len(places)) if place == 0 or places[place] != places[place - 1]]
-    tags = target.get("tags")
+    tags: Any = target.get("tags")
     merged = {**target, "tokens": [places[place] for place in kept]}
-    if isinstance(tags, list) and len(tags) == len(places):
+    if isinstance(tags, list) and len(cast(list[Any], tags)) == len(places):
         merged["tags"] = [tags[place] for place in kept]
     return merged

@@ -16,15 +16,15 @@ from zhiling.pipeline.step import Context, Failure, Made, Make
 
 
 class Redact(Make):
-    """Replaces e-mail addresses, telephone, card and identity numbers, IP addresses and secrets by `[EMAIL_1]` and so on.
+    """Replaces e-mail addresses, telephone, card and identity numbers, IPs and secrets by `[EMAIL_1]` and so on.
 
-    One value has one placeholder in all messages, alternatives and rows of its group (`origin.group`; a row without
-    one is its own group). Spans and tokens of `target` move along; a row whose span is cut through by a placeholder is
-    the failure `span_cut`. Rows without a finding are not rewritten and keep their id.
+    One value has one placeholder in all messages, alternatives and rows of its group (`origin.group`; a row
+    without one is its own group). Spans and tokens of `target` move along; a row whose span is cut through
+    by a placeholder is the failure `span_cut`. Rows without a finding are not rewritten and keep their id.
 
-    Kinds: email; phone (Chinese mobile and fixed, international, North American, or announced by words); card (Luhn);
-    resident_id (Chinese, checksum); ssn; iban (modulo 97); ip (v4, v6); secret (in URLs: user:password@ and values of
-    token=, key=, password= and the like).
+    Kinds: email; phone (Chinese mobile and fixed, international, North American, or announced by words);
+    card (Luhn); resident_id (Chinese, checksum); ssn; iban (modulo 97); ip (v4, v6); secret (in URLs:
+    user:password@ and values of token=, key=, password= and the like).
     """
 
     name = "redact"
@@ -32,11 +32,13 @@ class Redact(Make):
     effect = "replaces"
     cost: ClassVar[str] = "cheap: about 3 microseconds a row, 100 for one with a suspicious number"
     limits: ClassVar[str] = (
-        "Names, postal addresses, 15-digit ids, passports and addresses in other scripts are not found; numbers inside "
-        "URLs, toll-free lines and what stands in `extra` are left as they are. A part number written like a "
+        "Names, postal addresses, 15-digit ids, passports and addresses in other scripts are not found; "
+        "numbers inside URLs, toll-free lines and what stands in `extra` are left as they are. A part number written like a "
         "social security number is taken for one."
     )
-    source: ClassVar[str] = "ISO/IEC 7812-1 (cards), GB 11643-1999 (resident ids), ISO 13616 (IBAN), ITU-T E.164 (phones)"
+    source: ClassVar[str] = (
+        "ISO/IEC 7812-1 (cards), GB 11643-1999 (resident ids), ISO 13616 (IBAN), ITU-T E.164 (phones)"
+    )
 
     kinds: tuple[Kind, ...] = Field(default=KINDS, min_length=1, description="what is replaced")
 
@@ -52,7 +54,10 @@ class Redact(Make):
         # Shorter conversations of a group first: they are the beginnings of the longer ones.
         suspects = suspects.sort(pl.col("messages").list.len(), "id")
         kinds, failures, kept = frozenset(self.kinds), list[Failure](), list[int]()
-        own, answers = Turns.of_messages(suspects["messages"]), Turns.of_alternatives(suspects["alternatives"])
+        own, answers = (
+            Turns.of_messages(suspects["messages"]),
+            Turns.of_alternatives(suspects["alternatives"]),
+        )
         targets = suspects["target"].to_list()
         numberings = _numberings(suspects, (own, answers))
         for row, (numbering, target) in enumerate(zip(numberings, targets, strict=True)):
@@ -80,7 +85,9 @@ def _suspicious(rows: pl.DataFrame) -> pl.Series:
     for turns in (Turns.of_messages(rows["messages"]), Turns.of_alternatives(rows["alternatives"])):
         used = [name for name in TEXTS if turns.lines[name].null_count() < turns.lines.height]
         if used:
-            hits = turns.lines.select(pl.any_horizontal(pl.col(used).str.contains(SUSPICIOUS).fill_null(False)))
+            hits = turns.lines.select(
+                pl.any_horizontal(pl.col(used).str.contains(SUSPICIOUS).fill_null(False))
+            )
             found[turns.owner[hits.to_series().to_numpy()]] = True
     return pl.Series(found)
 
@@ -89,7 +96,7 @@ def _numberings(rows: pl.DataFrame, parts: Sequence[Turns]) -> list[Numbering]:
     """One numbering a group, as a list with one entry a row; numbers that stand in its texts are taken."""
     groups = rows.select(pl.when(pl.col("group").is_null()).then("\0" + pl.col("id")).otherwise("group"))
     numberings: defaultdict[str, Numbering] = defaultdict(Numbering)
-    of_row = [numberings[group] for group in groups.to_series().to_list()]
+    of_row: list[Numbering] = [numberings[group] for group in groups.to_series().to_list()]
     for turns in parts:
         for line in turns.with_placeholders():
             of_row[turns.owner[line]].reserve(turns.line_text(line))

@@ -1,8 +1,8 @@
-"""Telephone numbers in running text: Chinese mobile and fixed lines, international, North American, national forms.
+"""Telephone numbers in running text: Chinese, North American, international and national forms.
 
-Source: ITU-T E.164 (at most 15 digits), the Chinese and the North American numbering plans. A bare run of digits is only
-taken for a number where its plan makes it unmistakable (Chinese mobiles), or where words such as "call me at" or "电话"
-stand before it.
+Source: ITU-T E.164 (at most 15 digits), the Chinese and the North American numbering plans. A bare run of
+digits is only taken for a number where its plan makes it unmistakable (Chinese mobiles), or where words
+such as "call me at" or "电话" stand before it.
 """
 
 from __future__ import annotations
@@ -16,26 +16,29 @@ MIN_DIGITS, MAX_DIGITS = 7, 15
 
 _LEFT = r"(?<![0-9A-Za-z_+*=/\\])(?<!\d[.,\-])(?<!\d[ ])(?<![¥￥$€£#])"
 _RIGHT = (
-    r"(?![0-9A-Za-z_*=/\\]|[.,\-]\d| \d|\s?(?:元|块|万|亿|美元|人民币|个|次|年|USD|CNY|EUR|RMB|GBP|dollars?|yuan|%|°))"
+    r"(?![0-9A-Za-z_*=/\\]|[.,\-]\d| \d"
+    r"|\s?(?:元|块|万|亿|美元|人民币|个|次|年|USD|CNY|EUR|RMB|GBP|dollars?|yuan|%|°))"
 )
 _GAP = r"[ \-\u00a0]?"
 _SPACED = r"[ \-.\u00a0]"
 
 _MOBILE = rf"(?:\(?(?:\+|00)?86\)?{_GAP})?1[3-9]\d{_GAP}\d{{4}}{_GAP}\d{{4}}"
-_FIXED = r"(?:[(（]0(?:10|2\d|[3-9]\d\d)[)）][ \-]?|0(?:10|2\d|[3-9]\d\d)[ \-])[2-9]\d{2,3}[ \-]?\d{4}(?:[\-转]\d{1,6})?"
-_INTERNATIONAL = rf"(?:\(?\+\d{{1,3}}\)?|00[1-9]\d{{0,2}}{_SPACED})(?:{_SPACED}?\(\d{{1,4}}\))?(?:{_SPACED}?\d){{6,13}}"
+_AREA = r"0(?:10|2\d|[3-9]\d\d)"
+_FIXED = rf"(?:[(（]{_AREA}[)）][ \-]?|{_AREA}[ \-])[2-9]\d{{2,3}}[ \-]?\d{{4}}(?:[\-转]\d{{1,6}})?"
+_INTERNATIONAL = (
+    rf"(?:\(?\+\d{{1,3}}\)?|00[1-9]\d{{0,2}}{_SPACED})(?:{_SPACED}?\(\d{{1,4}}\))?(?:{_SPACED}?\d){{6,13}}"
+)
 _AMERICAN = (
     rf"(?:\+?1{_SPACED})?(?:\([1-9]\d\d\){_SPACED}?[2-9]\d\d[\-. ]|[2-9]\d\d([\-.])[2-9]\d\d\1)\d{{4}}"
     r"(?: ?(?:x|ext\.?) ?\d{1,5})?"
 )
 _NATIONAL = r"\(?0\d{1,4}\)?(?:[ \-]\d{2,4}){2,4}|0[1-9]\d{2,3}[ \-]\d{6,7}"
 
-_EXPLICIT = re.compile(
-    _LEFT + rf"(?:{_INTERNATIONAL}|{_MOBILE}|{_FIXED}|{_AMERICAN}|{_NATIONAL})" + _RIGHT
-)
+_EXPLICIT = re.compile(_LEFT + rf"(?:{_INTERNATIONAL}|{_MOBILE}|{_FIXED}|{_AMERICAN}|{_NATIONAL})" + _RIGHT)
 _PLUS = re.compile(r"(?<![0-9A-Za-z_+*=/\\)])" + _INTERNATIONAL + _RIGHT)
 _ANNOUNCED = re.compile(
-    r"(?:(?<![A-Za-z])(?:tele)?phone|(?<![A-Za-z])(?:tel|mobile|cell|call|ring|dial|whatsapp|fax|reach|answering|contact|sms|messages? to)(?![A-Za-z])"
+    r"(?:(?<![A-Za-z])(?:tele)?phone|(?<![A-Za-z])(?:tel|mobile|cell|call|ring|dial|whatsapp|fax"
+    r"|reach|answering|contact|sms|messages? to)(?![A-Za-z])"
     r"|手机|电话|座机|固话|传真|致电|拨打|联系方式)"
     r"(?:\s?(?:numbers?|no\.|me|us|him|her|them|is|was|at|on|to|号码?|分别|[:：=是为,，]))*\s?"
     r"([(（]?\+?\(?\d(?:[ \-.()/\u00a0]{0,2}\d){6,14})" + _RIGHT,
@@ -46,7 +49,7 @@ _TOLL_FREE = re.compile(r"(?:\+?1[ \-.]?)?\(?8(?:00|33|44|55|66|77|88)\)?[ \-.]|
 
 
 def phones(text: str) -> Iterator[tuple[int, int]]:
-    """Start and end of everything written like a telephone number; spans may overlap, earlier ones are surer."""
+    """Start and end of all that is written like a telephone number; spans may overlap, earlier ones are surer."""
     for pattern in (_PLUS, _EXPLICIT):
         for match in pattern.finditer(text):
             yield match.span()
@@ -56,7 +59,7 @@ def phones(text: str) -> Iterator[tuple[int, int]]:
 
 
 def is_dialled(number: str) -> bool:
-    """Whether this can be somebody's number: 7 to 15 digits, no date, no round figure, no toll-free business line."""
+    """Whether this can be somebody's number: 7 to 15 digits, no date, no round figure, no toll-free line."""
     digits = digits_of(number)
     if not MIN_DIGITS <= len(digits) <= MAX_DIGITS + 6 * ("x" in number or "转" in number):
         return False

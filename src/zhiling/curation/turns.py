@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from zhiling.curation.personal_data import Kind
@@ -56,7 +55,9 @@ class Turns:
 
     def with_placeholders(self) -> Iterator[int]:
         """Lines in which a placeholder stands."""
-        found = self.lines.select(pl.any_horizontal(pl.col(TEXTS).str.contains(PLACEHOLDER.pattern).fill_null(False)))
+        found = self.lines.select(
+            pl.any_horizontal(pl.col(TEXTS).str.contains(PLACEHOLDER.pattern).fill_null(False))
+        )
         yield from found.to_series().arg_true().to_list()
 
     def line_text(self, line: int) -> str:
@@ -85,7 +86,9 @@ class Turns:
 
     def series(self) -> pl.Series:
         """The messages, rewritten as far as `rewrite` went; one list for each that came in."""
-        new = [pl.Series(name, values, dtype=self.lines.schema[name]) for name, values in self._columns.items()]
+        new = [
+            pl.Series(name, values, dtype=self.lines.schema[name]) for name, values in self._columns.items()
+        ]
         return nest(self.lines.with_columns(new), self.lengths)
 
     def _lists(self) -> dict[str, list[Any]]:
@@ -96,12 +99,19 @@ class Turns:
 
 def nest_alternatives(alternatives: pl.Series, messages: pl.Series) -> pl.Series:
     """The alternatives with these messages in place of their own; null stays null."""
+    counts = alternatives.list.len().fill_null(0)
     flat = alternatives.explode(empty_as_null=False, keep_nulls=False).struct.unnest()
-    values = flat.with_columns(messages.alias("messages")).to_struct("alternatives").to_arrow()
-    lengths = alternatives.list.len().fill_null(0).to_numpy()
-    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]))
-    nested = pl.Series(pa.LargeListArray.from_arrays(offsets, values)).cast(pl.List(ALTERNATIVE))
-    return pl.select(pl.when(alternatives.is_not_null()).then(nested)).to_series()
+    flat = flat.with_columns(
+        messages.alias("messages"), owner=np.repeat(np.arange(len(alternatives)), counts)
+    )
+    lists = flat.group_by("owner", maintain_order=True).agg(pl.struct(pl.exclude("owner")).alias("list"))
+    rows = (
+        pl.DataFrame({"old": alternatives})
+        .with_row_index("owner")
+        .with_columns(pl.col("owner").cast(pl.Int64))
+    )
+    new = rows.join(lists, on="owner", how="left", maintain_order="left")
+    return new.select(pl.coalesce("list", "old").cast(pl.List(ALTERNATIVE))).to_series()
 
 
 def _plain(text: str, kinds: frozenset[Kind], numbering: Numbering) -> str:

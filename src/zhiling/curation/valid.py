@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import polars as pl
@@ -21,25 +21,31 @@ ROLES = ("system", "user", "assistant", "tool", "document")
 
 
 class Valid(Decide):
-    """Rejects rows that no chat template or classifier could use: wrong roles, empty turns, undeclared labels.
+    """Rejects rows that no template or classifier could use: wrong roles, empty turns, undeclared labels.
 
     Reasons, the first that holds: `unknown_role` (not system, user, assistant, tool or document),
-    `two_system_turns`, `empty_question` (a user turn without text or media, or no user turn at all), `empty_reply`
-    (an assistant turn without text, media or tool call), `roles_not_alternating` (two user turns, or two assistant
-    turns with no tool result between them, in a row), `unknown_label` (a label of `target` outside the declared set).
-    Score: how many of these a row breaks.
+    `two_system_turns`, `empty_question` (a user turn without text or media, or no user turn at all),
+    `empty_reply` (an assistant turn without text, media or tool call), `roles_not_alternating` (two user
+    turns, or two assistant turns with no tool result between them, in a row), `unknown_label` (a label of
+    `target` outside the declared set). Score: how many of these a row breaks.
     """
 
     name = "valid"
     cost: ClassVar[str] = "cheap: about 3 microseconds a row"
-    limits: ClassVar[str] = "Looks at structure only; whether a label or a reply is right is not its business."
+    limits: ClassVar[str] = (
+        "Looks at structure only; whether a label or a reply is right is not its business."
+    )
 
-    labels: tuple[str, ...] = Field(default=(), description="the labels that exist; none given: labels are not checked")
+    labels: tuple[str, ...] = Field(
+        default=(), description="the labels that exist; none given: labels are not checked"
+    )
     labels_file: str | None = Field(
         default=None, description="YAML or JSON file whose keys (or list items) are the labels that exist"
     )
     alternate: bool = Field(default=True, description="whether user and assistant must take turns")
-    opening_reply: bool = Field(default=True, description="whether the assistant may speak first (a greeting)")
+    opening_reply: bool = Field(
+        default=True, description="whether the assistant may speak first (a greeting)"
+    )
 
     class Reason(StrEnum):
         """Why a row is rejected."""
@@ -63,11 +69,15 @@ class Valid(Decide):
         """Verdicts by structure."""
         problems = self._of_turns(rows["messages"])
         if "target" in self.reads():
-            known = set(self.labels) | (read_labels(context.root / self.labels_file) if self.labels_file else set())
+            known = set(self.labels)
+            if self.labels_file:
+                known |= read_labels(context.root / self.labels_file)
             problems[self.Reason.UNKNOWN_LABEL] = _has_unknown_label(rows["target"], known)
         masks = pl.DataFrame({str(reason): mask for reason, mask in problems.items()})
         first = pl.coalesce(
-            pl.when(pl.col(name)).then(pl.lit(name)) for name in map(str, self.Reason) if name in masks.columns
+            pl.when(pl.col(name)).then(pl.lit(name))
+            for name in map(str, self.Reason)
+            if name in masks.columns
         )
         found = masks.select(reason=first, score=pl.sum_horizontal(pl.all().cast(pl.Float64)))
         return verdicts(found["reason"].is_not_null(), found["reason"], score=found["score"])
@@ -80,7 +90,8 @@ class Valid(Decide):
         return {
             self.Reason.UNKNOWN_ROLE: _rows_with(lines, ~role.is_in(ROLES), height),
             self.Reason.TWO_SYSTEM_TURNS: _counts(lines, role == "system", height) > 1,
-            self.Reason.EMPTY_QUESTION: no_user | _rows_with(lines, (role == "user") & pl.col("blank"), height),
+            self.Reason.EMPTY_QUESTION: no_user
+            | _rows_with(lines, (role == "user") & pl.col("blank"), height),
             self.Reason.EMPTY_REPLY: _rows_with(lines, (role == "assistant") & pl.col("blank"), height),
             self.Reason.ROLES_NOT_ALTERNATING: self._not_alternating(lines, height),
         }
@@ -117,8 +128,10 @@ def _labels_of(target: Any) -> set[str]:
     """Labels of a target: `labels` (or `label`) of the row, and those of its spans."""
     if not isinstance(target, dict):
         return set()
-    labels = [*(target.get("labels") or []), target.get("label")]
-    labels += [span.get("label") for span in target.get("spans") or []]
+    fields = cast(dict[str, Any], target)
+    labels: list[Any] = [*(fields.get("labels") or []), fields.get("label")]
+    spans: list[dict[str, Any]] = fields.get("spans") or []
+    labels += [span.get("label") for span in spans]
     return {str(label) for label in labels if label is not None}
 
 
@@ -133,13 +146,16 @@ def read_labels(path: Path) -> set[str]:
     from ruamel.yaml.error import YAMLError
 
     try:
-        content: Any = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        yaml: Any = YAML(typ="safe", pure=True)
+        content: Any = yaml.load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise MissingInput(f"labels_file {path.name!r} is not there", place=str(path)) from error
     except (YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"labels_file cannot be read: {error}", place=str(path)) from error
     if not isinstance(content, dict | list) or not content:
         raise UsageError(
-            f"labels_file holds {type(content).__name__}, not labels", place=str(path), hint="write a mapping or a list"
+            "labels_file holds no labels",
+            place=str(path),
+            hint="write a mapping or a list",
         )
-    return {str(label) for label in content}
+    return {str(label) for label in cast(list[Any] | dict[Any, Any], content)}

@@ -16,9 +16,11 @@ class HashingEncoder(Encoder):
 
     name: ClassVar[str] = "hashing"
 
-    buckets: int = Field(2048, ge=16, le=2**24, description="Number of buckets: columns of the vectors.")
-    shortest: int = Field(1, ge=1, le=8, description="Length in characters of the shortest n-grams.")
-    longest: int = Field(4, ge=1, le=8, description="Length in characters of the longest n-grams.")
+    buckets: int = Field(
+        default=2048, ge=16, le=2**24, description="Number of buckets: columns of the vectors."
+    )
+    shortest: int = Field(default=1, ge=1, le=8, description="Length in characters of the shortest n-grams.")
+    longest: int = Field(default=4, ge=1, le=8, description="Length in characters of the longest n-grams.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -8,8 +8,8 @@ from typing import ClassVar, cast
 import numpy as np
 from pydantic import Field, SerializeAsAny, field_validator
 
-from zhiling.encoders.encoder import Encoder, Vectors, unit_rows
 from zhiling.encoders.build import build_encoder
+from zhiling.encoders.encoder import Encoder, Vectors, unit_rows
 
 
 class JoinedEncoder(Encoder):
@@ -42,4 +42,6 @@ class JoinedEncoder(Encoder):
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of the texts: float32, shape (n, dimension), rows of length 1 (0 for an empty text)."""
-        return unit_rows(np.concatenate([part.encode(texts) for part in self.parts], axis=1), "encoder joined")
+        return unit_rows(
+            np.concatenate([part.encode(texts) for part in self.parts], axis=1), "encoder joined"
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,9 +18,13 @@ if TYPE_CHECKING:
     import torch
 
 Pooling = Literal["mean", "cls", "max"]
-_POOLINGS: dict[str, Pooling] = {"mean": "mean", "mean_tokens": "mean", "cls": "cls", "cls_token": "cls"} | {
+_POOLINGS: dict[str, Pooling] = {
+    "cls": "cls",
+    "cls_token": "cls",
     "max": "max",
     "max_tokens": "max",
+    "mean": "mean",
+    "mean_tokens": "mean",
 }
 _FOLLOWED_MODULES = ("Transformer", "Pooling", "Normalize")
 LONGEST_DEFAULT = 512
@@ -80,7 +84,7 @@ def load_local_model(folder: Path) -> LocalModel:
 
 
 @lru_cache(maxsize=4)
-def _load(folder: Path, content: str) -> LocalModel:
+def _load(folder: Path, _content: str) -> LocalModel:
     """The model in a folder; the content hash is only there to notice changed files."""
     transformers = require("transformers")
     require("torch")
@@ -129,7 +133,7 @@ def _safetensors_error() -> type[Exception]:
 
 
 @contextmanager
-def _silent(transformers: Any) -> Iterator[None]:
+def _silent(transformers: Any) -> Generator[None]:
     """No progress bar and no notes about unused weights on stderr while a model loads."""
     logging = transformers.utils.logging
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
@@ -177,7 +181,11 @@ def _pooling(folder: Path) -> Pooling:
 def _pooling_mode(file: Path) -> Pooling:
     """The pooling that one file declares, in the old form (a flag per mode) or the new one (a name)."""
     config = _json(file)
-    modes = [key.removeprefix("pooling_mode_") for key, on in config.items() if key.startswith("pooling_mode_") and on]
+    modes = [
+        key.removeprefix("pooling_mode_")
+        for key, on in config.items()
+        if key.startswith("pooling_mode_") and on
+    ]
     declared = config.get("pooling_mode")
     if isinstance(declared, str):
         modes = [declared]
@@ -220,7 +228,9 @@ def save_local_model(model: LocalModel, folder: Path) -> None:
         (folder / path).mkdir()
     _write_json(folder / "modules.json", listed)
     _write_json(folder / "1_Pooling" / "config.json", pooling)
-    _write_json(folder / "sentence_bert_config.json", {"max_seq_length": model.max_tokens, "do_lower_case": False})
+    _write_json(
+        folder / "sentence_bert_config.json", {"max_seq_length": model.max_tokens, "do_lower_case": False}
+    )
 
 
 def _write_json(file: Path, content: object) -> None:

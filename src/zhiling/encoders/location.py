@@ -54,7 +54,7 @@ def _package_folder(path: str) -> Path:
 
 
 def content_hash(folder: Path) -> str:
-    """A hash of the files that decide a model's vectors (32 hex digits); names and bytes count, dates do not."""
+    """A hash of the files that decide a model's vectors (32 hex digits): their names and bytes, no dates."""
     files = sorted({file for pattern in _MODEL_FILES for file in folder.glob(pattern) if file.is_file()})
     digest = hashlib.blake2b(digest_size=16)
     for file in files:
@@ -65,7 +65,7 @@ def content_hash(folder: Path) -> str:
 
 
 @lru_cache(maxsize=256)
-def _file_hash(path: str, size: int, changed_ns: int) -> bytes:
+def _file_hash(path: str, _size: int, _changed_ns: int) -> bytes:
     """The digest of one file; size and date are only there to notice a changed file."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "blake2b").digest()

@@ -55,7 +55,8 @@ class SparseRows:
 def normalise(text: str) -> str:
     """The text in NFKC and lower case, white space collapsed to single spaces, none at the ends.
 
-    Anchor: "Ｐay  NOW\\n" becomes "pay now".
+    Unlike the form in which duplicates are compared, it keeps punctuation: a question mark tells something.
+    Anchor: "Ｐay  NOW！" becomes "pay now!".
     """
     return " ".join(unicodedata.normalize("NFKC", text).lower().split())
 
@@ -98,7 +99,9 @@ def _chunk_rows(texts: list[str], shortest: int, longest: int, buckets: int) -> 
     rows, hashes, counts = _count(*_windows(texts, shortest, longest))
     signs = 1 - 2 * (hashes >> _SIGN_SHIFT).astype(np.int64)
     entries = signs * (1 + np.log(counts))
-    keys, place = np.unique(rows * buckets + (hashes % np.uint64(buckets)).astype(np.int64), return_inverse=True)
+    keys, place = np.unique(
+        rows * buckets + (hashes % np.uint64(buckets)).astype(np.int64), return_inverse=True
+    )
     sums = np.bincount(place, weights=entries, minlength=len(keys))
     # Two n-grams of opposite sign in one bucket cancel: an entry of 0 is no entry.
     keys, sums = keys[sums != 0], sums[sums != 0]
@@ -110,7 +113,9 @@ def _chunk_rows(texts: list[str], shortest: int, longest: int, buckets: int) -> 
 
 def _count(rows: NDArray[np.int64], hashes: Uint64) -> tuple[NDArray[np.int64], Uint64, NDArray[np.int64]]:
     """Distinct (row, hash) pairs and how often each occurs."""
-    keys, counts = np.unique((rows.astype(np.uint64) << _HASH_BITS) | (hashes & _HASH_MASK), return_counts=True)
+    keys, counts = np.unique(
+        (rows.astype(np.uint64) << _HASH_BITS) | (hashes & _HASH_MASK), return_counts=True
+    )
     return (keys >> _HASH_BITS).astype(np.int64), keys & _HASH_MASK, counts
 
 

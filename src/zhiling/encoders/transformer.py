@@ -35,9 +35,11 @@ class TransformerEncoder(Encoder):
 
     path: str = Field(description="A folder with config.json, tokenizer and weights, or package:NAME/folder.")
     max_tokens: int | None = Field(
-        None, ge=8, description="Longer texts are cut to this many tokens; unset: as many as the model was made for."
+        default=None,
+        ge=8,
+        description="Longer texts are cut to this many tokens; unset: as many as the model was made for.",
     )
-    batch_size: int = Field(64, ge=1, description="Texts per batch.")
+    batch_size: int = Field(default=64, ge=1, description="Texts per batch.")
 
     def content(self) -> dict[str, str]:
         """The hash of the model's files."""

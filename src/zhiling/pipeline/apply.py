@@ -182,7 +182,12 @@ def _judged(
         lines.append(ledger.lines({**columns}, rows.height).filter(fine))
         if step.writes():
             measures = pl.DataFrame(
-                {"n": rows["n"], **{f"{step_id}.{name}": answer[name].cast(dtype) for name, dtype in step.writes().items()}}
+                {
+                    "n": rows["n"],
+                    **{
+                        f"{step_id}.{name}": answer[name].cast(dtype) for name, dtype in step.writes().items()
+                    },
+                }
             ).filter(fine)
     return Outcome(pl.concat(lines).sort("n"), measures)
 
@@ -229,7 +234,9 @@ def _made(step: Make, seen: pl.DataFrame, answers: _Answers, numbers: dict[str, 
         parents = made["parents"].explode().unique().to_list()
         unknown = set(parents) - set(seen["id"].to_list())
         if unknown:
-            raise ContractBroken(f"step {step.name!r} names parents that it was not given: {sorted(unknown)[:3]}")
+            raise ContractBroken(
+                f"step {step.name!r} names parents that it was not given: {sorted(unknown)[:3]}"
+            )
     failed = {failure.row for failure in answers.failures}
     named = pl.Series(parents, dtype=pl.String).implode()
     quiet = seen.filter(~pl.col("id").is_in(list(failed))) if failed and not adds else seen

@@ -59,9 +59,12 @@ class Earlier:
         if not frames:
             return None
         origin = pl.col("origin").struct
-        return pl.concat(frames).with_columns(
-            origin.field("parents"), origin.field("group")
-        ).drop("origin").with_columns(pl.col("parents").list.first().alias("id"))
+        return (
+            pl.concat(frames)
+            .with_columns(origin.field("parents"), origin.field("group"))
+            .drop("origin")
+            .with_columns(pl.col("parents").list.first().alias("id"))
+        )
 
     def split(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Rows whose answer is known (same id, same key), and the others."""

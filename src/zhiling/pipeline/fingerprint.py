@@ -76,8 +76,10 @@ def base_key(step: Step, step_id: str, *, seed: int, root: Path, encoder: str | 
 
 def source_key(source: Source, source_id: str, files: Sequence[Path], root: Path) -> str:
     """The hash of a source: its settings, and the names and contents of its files."""
-    named = [[path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name, file_digest(path)]
-             for path in files]
+    named = [
+        [path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name, file_digest(path)]
+        for path in files
+    ]
     return digest(
         canonical([SCHEME_VERSION, source_id, source.name, source.version, settings_of(source), named])
     )  # fmt: skip

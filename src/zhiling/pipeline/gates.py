@@ -1,6 +1,6 @@
 """Gates: what must hold of the finished rows before anything is exported.
 
-    gates: [{check: rows, at_least: 3000}, {check: contaminated, at_most: 0}]
+gates: [{check: rows, at_least: 3000}, {check: contaminated, at_most: 0}]
 """
 
 from __future__ import annotations
@@ -75,6 +75,7 @@ class Rows(Gate):
     name = "rows"
 
     def value(self, table: RowTable, counts: Mapping[str, Any], root: Path) -> float:
+        """Kept rows without material and without those that wait for review."""
         return len(table.exported())
 
 
@@ -90,6 +91,7 @@ class BadShare(_Share):
     name = "bad"
 
     def value(self, table: RowTable, counts: Mapping[str, Any], root: Path) -> float:
+        """Between 0 and 1."""
         items = counts["in"] + counts["bad"]
         return counts["bad"] / items if items else 0.0
 
@@ -100,6 +102,7 @@ class FailedShare(_Share):
     name = "failed"
 
     def value(self, table: RowTable, counts: Mapping[str, Any], root: Path) -> float:
+        """Between 0 and 1."""
         return self._share(sum(counts["failed"].values()), counts)
 
 
@@ -109,20 +112,26 @@ class RejectedShare(_Share):
     name = "rejected"
 
     def value(self, table: RowTable, counts: Mapping[str, Any], root: Path) -> float:
+        """Between 0 and 1."""
         return self._share(sum(counts["rejected"].values()), counts)
 
 
 class Contaminated(Gate):
-    """Rows about to be exported whose user text shares a 13-gram with an evaluation file, or equals a line of it."""
+    """Rows about to be exported whose user text shares a 13-gram with an evaluation file, or equals a line."""
 
     name = "contaminated"
 
     against: tuple[str, ...] = Field((), description="evaluation files; by default the recipe's")
-    fields: tuple[str, ...] = Field(("text", "question", "instruction", "prompt"), description="their text fields")
+    fields: tuple[str, ...] = Field(
+        ("text", "question", "instruction", "prompt"), description="their text fields"
+    )
 
     def value(self, table: RowTable, counts: Mapping[str, Any], root: Path) -> float:
+        """A number of rows."""
         if not self.against:
-            raise UsageError("gate 'contaminated' has nothing to compare with", hint="give it `against: [FILES]`")
+            raise UsageError(
+                "gate 'contaminated' has nothing to compare with", hint="give it `against: [FILES]`"
+            )
         files = fingerprint.matching(self.against, root, what="gate 'contaminated'")
         texts = [text for file in files for _, text in read_texts(file, self.fields)]
         index = NgramIndex.build(normalise(pl.Series("text", texts, dtype=pl.String)))

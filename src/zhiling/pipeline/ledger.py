@@ -1,12 +1,12 @@
 """The ledger: one line per row that a step saw, with verdict, reason, score and the row that explains it.
 
-    n        u32     the row's number in its run
-    verdict  string  see `step.Verdict`; `attempt` is a failed try of an adding Make, beside the row sum
-    reason   string  of the step's enum; for failures their class
-    score    f64     stored for kept rows too, so a threshold can be moved without measuring again
-    related  string  an id, `run:id` or `file#locator`
-    detail   string  a failure's message and traceback
-    key      u64     what the answer depended on (see `fingerprint.row_keys`)
+n        u32     the row's number in its run
+verdict  string  see `step.Verdict`; `attempt` is a failed try of an adding Make, beside the row sum
+reason   string  of the step's enum; for failures their class
+score    f64     stored for kept rows too, so a threshold can be moved without measuring again
+related  string  an id, `run:id` or `file#locator`
+detail   string  a failure's message and traceback
+key      u64     what the answer depended on (see `fingerprint.row_keys`)
 """
 
 from __future__ import annotations
@@ -36,17 +36,21 @@ TERMINAL = (Verdict.REJECT, Verdict.FAILED, Verdict.REPLACED)
 
 def lines(columns: dict[str, object], height: int) -> pl.DataFrame:
     """Ledger lines from some of the columns (values or scalars); the others are null."""
-    return pl.select(
-        pl.lit(columns[name], dtype=dtype).alias(name)
-        if not isinstance(columns.get(name), pl.Series | list)
-        else pl.Series(name, columns[name], dtype=dtype)
-        if name in columns
-        else pl.lit(None, dtype=dtype).alias(name)
-        for name, dtype in ({n: d for n, d in LEDGER.items() if n in columns}).items()
-    ).select(
-        pl.col(name) if name in columns else pl.lit(None, dtype=dtype).alias(name)
-        for name, dtype in LEDGER.items()
-    ) if height else pl.DataFrame(schema=LEDGER)
+    return (
+        pl.select(
+            pl.lit(columns[name], dtype=dtype).alias(name)
+            if not isinstance(columns.get(name), pl.Series | list)
+            else pl.Series(name, columns[name], dtype=dtype)
+            if name in columns
+            else pl.lit(None, dtype=dtype).alias(name)
+            for name, dtype in ({n: d for n, d in LEDGER.items() if n in columns}).items()
+        ).select(
+            pl.col(name) if name in columns else pl.lit(None, dtype=dtype).alias(name)
+            for name, dtype in LEDGER.items()
+        )
+        if height
+        else pl.DataFrame(schema=LEDGER)
+    )
 
 
 def failure_lines(failures: Iterable[Failure], numbers: dict[str, int], verdict: str) -> pl.DataFrame:
@@ -60,8 +64,12 @@ def failure_lines(failures: Iterable[Failure], numbers: dict[str, int], verdict:
         }
         for failure in failures
     ]
-    return pl.DataFrame(rows, schema={name: LEDGER[name] for name in ("n", "verdict", "reason", "detail")}).select(
-        pl.col(name) if name in ("n", "verdict", "reason", "detail") else pl.lit(None, dtype=dtype).alias(name)
+    return pl.DataFrame(
+        rows, schema={name: LEDGER[name] for name in ("n", "verdict", "reason", "detail")}
+    ).select(
+        pl.col(name)
+        if name in ("n", "verdict", "reason", "detail")
+        else pl.lit(None, dtype=dtype).alias(name)
         for name, dtype in LEDGER.items()
     )
 

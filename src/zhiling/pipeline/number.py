@@ -32,12 +32,20 @@ def number_source(line: SourceLine, frame: pl.DataFrame, first: int, copies: Cou
     """
     rows = conform(frame.select(name for name in _CARRIED if name in frame.columns))
     contents = content_hashes(rows)
-    own = frame["key"].cast(pl.String) if "key" in frame.columns else pl.Series([None] * frame.height, dtype=pl.String)
+    own = (
+        frame["key"].cast(pl.String)
+        if "key" in frame.columns
+        else pl.Series([None] * frame.height, dtype=pl.String)
+    )
     keys = _keys(own, contents, copies)
     height = frame.height
 
     def given(name: str) -> pl.Series:
-        return frame[name].cast(pl.String) if name in frame.columns else pl.Series([None] * height, dtype=pl.String)
+        return (
+            frame[name].cast(pl.String)
+            if name in frame.columns
+            else pl.Series([None] * height, dtype=pl.String)
+        )
 
     origin = pl.DataFrame({"locator": given("locator"), "group": given("group")}).select(
         pl.struct(
@@ -110,9 +118,11 @@ def number_made(
             group.alias("group"),
             pl.col("parents"),
             pl.lit(f"{line.id}+{stage.base_key[:12]}").alias("maker"),
-            pl.col("origin").struct.field("via").list.concat(pl.lit([line.id], dtype=pl.List(pl.String))).list.unique(
-                maintain_order=True
-            ).alias("via"),
+            pl.col("origin")
+            .struct.field("via")
+            .list.concat(pl.lit([line.id], dtype=pl.List(pl.String)))
+            .list.unique(maintain_order=True)
+            .alias("via"),
         )
         .cast(ORIGIN)
         .alias("origin")

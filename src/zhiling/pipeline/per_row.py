@@ -42,13 +42,27 @@ def per_row(
     """
     if sum(value is not None for value in (writes, reasons, effect)) != 1:
         raise UsageError("per_row needs exactly one of writes (Measure), reasons (Decide), effect (Make)")
-    shared = {"name": name, "reads": lambda self: tuple(reads), "__doc__": fn.__doc__, "__module__": fn.__module__}
+    shared = {
+        "name": name,
+        "reads": lambda self: tuple(reads),
+        "__doc__": fn.__doc__,
+        "__module__": fn.__module__,
+    }
     if writes is not None:
-        body = {"writes": lambda self: dict(writes), "measure": lambda self, rows, context: _measure(fn, rows, writes)}
+        body = {
+            "writes": lambda self: dict(writes),
+            "measure": lambda self, rows, context: _measure(fn, rows, writes),
+        }
         return type(Measure)(name, (Measure,), shared | body)
     if reasons is not None:
-        return type(Decide)(name, (Decide,), shared | {"Reason": reasons, "decide": lambda self, rows, context: _decide(fn, rows)})
-    return type(Make)(name, (Make,), shared | {"effect": effect, "make": lambda self, rows, context: _make(fn, rows)})
+        return type(Decide)(
+            name,
+            (Decide,),
+            shared | {"Reason": reasons, "decide": lambda self, rows, context: _decide(fn, rows)},
+        )
+    return type(Make)(
+        name, (Make,), shared | {"effect": effect, "make": lambda self, rows, context: _make(fn, rows)}
+    )
 
 
 def _measure(fn: Callable[[Row], Any], rows: pl.DataFrame, writes: Mapping[str, pl.DataType]) -> pl.DataFrame:

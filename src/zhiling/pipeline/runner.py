@@ -80,7 +80,7 @@ class Runner:
             bad = pl.DataFrame(
                 [(b.place, b.cls, b.message, b.excerpt) for b in batch.bad], schema=BAD, orient="row"
             ).with_columns(pl.lit(line.id).alias("source"))
-            self._store(stage, index, rows=rows, bad=bad)
+            self._store(stage, index, {"rows": rows, "bad": bad})
             if room <= 0:
                 break
         self._close(stage, started)
@@ -106,9 +106,7 @@ class Runner:
     def _latest(self, column: str) -> str:
         """A record column, or its latest measure where a step measured one of that name."""
         for stage in reversed(self.run.manifest.stages):
-            if stage.kind == "measure" and any(
-                name == column for name in stage.counts.get("columns", {})
-            ):
+            if stage.kind == "measure" and any(name == column for name in stage.counts.get("columns", {})):
                 return f"{stage.id}.{column}"
         return column
 
@@ -175,8 +173,11 @@ class Runner:
                 made = number_made(self.table, line, outcome.made, stage, frame)
             measures = outcome.measures
             if measures is not None and stage.kind == "measure":
-                stage.counts["columns"] = dict.fromkeys((name.partition(".")[2] for name in measures.columns[1:]), 1)
-            self._store(stage, index, rows=made, judged=outcome.ledger, measures=measures, seen=len(batch))
+                stage.counts["columns"] = dict.fromkeys(
+                    (name.partition(".")[2] for name in measures.columns[1:]), 1
+                )
+            frames = {"rows": made, "ledger": outcome.ledger, "measures": measures}
+            self._store(stage, index, frames, seen=len(batch))
         self._close(stage, started)
 
     def _frame(self, step: Step, batch: NDArray[np.int64], keys: pl.DataFrame) -> pl.DataFrame:
@@ -248,7 +249,7 @@ class Runner:
                 numbers = pl.Series(np.arange(first, first + rows.height), dtype=pl.UInt32)
                 rows = rows.with_columns(numbers.alias("n"))
                 stage.reused += rows.height
-            self._store(stage, index, rows=rows, bad=bad)
+            self._store(stage, index, {"rows": rows, "bad": bad})
         self._close(stage, started)
         return True
 
@@ -263,24 +264,24 @@ class Runner:
         stage.parts.append(part)
 
     def _store(
-        self, stage: Stage, index: int, *, rows: pl.DataFrame | None = None, judged: pl.DataFrame | None = None,
-        measures: pl.DataFrame | None = None, bad: pl.DataFrame | None = None, seen: int = 0,
-    ) -> None:  # fmt: skip
+        self, stage: Stage, index: int, frames: Mapping[str, pl.DataFrame | None], seen: int = 0
+    ) -> None:
+        """Writes a batch's `rows`, `ledger`, `measures` and `bad`, and lists them in the manifest."""
         if stage not in self.run.manifest.stages:
             self.run.manifest.stages.append(stage)
         part = Part(seen=seen)
-        frames = {"rows": rows, "ledger": judged, "measures": measures, "bad": bad}
         for kind, frame in frames.items():
             if frame is not None and (frame.height or kind == "ledger"):
-                setattr(part, kind, self.run.write_frame(f"{stage.folder}/{kind}-{index:05d}.parquet", frame))
+                name = f"{stage.folder}/{kind}-{index:05d}.parquet"
+                setattr(part, kind, self.run.write_frame(name, frame))
+        rows = frames.get("rows")
         if rows is not None and rows.height:
             part.first, part.last = len(self.table), len(self.table) + rows.height
-        self._count(stage, rows, judged, bad)
+        self._count(stage, rows, frames.get("ledger"), frames.get("bad"))
         self._adopt(stage, part)
         self.run.save()
-        self.listen(
-            {"event": "part", "step": stage.id, "seen": sum(p.seen for p in stage.parts) or part.last, "round": stage.round}
-        )
+        done = sum(each.seen for each in stage.parts) or part.last
+        self.listen({"event": "part", "step": stage.id, "seen": done, "round": stage.round})
         self._check_failures()
 
     def _count(
@@ -399,9 +400,16 @@ def balance(counts: Mapping[str, Any], place: str) -> None:
         StepFailed: the books do not balance; a bug, never a user's error.
     """
     before = counts["in"] + counts["made"]
-    after = counts["kept"] + sum(counts["rejected"].values()) + sum(counts["failed"].values()) + counts["replaced"]
+    after = (
+        counts["kept"]
+        + sum(counts["rejected"].values())
+        + sum(counts["failed"].values())
+        + counts["replaced"]
+    )
     if before != after:
-        raise StepFailed(f"after {place!r}: {before} rows in and made, but {after} accounted for: {dict(counts)}")
+        raise StepFailed(
+            f"after {place!r}: {before} rows in and made, but {after} accounted for: {dict(counts)}"
+        )
 
 
 def _joined(parts: list[Outcome]) -> Outcome:

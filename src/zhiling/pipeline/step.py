@@ -265,7 +265,9 @@ def verdicts(
     height = len(mask)
 
     def column(values: Any, dtype: pl.DataType) -> pl.Series:
-        return pl.Series(values, dtype=dtype) if values is not None else pl.Series([None] * height, dtype=dtype)
+        return (
+            pl.Series(values, dtype=dtype) if values is not None else pl.Series([None] * height, dtype=dtype)
+        )
 
     reasons = reason if isinstance(reason, pl.Series) else pl.Series([str(reason)] * height, dtype=pl.String)
     return pl.DataFrame({"mask": mask, "reason": reasons}).select(

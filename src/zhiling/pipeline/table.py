@@ -65,7 +65,9 @@ class RowTable:
         height = len(tasks)
         self.parts.append(RowsPart(path, first, first + height, kind))
         self.state = np.concatenate([self.state, np.zeros(height, dtype=np.uint8)])
-        self.material = np.concatenate([self.material, tasks.is_in(list(MATERIAL_TASKS)).fill_null(False).to_numpy()])
+        self.material = np.concatenate(
+            [self.material, tasks.is_in(list(MATERIAL_TASKS)).fill_null(False).to_numpy()]
+        )
         self.rounds = np.concatenate([self.rounds, np.full(height, round, dtype=np.uint16)])
 
     def add_measures(self, step_id: str, path: str) -> None:

@@ -14,12 +14,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from zhiling.rows.split_draw import PARTS, TRAIN
-from zhiling.text.jaccard import jaccard
+from zhiling.text.linking import Comparison
 from zhiling.text.prefix_filter import prefix_postings
-from zhiling.text.shingles import Shingles
+from zhiling.text.shingles import Shingles, row_ranges
 
 _BLOCK_PAIRS = 1 << 20
-_SLACK = 1e-9
 _MOST_LABELS = 300
 
 Integers = NDArray[np.int64]
@@ -116,7 +115,7 @@ def facts(
     return SplitFacts(
         rows=_per_part(rows),
         groups=_per_part(groups),
-        components=np.count_nonzero(sizes),
+        components=int(np.count_nonzero(sizes)),
         largest_component=int(sizes.max(initial=0)),
         oversized={
             "components": len(np.unique(outcome.component[outcome.oversized])),
@@ -137,20 +136,23 @@ def pairs_across(grams: Shingles, part: Integers, near: float) -> tuple[Integers
 
     Rows of one part are never compared with each other, so this costs a fraction of the join that links rows.
     """
-    rows = _first_of_each_set(grams, part)
-    postings = prefix_postings(grams, rows, near)
-    order = np.lexsort((part[postings.row], postings.group))
-    row, group = postings.row[order], postings.group[order]
-    lower, upper = _run_starts(group), _run_starts(group * len(PARTS) + part[row])
+    postings = prefix_postings(grams, _first_of_each_set(grams, part), near)
+    postings = postings.take(np.lexsort((part[postings.row], postings.group)))
+    lower = _run_starts(postings.group)
+    upper = _run_starts(postings.group * len(PARTS) + part[postings.row])
+    comparison = Comparison(grams, near)
     found = [np.empty(0, dtype=np.int64)]
-    for probe, partner in _blocks(lower, upper):
-        left, right = row[partner], row[probe]
-        sizes = grams.sizes[left], grams.sizes[right]
-        fits = np.minimum(*sizes) >= near * np.maximum(*sizes) - _SLACK
-        keys = np.unique((np.minimum(left[fits], right[fits]) << 32) | np.maximum(left[fits], right[fits]))
-        left, right = keys >> 32, keys & 0xFFFFFFFF
-        found.append(keys[jaccard(grams, left, right) >= near])
+    for probe, partner in _blocks(postings.row, lower, upper):
+        fits = comparison.plausible(postings, probe, partner)
+        pairs = comparison.verified(*_distinct(postings.row[partner[fits]], postings.row[probe[fits]]))
+        found.append((pairs.left << 32) | pairs.right)
     keys = np.unique(np.concatenate(found))
+    return keys >> 32, keys & 0xFFFFFFFF
+
+
+def _distinct(left: Integers, right: Integers) -> tuple[Integers, Integers]:
+    """Each pair once, the smaller row left."""
+    keys = np.unique((np.minimum(left, right) << 32) | np.maximum(left, right))
     return keys >> 32, keys & 0xFFFFFFFF
 
 
@@ -175,19 +177,15 @@ def _run_starts(values: Integers) -> Integers:
     return np.repeat(begins, np.diff(begins, append=len(values)))
 
 
-def _blocks(lower: Integers, upper: Integers) -> Iterator[tuple[Integers, Integers]]:
-    """Each place k with all places lower[k]..upper[k] - 1, in blocks of bounded size (one k at least)."""
+def _blocks(row: Integers, lower: Integers, upper: Integers) -> Iterator[tuple[Integers, Integers]]:
+    """Each place k with all places lower[k]..upper[k] - 1, ordered by row, in blocks of bounded size."""
     probes = np.flatnonzero(upper > lower)
-    reached = np.cumsum((upper - lower)[probes])
-    start = 0
-    while start < len(probes):
-        limit = (reached[start - 1] if start else 0) + _BLOCK_PAIRS
-        stop = max(int(np.searchsorted(reached, limit, side="right")), start + 1)
-        chosen = probes[start:stop]
-        counts = (upper - lower)[chosen]
-        before = np.cumsum(counts) - counts
-        yield np.repeat(chosen, counts), np.arange(counts.sum()) + np.repeat(lower[chosen] - before, counts)
-        start = stop
+    probes = probes[np.argsort(row[probes], kind="stable")]
+    counts = (upper - lower)[probes]
+    for first, last in row_ranges(np.concatenate([[0], np.cumsum(counts)]), _BLOCK_PAIRS):
+        chosen, number = probes[first:last], counts[first:last]
+        before = np.cumsum(number) - number
+        yield np.repeat(chosen, number), np.arange(number.sum()) + np.repeat(lower[chosen] - before, number)
 
 
 def _members(rows: pl.DataFrame, column: str) -> pl.DataFrame:

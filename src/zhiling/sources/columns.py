@@ -6,6 +6,7 @@ and its rows are filtered once at the end, so building a column never looks at t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,10 +17,10 @@ from zhiling.pipeline.step import Bad, Batch
 from zhiling.sources.files import excerpt
 from zhiling.sources.json_values import as_list, noun
 from zhiling.sources.names import find
-from zhiling.sources.record_source import SOURCE_ROW, Tag
+from zhiling.sources.record_source import LANGUAGE_TAG, SOURCE_ROW, Tag
 from zhiling.sources.records import Records
 
-LANGUAGE_TAG = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$"
+_TAG = re.compile(LANGUAGE_TAG)
 
 
 class Columns:
@@ -75,16 +76,21 @@ class Columns:
             return [None] * len(self.items)
         return [self._label(index, field, item.get(field)) for index, item in enumerate(self.items)]
 
+    def key(self, field: str | None) -> pl.Series:
+        """The record's own key as a string, whatever JSON value it is; null where there is none."""
+        if field is None:
+            return self.nulls("key")
+        values = [item.get(field) for item in self.items]
+        spelled = [v if v is None or isinstance(v, str) else orjson.dumps(v).decode() for v in values]
+        return pl.Series("key", spelled, dtype=pl.String)
+
     def language(self, tag: Tag | None) -> tuple[pl.Series, set[str]]:
         """The language of each record, and the field that was used for it."""
         field = find("record", "language", self.names)
         if tag is None and field is not None:
-            values = self.text(field)
-            tags = pl.DataFrame({"tag": values}).select(
-                pl.when(pl.col("tag").str.contains(LANGUAGE_TAG)).then("tag")
-            )["tag"]
-            if tags.null_count() == values.null_count():
-                return tags, {field}
+            values = [item.get(field) for item in self.items]
+            if all(v is None or (isinstance(v, str) and _TAG.fullmatch(v)) for v in values):
+                return pl.Series("language", values, dtype=pl.String), {field}
         return pl.Series("language", [tag] * len(self.items), dtype=pl.String), set()
 
     def extra(self, used: set[str]) -> pl.Series:

@@ -13,12 +13,12 @@ import polars as pl
 
 from zhiling.pipeline.step import Bad, Batch
 from zhiling.rows.conversation import nest
-from zhiling.sources.columns import LANGUAGE_TAG, labels_target
+from zhiling.sources.columns import labels_target
 from zhiling.sources.conversation_facts import Facts
 from zhiling.sources.files import excerpt
 from zhiling.sources.messages import ConversationField, Messages, gather
 from zhiling.sources.names import find, known
-from zhiling.sources.record_source import BATCH_ROWS, SOURCE_ROW, RecordSource, even
+from zhiling.sources.record_source import BATCH_ROWS, LANGUAGE_TAG, SOURCE_ROW, RecordSource, even
 from zhiling.sources.replies import Each, Rows, merge, ranges, rows_of
 
 BATCH_MESSAGES = 400_000

@@ -74,11 +74,7 @@ class Documents(Source):
             message = f"files of type {path.suffix!r} are not read; {', '.join(READERS)} are"
             return Batch(pl.DataFrame(schema=SOURCE_ROW), (Bad(place, "unsupported_file", message),))
         bad: list[Bad] = []
-        try:
-            document = reader(_lines(content, bad))
-        except ValueError as error:
-            bad.append(Bad(f"{place}:1", "broken_markup", f"{error}; valid HTML is needed"))
-            return Batch(pl.DataFrame(schema=SOURCE_ROW), tuple(bad))
+        document = reader(_lines(content, bad))
         found = list(passages(document, self.max_characters))
         if not found and not bad:
             bad.append(Bad(f"{place}:1", "empty_file", "the document holds no text", excerpt(document.title)))

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from html.parser import HTMLParser
 
+from zhiling.sources.markup import Token, tokens
 from zhiling.sources.passages import Document
 from zhiling.sources.sections import SectionBuilder
 
 IGNORED = frozenset(
-    {"script", "style", "nav", "template", "noscript", "svg", "iframe", "head", "select", "button"}
+    {
+        "script",
+        "style",
+        "nav",
+        "template",
+        "noscript",
+        "svg",
+        "iframe",
+        "head",
+        "select",
+        "button",
+        "textarea",
+    }
 )
-INLINE_BREAKS = frozenset({"br", "tr", "li", "dt", "dd", "option", "figcaption", "caption"})
+BREAKS = frozenset({"br", "tr", "li", "dt", "dd", "figcaption", "caption"})
 BLOCKS = frozenset(
-    (
+    {
         "p",
         "div",
         "section",
@@ -28,117 +40,106 @@ BLOCKS = frozenset(
         "dl",
         "table",
         "thead",
-        "tbody",
-        "pre",
-        "blockquote",
-        "figure",
-        "form",
-        "hr",
-        "address",
-        "details",
-        "summary",
-        "fieldset",
-        "body",
-        "html",
-    )
+    }
+    | {"tbody", "pre", "blockquote", "figure", "form", "hr", "address", "details", "summary", "fieldset"}
+    | {"body", "html"}
 )
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 CELLS = frozenset({"td", "th"})
+MAX_DEPTH = 100  # of ignored elements in each other
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 
 
-class _Reader(HTMLParser):
+class _Reader:
     def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
         self.builder = SectionBuilder()
         self.title = ""
         self._parts: list[str] = []
-        self._line = 0
+        self._line = 0  # of the first text of the paragraph
         self._ignored: list[str] = []  # open elements whose text is none
         self._in_title = False
         self._verbatim = 0
-        self._lists: list[str] = []
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "title" and "svg" not in self._ignored:
-            self._in_title = True
+    def take(self, token: Token) -> None:
+        if token.kind == "text":
+            self._text(token)
+        elif token.value == "title":
+            self._in_title = token.kind == "start" and "svg" not in self._ignored
+        elif token.kind == "start":
+            self._start(token.value)
+        else:
+            self._end(token.value)
+
+    def document(self) -> Document:
+        self._close()
+        return self.builder.document(_SPACE.sub(" ", self.title).strip())
+
+    def _start(self, tag: str) -> None:
         if tag == "body":
             self._ignored.clear()  # a head that was never closed ends here
-        if tag in IGNORED:
+        if tag in IGNORED and len(self._ignored) < MAX_DEPTH:
             self._ignored.append(tag)
         if self._ignored:
             return
         if tag in HEADINGS or tag in BLOCKS:
             self._close()
-        elif tag in INLINE_BREAKS:
+        elif tag in BREAKS:
             self._break()
-        if tag in CELLS and self._parts and not self._parts[-1].endswith("\n"):
+        elif tag in CELLS and self._parts and not self._parts[-1].endswith("\n"):
             self._parts.append(" | ")
         if tag == "li":
             self._parts.append("- ")
         self._verbatim += tag == "pre"
 
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "title":
-            self._in_title = False
+    def _end(self, tag: str) -> None:
         if tag in self._ignored:
-            del self._ignored[self._ignored.index(tag) :]
+            while self._ignored.pop() != tag:
+                pass
             return
         if self._ignored:
             return
         if tag in HEADINGS:
-            self._heading(int(tag[1]))
+            self.builder.heading(int(tag[1]), *self._heading())
         elif tag in BLOCKS:
             self._close()
-        elif tag in INLINE_BREAKS:
+        elif tag in BREAKS:
             self._break()
         if tag == "pre":
             self._verbatim = max(0, self._verbatim - 1)
 
-    def handle_data(self, data: str) -> None:
+    def _text(self, token: Token) -> None:
+        text = token.value
         if self._in_title:
-            self.title += data
+            self.title += text
         elif not self._ignored:
-            if data.strip() and not self._line:
-                self._line = self.getpos()[0] + data[: len(data) - len(data.lstrip())].count("\n")
-            self._parts.append(data if self._verbatim else _SPACE.sub(" ", data))
-
-    def end(self) -> Document:
-        self._close()
-        return self.builder.document(_SPACE.sub(" ", self.title).strip())
+            if not self._line and text.strip():
+                self._line = token.line + text[: len(text) - len(text.lstrip())].count("\n")
+            self._parts.append(text if self._verbatim else _SPACE.sub(" ", text))
 
     def _break(self) -> None:
         if self._parts and not self._parts[-1].endswith("\n"):
             self._parts.append("\n")
 
     def _taken(self) -> tuple[str, int]:
-        text, line = "".join(self._parts), self._line or self.getpos()[0]
+        text, line = "".join(self._parts), self._line
         self._parts, self._line = [], 0
-        if not self._verbatim:
-            text = "\n".join(each.strip() for each in text.split("\n"))
-            text = "\n".join(each for each in text.split("\n") if each not in ("", "-", "|"))
         return text, line
+
+    def _heading(self) -> tuple[str, int]:
+        text, line = self._taken()
+        return " ".join(text.split()), line
 
     def _close(self) -> None:
         text, line = self._taken()
+        if not self._verbatim:
+            lines = (each.strip() for each in text.split("\n"))
+            text = "\n".join(each for each in lines if each not in ("", "-", "|"))
         self.builder.paragraph(text.strip("\n"), line)
-
-    def _heading(self, level: int) -> None:
-        text, line = self._taken()
-        self.builder.heading(level, " ".join(text.split()), line)
 
 
 def read_html(lines: Iterable[tuple[int, str]]) -> Document:
-    """The document that these numbered lines hold; `<title>` gives its title, else the first heading.
-
-    Raises:
-        ValueError: markup that no parser can make sense of, such as `<![x`.
-    """
+    """The document that these numbered lines hold; `<title>` gives its title, else the first heading."""
     reader = _Reader()
-    try:
-        for _, line in lines:
-            reader.feed(line + "\n")
-        reader.close()
-    except AssertionError as error:  # how the standard parser reports a broken declaration
-        raise ValueError(str(error)) from error
-    return reader.end()
+    for token in tokens("\n".join(line for _, line in lines)):
+        reader.take(token)
+    return reader.document()

@@ -73,7 +73,7 @@ class Labelled(TableSource):
                 "target": targets,
                 "language": language,
                 "extra": columns.extra(used | ({self.group} if self.group else set())),
-                "key": columns.text(key),
+                "key": columns.key(key),
                 "group": columns.text(self.group),
             }
         )

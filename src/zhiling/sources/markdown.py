@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from zhiling.sources.passages import Document
 from zhiling.sources.sections import SectionBuilder
 
-_ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*")
+_ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t](.*))?")
 _SETEXT = re.compile(r" {0,3}(=+|-{2,})[ \t]*")
 _FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})(.*)")
-_ATTRIBUTES = re.compile(r"[ \t]*\{[ \t]*[#.:][^{}]*\}$")
+_ATTRIBUTES = re.compile(r"\{[ \t]*[#.:][^{}]*\}")
 _FRONT_TITLE = re.compile(r"title[ \t]*:[ \t]*(.+)")
 _NOT_PROSE = re.compile(r"[ \t]*(?:[-*+>|]|\d+[.)][ \t])| {4}|\t")
 
@@ -82,13 +82,18 @@ class _Reader:
         )
 
     def _without_comment(self, line: str) -> str:
-        kept = ""
-        while line:
+        kept: list[str] = []
+        start = 0
+        while start < len(line):
             mark = "-->" if self._comment else "<!--"
-            before, found, line = line.partition(mark)
-            kept += "" if self._comment else before
-            self._comment = self._comment != bool(found)
-        return kept
+            end = line.find(mark, start)
+            if not self._comment:
+                kept.append(line[start : end if end >= 0 else len(line)])
+            if end < 0:
+                break
+            self._comment = not self._comment
+            start = end + len(mark)
+        return "".join(kept)
 
     def _add(self, number: int, line: str) -> None:
         if not self._lines:
@@ -110,5 +115,12 @@ def read_markdown(lines: Iterable[tuple[int, str]]) -> Document:
 
 
 def _plain(heading: str) -> str:
-    """A heading without its attributes (`{ #anchor }`) and emphasis marks around the whole of it."""
-    return _ATTRIBUTES.sub("", heading.strip()).strip().strip("*").strip()
+    """A heading without closing marks, attributes (`{ #anchor }`) and emphasis around the whole of it."""
+    text = heading.strip()
+    unmarked = text.rstrip("#")
+    if not unmarked or unmarked[-1] in " \t":
+        text = unmarked.rstrip()
+    start = text.rfind("{")
+    if start >= 0 and _ATTRIBUTES.fullmatch(text, start):
+        text = text[:start].rstrip()
+    return text.strip("*").strip()

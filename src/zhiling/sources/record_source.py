@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -20,10 +19,10 @@ from zhiling.sources.jsonl import json_records
 from zhiling.sources.records import Records
 
 BATCH_ROWS = 20_000
-CSV_SUFFIXES = frozenset({".csv", ".tsv"})
-JSON_SUFFIXES = frozenset({".jsonl", ".ndjson", ".json"})
+CSV_SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
 
-Tag = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$")]
+LANGUAGE_TAG = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$"
+Tag = Annotated[str, Field(pattern=LANGUAGE_TAG)]
 """A BCP-47 language tag such as `en`, `zh` or `zh-Hant`."""
 
 SOURCE_ROW: dict[str, pl.DataType] = {
@@ -47,19 +46,14 @@ class RecordSource(Source):
     delimiter: Delimiter = "auto"
     language: Tag | None = None
 
+    def _csv(self, content: Iterator[Block | Bad], place: str) -> Iterator[Records]:
+        return csv_records(content, place, self.delimiter)
+
     def records(self, file: Path, root: Path) -> Iterator[Records]:
         """The records of one file; a file without any is told as `empty_file`."""
         place = place_of(file, root)
         content = blocks(file, place, self.encoding)
-        start: list[Block | Bad] = []
-        for item in content:
-            start.append(item)
-            if isinstance(item, Block) and any(map(bytes.strip, item.lines)):
-                break
-        whole = chain(start, content)
-        read = (
-            json_records(whole, place) if _is_json(file, start) else csv_records(whole, place, self.delimiter)
-        )
+        read = json_records(content, place) if _is_json(file) else self._csv(content, place)
         empty = True
         for records in read:
             empty = empty and not records.items and not records.bad
@@ -80,13 +74,10 @@ class TableSource(RecordSource):
         """The rows of these records."""
 
 
-def _is_json(file: Path, start: Iterable[Block | Bad]) -> bool:
+def _is_json(file: Path) -> bool:
+    """By the file's name; JSON Lines where that says nothing."""
     suffixes = [suffix.lower() for suffix in file.suffixes if suffix.lower() != ".gz"]
-    suffix = suffixes[-1] if suffixes else ""
-    if suffix in CSV_SUFFIXES or suffix in JSON_SUFFIXES:
-        return suffix in JSON_SUFFIXES
-    lines = (line.lstrip() for item in start if isinstance(item, Block) for line in item.lines)
-    return next((line[:1] in (b"{", b"[") for line in lines if line), False)
+    return not suffixes or suffixes[-1] not in CSV_SUFFIXES
 
 
 def even(batches: Iterable[Batch]) -> Iterator[Batch]:
@@ -99,8 +90,12 @@ def even(batches: Iterable[Batch]) -> Iterator[Batch]:
         if batch.rows.height:
             frames.append(batch.rows)
             height += batch.rows.height
-        if height >= BATCH_ROWS:
-            yield Batch(pl.concat(frames), tuple(bad))
+        if height + len(bad) >= BATCH_ROWS:
+            yield Batch(_concat(frames), tuple(bad))
             frames, bad, height = [], [], 0
     if frames or bad:
-        yield Batch(pl.concat(frames) if frames else pl.DataFrame(schema=SOURCE_ROW), tuple(bad))
+        yield Batch(_concat(frames), tuple(bad))
+
+
+def _concat(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    return pl.concat(frames) if frames else pl.DataFrame(schema=SOURCE_ROW)

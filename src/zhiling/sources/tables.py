@@ -52,7 +52,7 @@ class Tables(TableSource):
         texts["system"] = system.replace([""], [None]) if len(system) else system
         language, used = columns.language(self.language)
         key = self.key or find("record", "key", columns.names)
-        labels = columns.text(chosen["label"][0] if chosen["label"] else None)
+        labels = columns.labels(chosen["label"][0] if chosen["label"] else None)
         used |= {field for fields in chosen.values() for field in fields}
         task = pl.select(
             pl.when(texts["assistant"].is_null()).then(pl.lit("utterance")).otherwise(pl.lit(self.task))
@@ -61,10 +61,10 @@ class Tables(TableSource):
             {
                 "messages": dialogue(texts),
                 "task": task,
-                "target": labels_target([None if label is None else [label] for label in labels]),
+                "target": labels_target(labels),
                 "language": language,
                 "extra": columns.extra(used | ({self.group} if self.group else set())),
-                "key": columns.text(key),
+                "key": columns.key(key),
                 "group": columns.text(self.group),
             }
         )

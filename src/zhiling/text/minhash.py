@@ -1,9 +1,9 @@
 """Near-duplicates by MinHash and banding, each candidate verified by its exact Jaccard similarity.
 
 At most 126 permutations in b bands of r rows: two rows of similarity s meet in at least one band with
-probability 1 - (1 - s**r)**b. For each threshold the bands are as narrow as .995 asks for: 21 bands of 6 at .8
-(.998; .93 at .7 and .28 at .5). The usual 16 bands of 8 give .95 at .8: over planted pairs of .8 and more they
-found .988 (Chinese .982), 21 bands of 6 found .9996, for 14 % more time, as verification is cheap.
+probability 1 - (1 - s**r)**b. For each threshold the bands are as narrow as .995 asks for: 21 bands of 6 at
+.8 (.998; .93 at .7 and .28 at .5). The usual 16 bands of 8 give .95 at .8: over planted pairs of .8 and more
+they found .988 (Chinese .982), 21 bands of 6 found .9996, for 14 % more time, as verification is cheap.
 
 Source: Broder (1997), min-wise independent permutations; Leskovec, Rajaraman, Ullman, Mining of Massive
 Datasets, 3.4.

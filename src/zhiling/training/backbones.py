@@ -56,7 +56,7 @@ class FrozenEncoder(FeaturePart):
 
     def prepare(self, texts: Sequence[str]) -> VectorInputs:
         """The vectors, scaled so that a coordinate has a mean square of 1."""
-        return VectorInputs(torch.from_numpy(self.encoder.encode(texts)) * self.width**0.5)
+        return VectorInputs(torch.as_tensor(self.encoder.encode(texts)) * self.width**0.5)
 
     def forward(self, inputs: Inputs) -> Encoded:
         """The vectors as they are."""

@@ -14,7 +14,10 @@ from typing import Any, cast
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import (
+    load_file,  # pyright: ignore[reportUnknownVariableType]
+    save_file,  # pyright: ignore[reportUnknownVariableType]
+)
 
 from zhiling.encoders.local_model import load_local_model, save_local_model
 from zhiling.errors import DamagedFile, MissingInput, UsageError
@@ -70,7 +73,9 @@ def _fill(trained: Trained, folder: Path, metrics: Mapping[str, object]) -> None
         "unseen": dict(trained.unseen),
         "metrics": dict(metrics),
         "files": {
-            file.relative_to(folder).as_posix(): _digest(file) for file in sorted(folder.rglob("*")) if file.is_file()
+            file.relative_to(folder).as_posix(): _digest(file)
+            for file in sorted(folder.rglob("*"))
+            if file.is_file()
         },
     }
     text = json.dumps(config, ensure_ascii=False, indent=2, allow_nan=False)
@@ -176,12 +181,12 @@ def _refuse_changed_files(folder: Path, config: Mapping[str, Any]) -> None:
         if not file.is_file():
             raise DamagedFile("the file is missing", place=str(file), hint=_BROKEN)
         if _digest(file) != digest:
-            raise DamagedFile("the file is not as it was saved: its digest differs", place=str(file), hint=_BROKEN)
+            raise DamagedFile(
+                "the file is not as it was saved: its digest differs", place=str(file), hint=_BROKEN
+            )
 
 
 def _digest(file: Path) -> str:
     """A hash of the file's bytes (32 hex digits of BLAKE2b)."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "blake2b").hexdigest()[:32]
-
-

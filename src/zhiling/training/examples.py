@@ -25,7 +25,9 @@ class Examples:
     def __post_init__(self) -> None:
         lengths = {len(self.ids), len(self.texts), len(self.targets), len(self.languages)}
         if len(lengths) != 1:
-            raise UsageError(f"ids, texts, targets and languages must have one length, got {sorted(lengths)!r}")
+            raise UsageError(
+                f"ids, texts, targets and languages must have one length, got {sorted(lengths)!r}"
+            )
 
     def __len__(self) -> int:
         """Number of examples."""

@@ -42,5 +42,5 @@ def nearest_label_name(
     for position, (column, _) in enumerate(words):
         best[:, column] = np.maximum(best[:, column], cosines[:, position])
     powers = np.exp((best - best.max(axis=1, keepdims=True)) / temperature)
-    labels = tuple(classes[column] for column in best.argmax(axis=1))
+    labels = tuple(classes[int(column)] for column in np.argmax(best, axis=1))
     return Predictions(labels, powers / powers.sum(axis=1, keepdims=True), classes)

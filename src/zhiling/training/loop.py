@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import nn
@@ -93,7 +94,7 @@ def run_epoch(
         loss = task.loss(model(train.inputs.take(rows)), targets)
         _refuse_non_finite(loss.item(), "loss")
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # pyright: ignore[reportUnknownMemberType]
         nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
         optimiser.step()
         schedule.step()
@@ -101,7 +102,9 @@ def run_epoch(
     return total / len(train.targets)
 
 
-def dev_score(model: TaskModel, task: Task, settings: TrainSettings, dev: Material, evaluate: Evaluate) -> float:
+def dev_score(
+    model: TaskModel, task: Task, settings: TrainSettings, dev: Material, evaluate: Evaluate
+) -> float:
     """What `evaluate` gives on the dev texts.
 
     Raises:
@@ -115,14 +118,19 @@ def dev_score(model: TaskModel, task: Task, settings: TrainSettings, dev: Materi
 
 def bucketed_batches(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
     """Row numbers in batches of like length: each row once, in an order that torch's generator decides."""
-    order: list[int] = torch.randperm(len(lengths)).tolist()
+    order = _shuffled(len(lengths))
     bucket = batch_size * BATCHES_PER_BUCKET
     batches: list[list[int]] = []
     for start in range(0, len(order), bucket):
         rows = sorted(order[start : start + bucket], key=lengths.__getitem__)
         batches += [rows[first : first + batch_size] for first in range(0, len(rows), batch_size)]
-    for place in torch.randperm(len(batches)).tolist():
+    for place in _shuffled(len(batches)):
         yield batches[place]
+
+
+def _shuffled(count: int) -> list[int]:
+    """The numbers from 0 to `count` - 1 in an order that torch's generator decides."""
+    return cast(list[int], torch.randperm(count).tolist())  # pyright: ignore[reportUnknownMemberType]
 
 
 def _refuse_non_finite(value: float, what: str) -> None:

@@ -35,7 +35,8 @@ class TaskModel(nn.Module):
         order = sorted(range(len(lengths)), key=lengths.__getitem__)
         with torch.inference_mode():
             pieces = [
-                self(inputs.take(order[start : start + batch_size])) for start in range(0, len(order), batch_size)
+                self(inputs.take(order[start : start + batch_size]))
+                for start in range(0, len(order), batch_size)
             ]
             together = torch.cat(pieces)
         back = torch.empty(len(order), dtype=torch.int64)
@@ -49,12 +50,16 @@ class TaskModel(nn.Module):
     def own_state(self) -> dict[str, torch.Tensor]:
         """Copies of all weights but a tuned encoder's: what is saved beside it."""
         return {
-            name: value.detach().clone() for name, value in self.state_dict().items() if ".network." not in name
+            name: value.detach().clone()
+            for name, value in self.state_dict().items()
+            if ".network." not in name
         }
 
     def tuned_state(self) -> dict[str, torch.Tensor]:
         """Copies of the weights that training moves."""
-        return {name: weight.detach().clone() for name, weight in self.named_parameters() if weight.requires_grad}
+        return {
+            name: weight.detach().clone() for name, weight in self.named_parameters() if weight.requires_grad
+        }
 
     def tuned_weights(self) -> int:
         """How many numbers training moves."""
@@ -64,5 +69,3 @@ class TaskModel(nn.Module):
         """The feature parts, with their type."""
         for part in self.features.parts:
             yield cast(FeaturePart, part)
-
-

@@ -34,10 +34,11 @@ class NgramInputs:
 
     def take(self, rows: Sequence[int]) -> NgramInputs:
         """The n-grams of some texts."""
-        starts = self.rows.indptr[np.asarray(rows, dtype=np.int64)]
-        counts = self.rows.indptr[np.asarray(rows, dtype=np.int64) + 1] - starts
+        places = np.asarray(rows, dtype=np.int64)
+        starts = self.rows.indptr[places]
+        counts = self.rows.indptr[places + 1] - starts
         indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        entries = np.arange(indptr[-1]) + np.repeat(starts - indptr[:-1], counts)
+        entries = np.arange(int(indptr[-1]), dtype=np.int64) + np.repeat(starts - indptr[:-1], counts)
         return NgramInputs(
             SparseRows(indptr, self.rows.indices[entries], self.rows.values[entries], self.rows.dimension)
         )
@@ -78,7 +79,7 @@ class NgramFeatures(FeaturePart):
                 hint="Set ngram_min_rows: 1, or features: encoder, or add training rows.",
             )
         rarity = np.log((1 + len(texts)) / (1 + counts[kept])) + 1
-        return cls(torch.from_numpy(buckets[kept]), torch.from_numpy(rarity.astype(np.float32)), settings)
+        return cls(torch.as_tensor(buckets[kept]), torch.as_tensor(rarity.astype(np.float32)), settings)
 
     def prepare(self, texts: Sequence[str]) -> NgramInputs:
         """The kept n-grams of each text, weighted, each text scaled to length 1."""
@@ -99,8 +100,8 @@ class NgramFeatures(FeaturePart):
         rows = inputs.rows
         return Encoded(
             self.vectors(
-                torch.from_numpy(rows.indices),
-                torch.from_numpy(rows.indptr),
-                per_sample_weights=torch.from_numpy(rows.values),
+                torch.as_tensor(rows.indices),
+                torch.as_tensor(rows.indptr),
+                per_sample_weights=torch.as_tensor(rows.values),
             )
         )

@@ -15,30 +15,55 @@ class TrainSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    task: str = Field("classification", description="What the head predicts.")
-    features: Features = Field("both", description="The encoder's vector, hashed character n-grams, or both joined.")
+    task: str = Field(default="classification", description="What the head predicts.")
+    features: Features = Field(
+        default="both", description="The encoder's vector, hashed character n-grams, or both joined."
+    )
     backbone: str | None = Field(
-        None, description="The encoder: a folder, or package:NAME/folder. Not needed with features: ngrams."
+        default=None,
+        description="The encoder: a folder, or package:NAME/folder. Not needed with features: ngrams.",
     )
-    method: str = Field("frozen", description="What of the encoder is tuned: frozen, top_layers or full.")
-    layers: int = Field(2, ge=1, description="With method top_layers: how many layers are tuned, from the top.")
-    epochs: int = Field(20, ge=1, description="Most passes over the training examples.")
-    patience: int = Field(4, ge=1, description="Epochs without a better dev score before training stops.")
-    batch_size: int = Field(32, ge=1, description="Examples per step.")
-    learning_rate: float = Field(0.003, gt=0, description="Of the head and the n-gram vectors.")
-    encoder_learning_rate: float = Field(5e-5, gt=0, description="Of the encoder's tuned layers.")
-    warmup: float = Field(0.1, ge=0, le=1, description="Share of all steps in which the rates grow from 0.")
-    weight_decay: float = Field(0.01, ge=0, description="Of all tuned weights but biases and norms.")
-    dropout: float = Field(0.2, ge=0, lt=1, description="Share of the features left out at each step, at random.")
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of the target spread over all labels.")
-    optimiser: OptimiserName = Field("adamw", description="adamw or sgd.")
-    clip_norm: float = Field(1.0, gt=0, description="Longest gradient, as Euclidean norm over all weights.")
+    method: str = Field(
+        default="frozen", description="What of the encoder is tuned: frozen, top_layers or full."
+    )
+    layers: int = Field(
+        default=2, ge=1, description="With method top_layers: how many layers are tuned, from the top."
+    )
+    epochs: int = Field(default=20, ge=1, description="Most passes over the training examples.")
+    patience: int = Field(
+        default=4, ge=1, description="Epochs without a better dev score before training stops."
+    )
+    batch_size: int = Field(default=32, ge=1, description="Examples per step.")
+    learning_rate: float = Field(default=0.003, gt=0, description="Of the head and the n-gram vectors.")
+    encoder_learning_rate: float = Field(default=5e-5, gt=0, description="Of the encoder's tuned layers.")
+    warmup: float = Field(
+        default=0.1, ge=0, le=1, description="Share of all steps in which the rates grow from 0."
+    )
+    weight_decay: float = Field(default=0.01, ge=0, description="Of all tuned weights but biases and norms.")
+    dropout: float = Field(
+        default=0.2, ge=0, lt=1, description="Share of the features left out at each step, at random."
+    )
+    label_smoothing: float = Field(
+        default=0.0, ge=0, lt=1, description="Share of the target spread over all labels."
+    )
+    optimiser: OptimiserName = Field(default="adamw", description="adamw or sgd.")
+    clip_norm: float = Field(
+        default=1.0, gt=0, description="Longest gradient, as Euclidean norm over all weights."
+    )
     max_tokens: int | None = Field(
-        None, ge=8, description="Texts are cut to this many tokens; unset: as many as the encoder was made for."
+        default=None,
+        ge=8,
+        description="Texts are cut to this many tokens; unset: as many as the encoder was made for.",
     )
-    ngram_buckets: int = Field(2**18, ge=1024, le=2**24, description="Hash buckets of the character n-grams.")
-    ngram_width: int = Field(128, ge=1, description="Columns of the vector that each kept n-gram gets.")
-    ngram_min_rows: int = Field(2, ge=1, description="An n-gram needs this many training texts to be kept.")
+    ngram_buckets: int = Field(
+        default=2**18, ge=1024, le=2**24, description="Hash buckets of the character n-grams."
+    )
+    ngram_width: int = Field(
+        default=128, ge=1, description="Columns of the vector that each kept n-gram gets."
+    )
+    ngram_min_rows: int = Field(
+        default=2, ge=1, description="An n-gram needs this many training texts to be kept."
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

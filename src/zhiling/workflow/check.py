@@ -61,7 +61,9 @@ def check(recipe: Recipe) -> Checked:
         raise MissingInput("\n".join(str(error) for error in missing))
     rows = {line.id: _rows(line, plan) for line in plan.sources}
     estimate = _estimate(plan, rows, Project(recipe.root))
-    return Checked({line.id: len(line.files) for line in plan.sources}, estimate, tuple(_warnings(recipe, rows)))
+    return Checked(
+        {line.id: len(line.files) for line in plan.sources}, estimate, tuple(_warnings(recipe, rows))
+    )
 
 
 def _missing(recipe: Recipe) -> Iterator[ZhilingError]:
@@ -84,7 +86,9 @@ def _missing(recipe: Recipe) -> Iterator[ZhilingError]:
         try:
             model_folder(recipe.train.backbone)
         except ZhilingError as error:
-            yield MissingInput(error.message, place=recipe.document.place(("train", "backbone")), hint=error.hint)
+            yield MissingInput(
+                error.message, place=recipe.document.place(("train", "backbone")), hint=error.hint
+            )
     yield from _evaluation(recipe)
 
 
@@ -103,7 +107,11 @@ def _evaluation(recipe: Recipe) -> Iterator[ZhilingError]:
                 for number, record in itertools.islice(read_records(file), 1):
                     absent = [key for key in (settings.text, settings.label) if key not in record]
                     if absent:
-                        yield UsageError(f"fields {absent} are missing", place=f"{file}:{number}", hint=f"it has {sorted(record)}")
+                        yield UsageError(
+                            f"fields {absent} are missing",
+                            place=f"{file}:{number}",
+                            hint=f"it has {sorted(record)}",
+                        )
         except ZhilingError as error:
             yield error
 

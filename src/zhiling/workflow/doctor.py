@@ -65,7 +65,11 @@ def _listed(run: RunFolder) -> Iterator[str]:
 def _files(run: RunFolder) -> Iterator[Finding]:
     names = list(_listed(run))
     missing = [name for name in names if not (run.path / name).is_file()]
-    yield Finding("files", not missing, f"{len(names)} listed, missing: {missing}" if missing else f"{len(names)} listed, all there")
+    yield Finding(
+        "files",
+        not missing,
+        f"{len(names)} listed, missing: {missing}" if missing else f"{len(names)} listed, all there",
+    )
     known = {run.path / name for name in names}
     left = [p for p in run.path.glob("[0-9]*/**/*.parquet") if p not in known]
     yield Finding("leftovers", True, f"{len(left)} unlisted (they do not count; `zhiling gc` removes them)")
@@ -117,12 +121,20 @@ def _books(run: RunFolder) -> Iterator[Finding]:
     counted = _recount(run, table)
     told = run.manifest.counts
     different = [name for name, value in counted.items() if told and told.get(name) != value]
-    yield Finding("counts", not different, f"manifest and files differ in {different}" if different else "manifest and files agree")
+    yield Finding(
+        "counts",
+        not different,
+        f"manifest and files differ in {different}" if different else "manifest and files agree",
+    )
     try:
         balance(counted, "doctor")
         parts = (counted["in"], counted["made"], counted["kept"], sum(counted["rejected"].values()),
                  sum(counted["failed"].values()), counted["replaced"])  # fmt: skip
-        yield Finding("conservation", True, "in {} + made {} = kept {} + rejected {} + failed {} + replaced {}".format(*parts))
+        yield Finding(
+            "conservation",
+            True,
+            "in {} + made {} = kept {} + rejected {} + failed {} + replaced {}".format(*parts),
+        )
     except StepFailed as error:
         yield Finding("conservation", False, str(error))
 
@@ -138,7 +150,9 @@ def _recount(run: RunFolder, table: RowTable) -> dict[str, Any]:
             if part.bad:
                 counts["rows"]["bad"] += run.read_frame(part.bad, ["place"]).height
             if part.ledger:
-                for verdict, reasons in ledger.tally(run.read_frame(part.ledger, ["verdict", "reason"])).items():
+                for verdict, reasons in ledger.tally(
+                    run.read_frame(part.ledger, ["verdict", "reason"])
+                ).items():
                     counts.setdefault(verdict, Counter()).update(reasons)
         replaces = str(Verdict.REPLACED) in stage.counts
         plain = {name: dict(values) for name, values in counts.items()}
@@ -149,7 +163,9 @@ def _recount(run: RunFolder, table: RowTable) -> dict[str, Any]:
 
 
 def _bad(run: RunFolder) -> Iterator[Finding]:
-    parts = sum(run.read_frame(p.bad, ["place"]).height for s in run.manifest.stages for p in s.parts if p.bad)
+    parts = sum(
+        run.read_frame(p.bad, ["place"]).height for s in run.manifest.stages for p in s.parts if p.bad
+    )
     whole = run.path / "bad.parquet"
     found = run.read_frame("bad.parquet", ["place"]).height if whole.is_file() else 0
     yield Finding("bad items", parts == found, f"{found} in bad.parquet, {parts} in its parts")
@@ -163,7 +179,12 @@ def _split(run: RunFolder) -> Iterator[Finding]:
     same = np.array_equal(np.sort(assigned["n"].to_numpy()), np.sort(table.exported()))
     yield Finding("split", same, f"{assigned.height} rows assigned, {len(table.exported())} to export")
     groups = table.read(["group"], table.exported()).join(assigned, on="n").drop_nulls("group")
-    torn = groups.group_by("group").agg(pl.col("split").n_unique().alias("parts")).filter(pl.col("parts") > 1).height
+    torn = (
+        groups.group_by("group")
+        .agg(pl.col("split").n_unique().alias("parts"))
+        .filter(pl.col("parts") > 1)
+        .height
+    )
     yield Finding("groups", torn == 0, f"{torn} groups stand in two split parts")
 
 

@@ -79,7 +79,9 @@ def load_document(file: Path, profile: str | None = None, overrides: Iterable[st
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise MissingInput(f"no recipe at {str(file)!r}", hint="`zhiling init FOLDER` makes a project") from None
+        raise MissingInput(
+            f"no recipe at {str(file)!r}", hint="`zhiling init FOLDER` makes a project"
+        ) from None
     except UnicodeDecodeError as error:
         raise UsageError(f"not UTF-8: {error}", place=str(file)) from error
     tree = _parse(text, file)
@@ -104,7 +106,9 @@ def _parse(text: str, file: Path) -> CommentedMap:
     except YAMLError as error:
         raise UsageError(f"not YAML: {error}", place=file.name) from error
     if not isinstance(tree, CommentedMap):
-        raise UsageError("a recipe is a mapping of sections", place=f"{file.name}:1:1", hint="see docs/reference/recipe.md")
+        raise UsageError(
+            "a recipe is a mapping of sections", place=f"{file.name}:1:1", hint="see docs/reference/recipe.md"
+        )
     return tree
 
 
@@ -121,7 +125,9 @@ def _override(document: Document, override: str) -> None:
     """`dedup.jaccard=0.7` sets a field of a source or step by its id, or of a section by its name."""
     name, separator, text = override.partition("=")
     if not separator or not name:
-        raise UsageError(f"--set takes key=value, got {override!r}", hint="for example --set dedup.jaccard=0.7")
+        raise UsageError(
+            f"--set takes key=value, got {override!r}", hint="for example --set dedup.jaccard=0.7"
+        )
     value = _yaml().load(text) if text else None
     keys = name.split(".")
     node, path = _start(document.tree, keys[0])
@@ -131,7 +137,9 @@ def _override(document: Document, override: str) -> None:
     for key in keys[:-1]:
         if not isinstance(node.get(key), Mapping):
             known = [str(each) for each in node if isinstance(node.get(each), Mapping)]
-            raise UnknownName("section, source or step", key, [*known, *_ids(document.tree)], place=f"--set {override}")
+            raise UnknownName(
+                "section, source or step", key, [*known, *_ids(document.tree)], place=f"--set {override}"
+            )
         node, path = node[key], (*path, key)
     node[keys[-1]] = value
     document.overridden[(*path, keys[-1])] = f"--set {override}"
@@ -148,3 +156,15 @@ def _start(tree: CommentedMap, name: str) -> tuple[Any, Path_]:
 def _ids(tree: CommentedMap) -> list[str]:
     items = [item for section in _ID_LISTS for item in tree.get(section) or []]
     return [str(item["id"]) for item in items if isinstance(item, Mapping) and "id" in item]
+
+
+def plain(value: Any) -> Any:
+    """Plain Python values from ruamel's (which carry places and comments)."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return value

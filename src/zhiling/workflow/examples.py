@@ -64,7 +64,9 @@ def test_examples(recipe: Recipe, run: Run, table: RowTable) -> Examples:
         examples = tuned_examples(run, table, "test")
         where = "the test part"
     if not len(examples):
-        raise UsageError(f"no labelled rows to evaluate on in {where}", hint="name an evaluation file: evaluate: {data: …}")
+        raise UsageError(
+            f"no labelled rows to evaluate on in {where}", hint="name an evaluation file: evaluate: {data: …}"
+        )
     return examples
 
 
@@ -75,9 +77,13 @@ def _read_file(settings: EvaluateSettings, root: Path) -> Examples:
     for file in matching([settings.data], root, what="evaluate.data"):
         for number, record in read_records(file):
             place = f"{file.name}:{number}"
-            missing = [name for name in (settings.text, settings.label) if not isinstance(record.get(name), str)]
+            missing = [
+                name for name in (settings.text, settings.label) if not isinstance(record.get(name), str)
+            ]
             if missing:
-                raise UsageError(f"fields {missing} are missing or no text", place=place, hint=f"it has {sorted(record)}")
+                raise UsageError(
+                    f"fields {missing} are missing or no text", place=place, hint=f"it has {sorted(record)}"
+                )
             ids.append(digest(place.encode(), record[settings.text].encode()))
             columns[0].append(record[settings.text])
             columns[1].append(record[settings.label])
@@ -98,7 +104,9 @@ def control_pool(recipe: Recipe, run: Run, table: RowTable, tested: Examples) ->
 
 def _near(texts: Sequence[str], tested: Sequence[str], threshold: float) -> NDArray[np.bool_]:
     """Which texts have a character 5-gram Jaccard of at least the threshold to a tested one."""
-    grams = shingles(normalise(pl.Series("text", [*texts, *tested], dtype=pl.String)), WINDOW, unit="character")
+    grams = shingles(
+        normalise(pl.Series("text", [*texts, *tested], dtype=pl.String)), WINDOW, unit="character"
+    )
     first = first_with_equal_set(grams)
     pairs = similar_pairs(grams, threshold)
     left, right = first[pairs.left], first[pairs.right]

@@ -34,14 +34,22 @@ def status(project: Project) -> list[RunStatus]:
             found.append(RunStatus(path.name, f"damaged: {error.message}", {}, 0.0, [], size))
             continue
         stages = [
-            {"id": stage.id, "kind": stage.kind, "done": stage.done, "seconds": round(stage.seconds, 2), "reused": stage.reused}
+            {
+                "id": stage.id,
+                "kind": stage.kind,
+                "done": stage.done,
+                "seconds": round(stage.seconds, 2),
+                "reused": stage.reused,
+            }
             for stage in manifest.stages
         ]
         found.append(RunStatus(manifest.run, manifest.state, manifest.counts, manifest.seconds, stages, size))
     return found
 
 
-def collect_garbage(project: Project, keep: int | None = None, *, dry: bool = False) -> tuple[list[Path], int]:
+def collect_garbage(
+    project: Project, keep: int | None = None, *, dry: bool = False
+) -> tuple[list[Path], int]:
     """Removes files that no manifest lists, and all but the newest `keep` runs.
 
     Returns:
@@ -68,7 +76,13 @@ def _unlisted(path: Path) -> list[Path]:
         manifest = RunFolder.open(path).manifest
     except ZhilingError:
         return []  # a damaged run is the user's to judge; `gc --keep` still removes old ones
-    listed = {path / name for s in manifest.stages for p in s.parts for name in (p.rows, p.ledger, p.measures, p.bad) if name}
+    listed = {
+        path / name
+        for s in manifest.stages
+        for p in s.parts
+        for name in (p.rows, p.ledger, p.measures, p.bad)
+        if name
+    }
     found = [file for file in path.glob("[0-9]*/**/*.parquet") if file not in listed]
     return found + list(path.glob("**/.*.tmp"))
 

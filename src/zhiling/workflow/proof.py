@@ -21,6 +21,7 @@ import polars as pl
 
 from zhiling.errors import UsageError
 from zhiling.evaluation.arms import compare_arms
+from zhiling.evaluation.scores import TestRows
 from zhiling.pipeline import registry
 from zhiling.pipeline.fingerprint import canonical, matching
 from zhiling.pipeline.runner import Listener
@@ -82,11 +83,11 @@ def evaluation_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) 
     tested = test_examples(recipe, run, table)
     work = _Work(recipe, run, _located(recipe.train, recipe.root), tested, tell)
     sizes = (len(tuned_examples(run, table, "train")), len(tuned_examples(run, table, "dev")))
-    predictions: dict[str, list[list[str]]] = {}
+    predictions: dict[str, dict[int, list[str]]] = {}
     for arm in recipe.evaluate.arms:
         if arm == "before":
             labels = _before(work, table)
-            predictions[arm] = [labels] * recipe.evaluate.seeds
+            predictions[arm] = dict.fromkeys(_seeds(recipe), labels)
             continue
         if arm == "after":
             examples, dev = tuned_examples(run, table, "train"), tuned_examples(run, table, "dev")
@@ -94,9 +95,10 @@ def evaluation_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) 
         else:
             pool = control_pool(recipe, run, table, tested)
             draw = lambda seed, p=pool: control_examples(p, sizes, seed)  # noqa: E731
-        predictions[arm] = [
-            _labels(run, _arm(work, arm, seed, lambda s=seed, d=draw: d(s))["key"]) for seed in _seeds(recipe)
-        ]
+        predictions[arm] = {
+            seed: _labels(run, _arm(work, arm, seed, lambda s=seed, d=draw: d(s))["key"])
+            for seed in _seeds(recipe)
+        }
     _write_scores(work, recipe.evaluate, predictions)
 
 
@@ -143,9 +145,9 @@ def _carried(work: _Work, folder: Path) -> bool:
 
 
 def _train_one(work: _Work, arm: str, seed: int, parts: tuple[Examples, Examples], folder: Path) -> None:
-    metric = registry.load("metric", work.recipe.evaluate.metrics[0] if work.recipe.evaluate else "accuracy")
+    metric = registry.load("metric", work.recipe.evaluate.metrics[0] if work.recipe.evaluate else "accuracy")()
     trained = train(
-        work.settings, *parts, seed=seed, evaluate=metric,
+        work.settings, *parts, seed=seed, evaluate=metric.score,
         progress=lambda epoch: work.tell({"event": "epoch", "arm": arm, "seed": seed, **epoch.__dict__}),
     )  # fmt: skip
     if arm == "after":
@@ -213,19 +215,25 @@ def label_names(settings: EvaluateSettings, root: Path) -> dict[str, list[str]]:
     names: dict[str, list[str]] = {}
     for label, value in tree.items():
         if isinstance(value, dict):
-            names[str(label)] = [str(each) for key, each in value.items() if not str(key).startswith("definition")]
+            names[str(label)] = [
+                str(each) for key, each in value.items() if not str(key).startswith("definition")
+            ]
         else:
             names[str(label)] = [str(each) for each in value] if isinstance(value, list) else [str(value)]
     return names
 
 
-def _write_scores(work: _Work, settings: EvaluateSettings, predictions: dict[str, list[list[str]]]) -> None:
-    scores = compare_arms(
-        predictions, work.tested.targets, ids=work.tested.ids, texts=work.tested.texts,
-        languages=work.tested.languages, metrics=settings.metrics, seeds=_seeds(work.recipe),
-        resamples=settings.resamples,
-    )  # fmt: skip
-    work.run.folder.write_frame("evaluation/rows.parquet", scores.rows)
-    write_bytes(work.run.path / "evaluation" / "scores.json", orjson.dumps(scores.as_dict(), option=orjson.OPT_INDENT_2))
-    work.run.folder.manifest.results["evaluation"] = {"scores": "evaluation/scores.json", "rows": "evaluation/rows.parquet"}
+def _write_scores(
+    work: _Work, settings: EvaluateSettings, predictions: dict[str, dict[int, list[str]]]
+) -> None:
+    tested = work.tested
+    rows = TestRows(tested.ids, tested.texts, tested.targets, tested.languages)
+    found = compare_arms(
+        predictions, rows, metrics=settings.metrics, seed=work.recipe.seed, resamples=settings.resamples
+    )
+    work.run.folder.write_frame("evaluation/rows.parquet", found.rows)
+    scores = orjson.dumps(found.scores.as_json(), option=orjson.OPT_INDENT_2)
+    write_bytes(work.run.path / "evaluation" / "scores.json", scores)
+    results = work.run.folder.manifest.results
+    results["evaluation"] = {"scores": "evaluation/scores.json", "rows": "evaluation/rows.parquet"}
     work.run.folder.save()

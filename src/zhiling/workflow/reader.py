@@ -15,7 +15,7 @@ from zhiling.pipeline.plan import RepeatLine, StepLine, Until
 from zhiling.pipeline.step import Decide, Make, Source, Step
 from zhiling.rows.splits import SplitSettings
 from zhiling.training.settings import TrainSettings
-from zhiling.workflow.document import Document, Path_
+from zhiling.workflow.document import Document, Path_, plain
 from zhiling.workflow.recipe import ExportEntry, Recipe, SourceEntry
 from zhiling.workflow.settings import Budget, EvaluateSettings
 
@@ -51,12 +51,16 @@ class Reader:
         """
         self._unknown(self.tree, SECTIONS, (), "section")
         if self._plain("version", int, VERSION) != VERSION:
-            self._problem(f"recipe version {self.tree['version']!r}; version {VERSION} is read here", ("version",))
+            self._problem(
+                f"recipe version {self.tree['version']!r}; version {VERSION} is read here", ("version",)
+            )
         name = self._plain("name", str, re.sub(r"[^\w.-]", "-", self.document.file.parent.name) or "run")
         if not re.fullmatch(r"[\w.-]+", name):
             self._problem(f"name {name!r} becomes a folder: use letters, digits, '.', '_' and '-'", ("name",))
         if not self.tree.get("sources"):
-            self._problem("a recipe needs `sources`", ("sources",), "- {id: faq, use: tables, path: faq.jsonl}")
+            self._problem(
+                "a recipe needs `sources`", ("sources",), "- {id: faq, use: tables, path: faq.jsonl}"
+            )
         sources = tuple(self._sources())
         steps = tuple(self._steps(("steps",), self.tree.get("steps")))
         evaluate = self._section("evaluate", EvaluateSettings)
@@ -102,7 +106,9 @@ class Reader:
         sources = _strings(item.get("from"))
         for name in sources:
             if name not in known:
-                problem = UnknownName("source or earlier step", name, known, place=self.document.place((*path, "from")))
+                problem = UnknownName(
+                    "source or earlier step", name, known, place=self.document.place((*path, "from"))
+                )
                 self.problems.append(problem)
         only = item.get("only") or {}
         if not isinstance(only, Mapping):
@@ -125,10 +131,14 @@ class Reader:
                 continue
             if owner not in self._columns:
                 known = [f"{each}.{name}" for each, names in self._columns.items() for name in names]
-                self.problems.append(UnknownName("column", column, known, place=self.document.place((*path, "column"))))
+                self.problems.append(
+                    UnknownName("column", column, known, place=self.document.place((*path, "column")))
+                )
             elif name not in self._columns[owner]:
                 known = [f"{owner}.{each}" for each in self._columns[owner]]
-                self.problems.append(UnknownName("column", column, known, place=self.document.place((*path, "column"))))
+                self.problems.append(
+                    UnknownName("column", column, known, place=self.document.place((*path, "column")))
+                )
             elif owner in self._stale and isinstance(step, Decide):
                 self._problem(
                     f"rows made by step {self._stale[owner]!r} do not have column {column!r}", path,
@@ -149,11 +159,15 @@ class Reader:
             if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
                 self._problem(f"{key[-1]} is {value!r}, expected a number from 1 up", (*path, *key))
                 return None
-        inner = tuple(line for line in self._steps((*path, "steps"), item.get("steps")) if isinstance(line, StepLine))
+        inner = tuple(
+            line for line in self._steps((*path, "steps"), item.get("steps")) if isinstance(line, StepLine)
+        )
         stop = until.get("stop")
         if stop is not None and stop not in {line.id for line in inner}:
             known = [line.id for line in inner]
-            self.problems.append(UnknownName("inner step", str(stop), known, place=self.document.place((*path, "until"))))
+            self.problems.append(
+                UnknownName("inner step", str(stop), known, place=self.document.place((*path, "until")))
+            )
         quotas = {str(key): int(value) for key, value in (until.get("quotas") or {}).items()}
         ends = Until(accepted, str(until.get("column", "task")), quotas, None if stop is None else str(stop))
         return RepeatLine(repeat_id, ends, rounds, inner)
@@ -163,7 +177,9 @@ class Reader:
             settings = {key: value for key, value in item.items() if key != "check"}
             gate = self._component("gate", item.get("check"), settings, path, key="check")
             if isinstance(gate, Contaminated) and not gate.against and evaluate and evaluate.data:
-                gate = gate.model_copy(update={"against": (evaluate.data,), "fields": (evaluate.text, *gate.fields)})
+                gate = gate.model_copy(
+                    update={"against": (evaluate.data,), "fields": (evaluate.text, *gate.fields)}
+                )
             if isinstance(gate, Gate):
                 yield gate
 
@@ -174,7 +190,9 @@ class Reader:
             chosen = self._component("format", item.get("format"), settings, path, key="format")
             target = item.get("path")
             if not isinstance(target, str) or target.startswith("/") or ".." in target.split("/"):
-                self._problem(f"path {target!r} is not a file name under the run's export folder", (*path, "path"))
+                self._problem(
+                    f"path {target!r} is not a file name under the run's export folder", (*path, "path")
+                )
             elif target in seen:
                 self._problem(f"path {target!r} is written twice", (*path, "path"))
             elif chosen is not None:
@@ -186,11 +204,13 @@ class Reader:
         if settings is None:
             return None
         if not isinstance(settings, Mapping):
-            self._problem(f"encoder is {settings!r}, expected a mapping", ("encoder",), "encoder: {use: hashing}")
+            self._problem(
+                f"encoder is {settings!r}, expected a mapping", ("encoder",), "encoder: {use: hashing}"
+            )
             return None
         fields = {key: value for key, value in settings.items() if key != "use"}
         self._component("encoder", settings.get("use"), fields, ("encoder",))
-        return _plain_tree(settings)
+        return plain(settings)
 
     def _section(self, key: str, model: type[Model]) -> Model | None:
         value = self.tree.get(key)
@@ -225,7 +245,9 @@ class Reader:
         self._ids.add(found)
         return found
 
-    def _component(self, noun: str, name: Any, settings: Mapping[str, Any], path: Path_, key: str = "use") -> Any:
+    def _component(
+        self, noun: str, name: Any, settings: Mapping[str, Any], path: Path_, key: str = "use"
+    ) -> Any:
         if not isinstance(name, str):
             known = ", ".join(sorted(registry.table(noun)))
             self._problem(f"a {noun} needs `{key}`, got {name!r}", (*path, key), f"known: {known}")
@@ -240,9 +262,11 @@ class Reader:
             return None
         return self._validated(model, settings, path, f"{noun} {name!r}")
 
-    def _validated(self, model: type[Model], value: Mapping[str, Any], path: Path_, what: str) -> Model | None:
+    def _validated(
+        self, model: type[Model], value: Mapping[str, Any], path: Path_, what: str
+    ) -> Model | None:
         try:
-            return model.model_validate(_plain_tree(value))
+            return model.model_validate(plain(value))
         except ValidationError as error:
             for problem in error.errors():
                 self._explain(model, problem, path, what)
@@ -252,7 +276,11 @@ class Reader:
         where = tuple(part for part in problem["loc"] if isinstance(part, str | int))
         field = str(where[0]) if where else ""
         if problem["type"] == "extra_forbidden":
-            self._problem(f"{what}: unknown setting {field!r}", (*path, *where), did_you_mean(field, list(model.model_fields)))
+            self._problem(
+                f"{what}: unknown setting {field!r}",
+                (*path, *where),
+                did_you_mean(field, list(model.model_fields)),
+            )
         elif problem["type"] == "missing":
             self._problem(f"{what}: setting {field!r} is missing", path, _describe(model, field))
         else:
@@ -287,15 +315,3 @@ def _strings(value: Any) -> tuple[str, ...]:
     if value is None:
         return ()
     return tuple(str(each) for each in value) if isinstance(value, list | tuple) else (str(value),)
-
-
-def _plain_tree(value: Any) -> Any:
-    """Plain Python values from ruamel's (which carry places and comments)."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain_tree(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain_tree(each) for each in value]
-    for kind in (bool, int, float, str):
-        if isinstance(value, kind):
-            return kind(value)
-    return value

@@ -88,7 +88,9 @@ class Recipe:
         """Ids of all steps, inner ones of `repeat` too, in order."""
         ids: list[str] = []
         for line in self.steps:
-            ids += [line.id, *(inner.id for inner in line.steps)] if isinstance(line, RepeatLine) else [line.id]
+            ids += (
+                [line.id, *(inner.id for inner in line.steps)] if isinstance(line, RepeatLine) else [line.id]
+            )
         return ids
 
     def run(self, **options: Any) -> Run:

@@ -24,6 +24,7 @@ from zhiling.pipeline.plan import Plan, SourceLine
 from zhiling.pipeline.runner import Listener, Runner, summarise
 from zhiling.pipeline.store import Manifest, Project, RunFolder, write_bytes
 from zhiling.pipeline.table import RowTable, restore
+from zhiling.workflow.document import plain
 from zhiling.workflow.recipe import Recipe
 
 STATES_RESUMABLE = ("running", "paused", "failed")
@@ -58,7 +59,18 @@ class Run:
     def rows(self, split: str | None = None) -> pl.DataFrame:
         """The exported rows, of one split part if named, with a column `split`."""
         table = self.table()
-        columns = ["id", "content", "messages", "alternatives", "task", "target", "language", "tools", "origin", "extra"]
+        columns = [
+            "id",
+            "content",
+            "messages",
+            "alternatives",
+            "task",
+            "target",
+            "language",
+            "tools",
+            "origin",
+            "extra",
+        ]
         rows = table.read(columns, table.exported())
         assigned = self.folder.read_frame("split.parquet", ["n", "split"])
         rows = rows.join(assigned, on="n", how="left", maintain_order="left")
@@ -149,7 +161,7 @@ def run_fingerprint(recipe: Recipe, plan: Plan) -> str:
     digests = [fingerprint.file_digest(file) for file in files]
     encoder = plan.encoder_identity() if plan.encoder_identity else None
     return fingerprint.digest(
-        fingerprint.canonical([version("zhiling"), _json(tree), sources, digests, encoder])
+        fingerprint.canonical([version("zhiling"), plain(tree), sources, digests, encoder])
     )
 
 
@@ -157,15 +169,9 @@ def _inner(line: Any) -> list[Any]:
     return [inner.step for inner in line.steps] if hasattr(line, "steps") else [line.step]
 
 
-def _json(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _json(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_json(each) for each in value]
-    return str(value) if not isinstance(value, bool | int | float | type(None)) else value
-
-
-def run_recipe(recipe: Recipe, *, listen: Listener | None = None, new: bool = False, until: str = "report") -> Run:
+def run_recipe(
+    recipe: Recipe, *, listen: Listener | None = None, new: bool = False, until: str = "report"
+) -> Run:
     """Runs a recipe, or goes on with its unfinished run, or finds that nothing has changed.
 
     Args:
@@ -246,7 +252,9 @@ def _bookkeeping(folder: RunFolder) -> Iterator[None]:
     except (KeyboardInterrupt, BudgetReached) as error:
         close("paused")
         if isinstance(error, KeyboardInterrupt):
-            raise Interrupted("interrupted; everything finished is stored", hint="`zhiling run` goes on") from error
+            raise Interrupted(
+                "interrupted; everything finished is stored", hint="`zhiling run` goes on"
+            ) from error
         raise
     except GateFailed:
         close("gate_failed")

@@ -70,7 +70,14 @@ def _variants(noun: str, key: str, shared: dict[str, Any], defs: dict[str, Any])
             continue
         schema = _model(component, defs)
         properties = {key: {"const": name}, **shared, **schema.get("properties", {})}
-        found.append({**schema, "title": name, "properties": properties, "required": [key, *schema.get("required", [])]})
+        found.append(
+            {
+                **schema,
+                "title": name,
+                "properties": properties,
+                "required": [key, *schema.get("required", [])],
+            }
+        )
     return found
 
 

@@ -27,7 +27,9 @@ class Budget(Section):
 class EvaluateSettings(Section):
     """Before · control · after on rows that no step has seen."""
 
-    data: str | None = Field(None, description="evaluation file (JSONL or CSV); without it the run's own test part")
+    data: str | None = Field(
+        None, description="evaluation file (JSONL or CSV); without it the run's own test part"
+    )
     text: str = Field("text", description="field of the file with the text")
     label: str = Field("label", description="field of the file with the label")
     language: str = Field("language", description="field of the file with the language, where it has one")

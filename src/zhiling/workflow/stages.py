@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from zhiling.pipeline.store import writing
 from zhiling.pipeline.table import RowTable
 from zhiling.rows.conversation import user_text
 from zhiling.rows.formats.format import Format
-from zhiling.rows.splits import PARTS, split
+from zhiling.rows.splits import PARTS, group_keys, split
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import Run
 
@@ -40,31 +40,35 @@ def gate_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> Non
     failed = [f"{result.check} is {result.value:g}" for result in results if not result.ok]
     if failed:
         raise GateFailed(
-            f"gates failed: {'; '.join(failed)}", place=run.id, hint="`zhiling rows --rejected` and `zhiling why` tell more"
+            f"gates failed: {'; '.join(failed)}",
+            place=run.id,
+            hint="`zhiling rows --rejected` and `zhiling why` tell more",
         )
 
 
 def split_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> None:
     """Assigns every row to train, dev or test, checks that nothing leaks, remembers the test rows."""
     tell({"event": "stage", "stage": "split"})
-    rows = _split_rows(table)
+    rows = _split_rows(table, recipe.split.group_by)
     with Standing(recipe.root / "zhiling.sqlite") as standing:
-        result = split(rows.drop("n"), recipe.split, recipe.seed, standing.test_ids())
+        scheme = recipe.split.scheme(recipe.seed)
+        result = split(
+            rows.drop("n"), recipe.split, recipe.seed, standing.test_ids(), standing.former(scheme)
+        )
         assigned = rows.select("n", "id").with_columns(result.parts.alias("split"))
         run.folder.write_frame("split.parquet", assigned)
-        standing.record(run.id, rows.select("id", "roots"), result.parts)
+        standing.record(run.id, scheme, rows["roots"], result.parts)
     run.folder.manifest.results["split"] = result.facts.as_dict()
     run.folder.save()
 
 
-def _split_rows(table: RowTable) -> pl.DataFrame:
+def _split_rows(table: RowTable, group_by: Sequence[str]) -> pl.DataFrame:
     """`n, id, group, text, label, language, roots` of the rows to export."""
-    numbers = table.exported()
-    frame = table.read(["id", "messages", "target", "language", "group", "origin"], numbers)
+    frame = table.read(["id", "messages", "task", "target", "language", "origin"], table.exported())
     return frame.select(
         "n",
         "id",
-        "group",
+        group_keys(frame, group_by),
         user_text(frame["messages"]).alias("text"),
         LABEL.alias("label"),
         "language",
@@ -100,7 +104,7 @@ def export_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> N
 
 
 def write_export(run: Run, table: RowTable, format: Format | str, path: Path) -> dict[str, Any]:
-    """Writes the exported rows, one file per split part: `sft.jsonl` becomes `sft.train.jsonl`, …
+    """Writes the exported rows, one file per split part: `sft.jsonl` becomes `sft.train.jsonl` and so on.
 
     Returns:
         `{"path", "format", "files": [{"path", "split", "rows"}], "losses": {what: rows}}`.
@@ -113,17 +117,12 @@ def write_export(run: Run, table: RowTable, format: Format | str, path: Path) ->
     for part in PARTS:
         numbers = assigned.filter(pl.col("split") == part)["n"].sort().to_numpy().astype("int64")
         target = path.with_name(f"{path.stem}.{part}{path.suffix}")
-        temporary = target.with_name(f".{target.name}.tmp")
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                with chosen.open(temporary) as writer:
-                    for rows in table.batches(columns, numbers, _EXPORT_ROWS):
-                        writer.write(rows)
-                os.replace(temporary, target)
-            finally:
-                temporary.unlink(missing_ok=True)
-        files.append({"path": target.name, "split": part, "rows": len(numbers)})
-        for loss, number in writer.losses.items():
+            with chosen.open(target) as writer:
+                for rows in table.batches(columns, numbers, _EXPORT_ROWS):
+                    writer.write(rows)
+        files.append({"path": target.name, "split": part, "rows": writer.written.rows})
+        for loss, number in writer.written.losses.items():
             losses[loss] = losses.get(loss, 0) + number
     return {"path": path.name, "format": chosen.name, "files": files, "losses": losses}

@@ -19,7 +19,9 @@ def start_project(folder: Path, *, force: bool = False) -> list[Path]:
         UsageError: the folder has a recipe already, and `force` was not given.
     """
     if (folder / "recipe.yaml").exists() and not force:
-        raise UsageError("there is a recipe already", place=str(folder), hint="choose another folder, or --force")
+        raise UsageError(
+            "there is a recipe already", place=str(folder), hint="choose another folder, or --force"
+        )
     written: list[Path] = []
     with as_file(files("zhiling.workflow") / "starter") as starter:
         for name in _FILES:

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from zhiling.errors import UsageError
@@ -56,7 +58,9 @@ class Classification(Task):
     def restore(cls, state: Mapping[str, object], settings: TrainSettings) -> Self:
         """The task with the labels of a saved model."""
         labels = state.get("labels")
-        if not isinstance(labels, list) or not all(isinstance(label, str) for label in cast(list[object], labels)):
+        if not isinstance(labels, list) or not all(
+            isinstance(label, str) for label in cast(list[object], labels)
+        ):
             raise ValueError(f"labels must be a list of strings, got {labels!r}")
         return cls(tuple(cast(list[str], labels)), settings.dropout, settings.label_smoothing)
 
@@ -84,5 +88,7 @@ class Classification(Task):
 
     def decode(self, outputs: torch.Tensor) -> Predictions:
         """The most probable label and the softmax over all labels."""
-        scores = outputs.softmax(dim=1).numpy()
-        return Predictions(tuple(self.labels[number] for number in scores.argmax(axis=1)), scores, self.labels)
+        scores = cast(NDArray[np.float32], outputs.softmax(dim=1).numpy())
+        return Predictions(
+            tuple(self.labels[int(number)] for number in np.argmax(scores, axis=1)), scores, self.labels
+        )

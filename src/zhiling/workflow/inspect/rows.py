@@ -53,22 +53,26 @@ def select_rows(
     columns = ["id", "content", "messages", "target", "origin", "task", "language"]
     for start in range(0, lines.height, _PAGE):
         page = lines.slice(start, _PAGE)
-        rows = table.read(columns, page["n"].to_numpy().astype("int64")).join(page, on="n", maintain_order="left")
+        rows = table.read(columns, page["n"].to_numpy().astype("int64")).join(
+            page, on="n", maintain_order="left"
+        )
         for row in rows.iter_rows(named=True):
             yield _plain(row)
 
 
 def _last_lines(run: Run, step: str | None) -> pl.DataFrame:
     frames = [
-        run.folder.read_frame(part.ledger, ["n", "verdict", "reason", "score", "related", "detail"]).with_columns(
-            pl.lit(stage.id).alias("step")
-        )
+        run.folder.read_frame(
+            part.ledger, ["n", "verdict", "reason", "score", "related", "detail"]
+        ).with_columns(pl.lit(stage.id).alias("step"))
         for stage in run.folder.manifest.stages
         for part in stage.parts
         if part.ledger and (step is None or stage.id == step)
     ]
     if not frames:
-        empty = {name: ledger.LEDGER[name] for name in ("n", "verdict", "reason", "score", "related", "detail")}
+        empty = {
+            name: ledger.LEDGER[name] for name in ("n", "verdict", "reason", "score", "related", "detail")
+        }
         return pl.DataFrame(schema={**empty, "step": pl.String()})
     lines = pl.concat(frames).filter(pl.col("verdict") != ledger.ATTEMPT)
     return lines.unique("n", keep="last", maintain_order=True)
@@ -76,7 +80,22 @@ def _last_lines(run: Run, step: str | None) -> pl.DataFrame:
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
     """A row as plain JSON: nulls inside messages left out, the target as an object."""
-    messages = [{key: value for key, value in message.items() if value is not None} for message in row["messages"] or []]
+    messages = [
+        {key: value for key, value in message.items() if value is not None}
+        for message in row["messages"] or []
+    ]
     target = orjson.loads(row["target"]) if row["target"] else None
-    fields = ("id", "content", "task", "language", "origin", "verdict", "reason", "score", "related", "detail", "step")
+    fields = (
+        "id",
+        "content",
+        "task",
+        "language",
+        "origin",
+        "verdict",
+        "reason",
+        "score",
+        "related",
+        "detail",
+        "step",
+    )
     return {**{name: row.get(name) for name in fields}, "messages": messages, "target": target}
