@@ -43,8 +43,8 @@ format: env   ## rewrites what lint would complain about
 docs: env     ## regenerates the reference pages and the generated parts of both READMEs
 	@$(BIN)/python tools/docs.py && $(BIN)/python tools/readme.py
 
-bench-spine: env  ## speed and memory beside other tools: benchmarks/results/spine.json
-	@$(BIN)/python -m benchmarks.spine $(if $(ROW),--row $(ROW))
+bench-spine: env  ## speed and memory beside other tools: benchmarks/results/spine.json (ROW=2 measures that row only)
+	@$(BIN)/python -m benchmarks.spine
 
 clean:        ## removes the environments, caches and builds (never runs)
 	@rm -rf .venv .venv-* build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*

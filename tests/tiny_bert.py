@@ -25,7 +25,7 @@ WORDS = [
 
 
 def write_tiny_bert(folder: Path, *, pooling: str | None = None, layers: int = 2, seed: int = 0) -> Path:
-    """A model folder: 32 columns, 2 heads, 64 positions; sentence-transformers files if a pooling is named."""
+    """A model folder: 32 columns, 2 heads, 64 positions; a pooling is declared only if named."""
     import torch
     from transformers import BertConfig, BertModel, BertTokenizer
 

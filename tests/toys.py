@@ -29,7 +29,9 @@ class Lines(Source):
             for start in range(0, len(lines), self.batch):
                 numbered = list(enumerate(lines[start : start + self.batch], start + 1))
                 good = [(n, line) for n, line in numbered if not line.startswith("!")]
-                bad = [Bad(f"{file.name}:{n}", "exclaimed", line) for n, line in numbered if line.startswith("!")]
+                bad = [
+                    Bad(f"{file.name}:{n}", "exclaimed", line) for n, line in numbered if line.startswith("!")
+                ]
                 texts = pl.Series([line for _, line in good], dtype=pl.String)
                 rows = pl.DataFrame(
                     {
@@ -110,8 +112,12 @@ class Echo(Make):
                 failures.append(Failure(row, "muted", "said nothing"))
                 continue
             for sample in range(self.times):
-                new.append({"text": f"{text} echo {context.round}.{sample}", "parent": [row], "sample": sample})
-        frame = pl.DataFrame(new, schema={"text": pl.String, "parent": pl.List(pl.String), "sample": pl.Int64})
+                new.append(
+                    {"text": f"{text} echo {context.round}.{sample}", "parent": [row], "sample": sample}
+                )
+        frame = pl.DataFrame(
+            new, schema={"text": pl.String, "parent": pl.List(pl.String), "sample": pl.Int64}
+        )
         return Made(
             frame.select(pl.col("parent").alias("parents"), "sample").with_columns(
                 dialogue({"user": frame["text"], "assistant": frame["text"]})
@@ -152,7 +158,9 @@ class World:
         source = SourceLine("lines", Lines(path="lines.txt", **options.pop("source", {})), (file,))
         return Plan("toy", self.root, options.pop("seed", 7), (source,), tuple(steps), **options)
 
-    def run(self, lines: Sequence[str], steps: Sequence[StepLine | RepeatLine], **options: Any) -> tuple[Runner, RowTable]:
+    def run(
+        self, lines: Sequence[str], steps: Sequence[StepLine | RepeatLine], **options: Any
+    ) -> tuple[Runner, RowTable]:
         """A finished new run."""
         path = self.project.next_path("toy")
         folder = RunFolder.create(path, Manifest(run=path.name, recipe="toy"))

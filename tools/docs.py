@@ -234,8 +234,8 @@ its `file:line:col`. `zhiling schema` prints the same as a JSON Schema, with whi
 
 STEPS_HEAD = """\
 `zhiling steps NAME` shows the same. A *measure* adds columns and drops nothing, a *decide* keeps, flags,
-sends to review or rejects, a *make* writes new rows. What a step sees at once: `rows` (any batch), `group` (a whole
-conversation or document), `table` (everything)."""
+sends to review or rejects, a *make* writes new rows. What a step sees at once: `rows` (any batch), `group` (a
+whole conversation or document), `table` (everything)."""
 
 
 def main(arguments: list[str]) -> int:

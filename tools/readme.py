@@ -79,7 +79,7 @@ def measured() -> list[dict[str, Any]]:
 
 def cells(row: Mapping[str, Any], language: str) -> Iterator[str]:
     """What, value with interval, goal, met, what stood beside it."""
-    unit = f" {row['unit']}" if row.get("unit") else ""
+    unit = f" {row['unit']}" if row.get("unit") not in (None, "", "share") else ""
     yield row["what"]
     interval = f" [{number(row['low'])}, {number(row['high'])}]" if row.get("low") is not None else ""
     yield f"{number(row['value'])}{unit}{interval}"
@@ -90,12 +90,12 @@ def cells(row: Mapping[str, Any], language: str) -> Iterator[str]:
 
 
 def number(value: Any) -> str:
-    """Three significant digits; whole numbers and words as they are."""
+    """Three significant digits, more where they would round a value up to 1; whole numbers and words stay."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     if float(value).is_integer() or abs(value) >= 1000:
         return f"{value:,.0f}"
-    return f"{value:.3g}"
+    return next((text for digits in range(3, 7) if (text := f"{value:.{digits}g}") != "1"), "1")
 
 
 def line(texts: Sequence[str] | Iterator[str]) -> str:

@@ -22,7 +22,10 @@ class Cost:
 
 
 def run(command: list[str]) -> Cost:
-    """The cost of a command with all its threads; an error stops the benchmark."""
+    """The cost of a command with all its threads; an error stops the benchmark.
+
+    Call it from a small process: a new process counts the memory of its caller until its program starts.
+    """
     start = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)

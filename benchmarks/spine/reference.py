@@ -10,14 +10,17 @@ from collections.abc import Iterable
 from itertools import combinations
 from pathlib import Path
 
-CHARACTERS = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
-TOKEN = re.compile(rf"[{CHARACTERS}]|[^\W_{CHARACTERS}]+")
+CHARACTERS = r"\u3005\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
+SYMBOLS = "".join(
+    chr(point) for point in range(0x80, 0x20000) if unicodedata.category(chr(point)) in {"Sm", "Sc", "So"}
+)
+TOKEN = re.compile(rf"[{CHARACTERS}{SYMBOLS}]|[^\W_{CHARACTERS}]+")
 SIZE = 5
 COLUMNS = ("instruction", "input", "output")
 
 
 def shingles(text: str) -> set[str]:
-    """Distinct token 5-grams: words, or characters of Chinese; a shorter text is one shingle."""
+    """Distinct token 5-grams: words, characters of Chinese, emoji; a shorter text is one shingle."""
     tokens = TOKEN.findall(unicodedata.normalize("NFKC", text).lower())
     if not tokens:
         return set()

@@ -71,7 +71,11 @@ def sample(step: Step) -> pl.DataFrame:
         row_ids("s", keys, contents),
         conform(pl.DataFrame({"origin": _origins(origin)}))["origin"],
     )
-    measured = {name: pl.Series(np.linspace(0, 1, height)) for name in step.reads() if name not in ROW and name != "group"}
+    measured = {
+        name: pl.Series(np.linspace(0, 1, height))
+        for name in step.reads()
+        if name not in ROW and name != "group"
+    }
     rows = rows.with_columns(**measured, group=pl.Series(list("aabbccddee")))
     return rows.with_columns(fingerprint.row_keys(rows, [n for n in step.reads() if n not in ("messages",)]))
 
@@ -96,7 +100,9 @@ REQUIRED: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    (tmp_path / "evaluation.jsonl").write_text('{"text": "How do I reset the lock after the battery died?"}\n', encoding="utf-8")
+    (tmp_path / "evaluation.jsonl").write_text(
+        '{"text": "How do I reset the lock after the battery died?"}\n', encoding="utf-8"
+    )
     return tmp_path
 
 
@@ -177,7 +183,18 @@ def _other(step: Step, field: str) -> Iterator[Any]:
     elif value is None:
         yield from (3, 0.5, "labels.yaml", ["zh"], [r"x+"])
     elif isinstance(value, str):
-        yield from ("user", "reply", "all", "random", "other.column", "flag", "encoder", "ngrams", "messages", "content")
+        yield from (
+            "user",
+            "reply",
+            "all",
+            "random",
+            "other.column",
+            "flag",
+            "encoder",
+            "ngrams",
+            "messages",
+            "content",
+        )
     elif isinstance(value, tuple | list):
         yield from (["zh", "en"], ["other.jsonl"], ["email"], [{"pattern": "other"}], ["language"])
     elif isinstance(value, frozenset | set):
@@ -194,7 +211,9 @@ def test_every_setting_can_be_set_and_changes_the_key(name: str, root: Path) -> 
         return fingerprint.base_key(of, "x", seed=1, root=root, encoder="e")
 
     for field in type(step).model_fields:
-        changed = [step_of for value in _other(step, field) if (step_of := _with(step, field, value)) is not None]
+        changed = [
+            step_of for value in _other(step, field) if (step_of := _with(step, field, value)) is not None
+        ]
         assert changed, f"setting {field!r} of {name} could not be set to another value"
         if field not in step.NOT_IDENTITY:
             assert key(changed[0]) != key(step), f"setting {field!r} of {name} does not reach the fingerprint"
@@ -226,4 +245,7 @@ def test_a_fingerprint_is_the_same_in_every_process() -> None:
         b: int = 1
         a: tuple[str, ...] = ("x",)
 
-    assert digest(fingerprint.canonical(Settings().model_dump(mode="json"))) == "a9a6ba01bb9b4d0c0ee8a52bbe38e0c8"
+    assert (
+        digest(fingerprint.canonical(Settings().model_dump(mode="json")))
+        == "a9a6ba01bb9b4d0c0ee8a52bbe38e0c8"
+    )

@@ -14,14 +14,22 @@ import pytest
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
-ENVIRONMENT = {**os.environ, "NO_COLOR": "1", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
+ENVIRONMENT = {
+    **os.environ,
+    "NO_COLOR": "1",
+    "HF_HUB_OFFLINE": "1",
+    "OMP_NUM_THREADS": "1",
+    "POLARS_MAX_THREADS": "1",
+}
 
 
 @pytest.fixture
 def cli(tmp_path: Path) -> Cli:
     """Runs `zhiling ARGUMENTS` in the test's folder."""
 
-    def run(*arguments: str, cwd: Path | None = None, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    def run(
+        *arguments: str, cwd: Path | None = None, stdin: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "zhiling", *arguments],
             cwd=cwd or tmp_path, env=ENVIRONMENT, input=stdin, capture_output=True, text=True, timeout=300, check=False,
@@ -46,7 +54,9 @@ def write_project(root: Path, rows: int, *, labels: bool = False) -> None:
             words.append(f"write to user{number}@example.org")
         line = {"instruction": " ".join(words[:10]) + "?", "output": " ".join(words[10:]) + "."}
         lines.append({**line, "label": words[0]} if labels else line)
-    (root / "data.jsonl").write_text("\n".join(json.dumps(line, ensure_ascii=False) for line in lines), encoding="utf-8")
+    (root / "data.jsonl").write_text(
+        "\n".join(json.dumps(line, ensure_ascii=False) for line in lines), encoding="utf-8"
+    )
     (root / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
 
 

@@ -29,7 +29,10 @@ def test_init_check_run_and_look(tmp_path: Path, cli: Cli) -> None:
     counts = summary["counts"]
     assert isinstance(counts, dict)
     assert counts["in"] + counts["made"] == (
-        counts["kept"] + sum(counts["rejected"].values()) + sum(counts["failed"].values()) + counts["replaced"]
+        counts["kept"]
+        + sum(counts["rejected"].values())
+        + sum(counts["failed"].values())
+        + counts["replaced"]
     )
     assert counts["replaced"] == 1, "the address in the starter is redacted"
     assert counts["rejected"]["exact_duplicate"] == 1
@@ -68,7 +71,9 @@ def test_a_line_on_top_keeps_ids_and_split(tmp_path: Path, cli: Cli) -> None:
     cli("run")
     before = split_of(tmp_path)
     file = tmp_path / "data.jsonl"
-    new = json.dumps({"instruction": "Do you sell gift wrapping too?", "output": "Yes, we wrap every parcel on request."})
+    new = json.dumps(
+        {"instruction": "Do you sell gift wrapping too?", "output": "Yes, we wrap every parcel on request."}
+    )
     file.write_text(new + "\n" + file.read_text(encoding="utf-8"), encoding="utf-8")
     assert cli("run").returncode == 0
     after = split_of(tmp_path)
@@ -109,7 +114,9 @@ def test_nothing_matching_a_path_is_exit_3(tmp_path: Path, cli: Cli) -> None:
 def test_unreadable_items_are_bad_rows_and_the_rest_is_kept(tmp_path: Path, cli: Cli) -> None:
     write_project(tmp_path, 100)
     good = (tmp_path / "data.jsonl").read_bytes()
-    (tmp_path / "data.jsonl").write_bytes(b'{"instruction": "broken\n\xff\xfe\xfa\n{"instruction": "a\x00b", "output": "c"}\n' + good)
+    (tmp_path / "data.jsonl").write_bytes(
+        b'{"instruction": "broken\n\xff\xfe\xfa\n{"instruction": "a\x00b", "output": "c"}\n' + good
+    )
     result = cli("run", "--json")
     assert result.returncode == 0, result.stderr
     counts = events(result.stdout)[-1]["counts"]
@@ -153,7 +160,9 @@ def test_rows_and_why_tell_where_a_row_went(tmp_path: Path, cli: Cli) -> None:
     rejected = events(cli("rows", "--rejected", "--format", "jsonl").stdout)
     assert rejected
     row = rejected[0]
-    assert {"id", "content", "messages", "target", "origin", "verdict", "reason", "score", "related"} <= set(row)
+    assert {"id", "content", "messages", "target", "origin", "verdict", "reason", "score", "related"} <= set(
+        row
+    )
     assert row["reason"] == "exact_duplicate"
     origin = row["origin"]
     assert isinstance(origin, dict)
@@ -169,7 +178,10 @@ def test_rows_and_why_tell_where_a_row_went(tmp_path: Path, cli: Cli) -> None:
     assert "Traceback" not in unknown.stderr
 
 
-@pytest.mark.parametrize("arguments", [("rows", "--step", "nearr"), ("preview", "nearr"), ("run", "--profile", "dew"), ("steps", "lenght")])
+@pytest.mark.parametrize(
+    "arguments",
+    [("rows", "--step", "nearr"), ("preview", "nearr"), ("run", "--profile", "dew"), ("steps", "lenght")],
+)
 def test_unknown_names_get_a_suggestion(arguments: tuple[str, ...], tmp_path: Path, cli: Cli) -> None:
     write_project(tmp_path, 20)
     cli("run")
@@ -194,9 +206,16 @@ def test_exports_hold_every_kept_row_once(tmp_path: Path, cli: Cli) -> None:
     counts = summary["counts"]
     assert isinstance(counts, dict)
     folder = Path(str(summary["folder"])) / "export"
-    lines = [line for part in ("train", "dev", "test") for line in (folder / f"sft.{part}.jsonl").read_text(encoding="utf-8").splitlines()]
+    lines = [
+        line
+        for part in ("train", "dev", "test")
+        for line in (folder / f"sft.{part}.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     assert len(lines) == counts["kept"] - counts["material"]
-    assert all({message["role"] for message in json.loads(line)["messages"]} == {"user", "assistant"} for line in lines)
+    assert all(
+        {message["role"] for message in json.loads(line)["messages"]} == {"user", "assistant"}
+        for line in lines
+    )
     other = cli("export", "--format", "alpaca", "-o", "out/alpaca.jsonl")
     assert other.returncode == 0, other.stderr
     assert (tmp_path / "out" / "alpaca.train.jsonl").exists()

@@ -27,12 +27,16 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], f
     root = tmp_path_factory.mktemp("whole")
     write_project(root, ROWS)
     started = time.monotonic()
-    subprocess.run([sys.executable, "-m", "zhiling", "run"], cwd=root, env=ENVIRONMENT, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "zhiling", "run"], cwd=root, env=ENVIRONMENT, check=True, capture_output=True
+    )
     return exported(root), time.monotonic() - started
 
 
 @pytest.mark.parametrize("trial", range(4))
-def test_killed_runs_end_with_the_same_bytes(trial: int, tmp_path: Path, whole: tuple[dict[str, bytes], float], cli: Cli) -> None:
+def test_killed_runs_end_with_the_same_bytes(
+    trial: int, tmp_path: Path, whole: tuple[dict[str, bytes], float], cli: Cli
+) -> None:
     expected, seconds = whole
     write_project(tmp_path, ROWS)
     moments = np.random.default_rng(trial).uniform(0.15, 0.95, size=3) * seconds

@@ -60,7 +60,14 @@ def code(text: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(0.98765, "0.988"), (130_000, "130,000"), (12.0, "12"), (4321.9, "4,322"), ("n/a", "n/a")],
+    [
+        (0.98765, "0.988"),
+        (130_000, "130,000"),
+        (12.0, "12"),
+        (4321.9, "4,322"),
+        (0.99962, "0.9996"),
+        ("n/a", "n/a"),
+    ],
 )
 def test_numbers_have_three_digits(value: float | str, shown: str) -> None:
     assert readme.number(value) == shown

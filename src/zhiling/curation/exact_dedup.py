@@ -33,9 +33,9 @@ class ExactDedup(Decide):
 
     on: Literal["messages", "user", "content"] = Field(
         default="messages",
-        description="what must be equal. messages: roles and texts of all turns, with target, alternatives and "
-        "tools as they are (one text under two labels is no duplicate); user: what the user said; content: the "
-        "record's hash, no normalisation",
+        description="what must be equal. messages: roles and texts of all turns, with target, alternatives "
+        "and tools as they are (one text under two labels is no duplicate); user: what the user said; "
+        "content: the record's hash, no normalisation",
     )
 
     class Reason(StrEnum):

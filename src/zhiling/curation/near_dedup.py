@@ -47,15 +47,23 @@ class NearDedup(Decide):
 
     jaccard: float = Field(default=0.8, ge=0.3, le=1.0, description="least similarity of near-duplicates")
     size: int = Field(
-        default=5, ge=1, le=20, description="tokens a shingle: words of English, characters of Chinese"
+        default=5, ge=1, le=20, description="tokens a shingle: English words, Chinese characters"
     )
     on: Part = Field(default="all", description="which text is compared: all, user, question or reply")
     method: Literal["minhash", "exact"] = Field(default="minhash", description="how candidates are found")
+    within_group: bool = Field(
+        default=False,
+        description="whether rows of one group are compared too: the turns of a conversation repeat each other",
+    )
 
     class Reason(StrEnum):
         """Why a row is rejected."""
 
         NEAR_DUPLICATE = "near_duplicate"
+
+    def reads(self) -> tuple[str, ...]:
+        """The texts, and which rows belong together."""
+        return ("messages", "group")
 
     def writes(self) -> dict[str, pl.DataType]:
         """The representative of each row."""
@@ -63,14 +71,17 @@ class NearDedup(Decide):
 
     def decide(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
         """Verdicts by similarity."""
-        ids, messages, judged = rows["id"], rows["messages"], rows.height
+        judged = rows.height
+        columns = ["id", *self.reads()]
         if context.reference is not None and context.reference.height:
-            ids = pl.concat([ids, context.reference["id"]])
-            messages = pl.concat([messages, context.reference["messages"]])
-        sets = shingles(normalise(part_text(messages, self.on)), self.size)
+            rows = pl.concat([rows.select(columns), context.reference.select(columns)])
+        ids = rows["id"]
+        sets = shingles(normalise(part_text(rows["messages"], self.on)), self.size)
+        apart = np.arange(len(ids)) if self.within_group else _groups(rows["group"])
         pairs = near_duplicates(sets, self.jaccard, self.method)
         priority = _priority(sets, ids, judged)
-        chosen = _choose(sets, components(len(sets), pairs.left, pairs.right), priority, judged, self.jaccard)
+        labels = components(len(sets), pairs.left, pairs.right)
+        chosen = _choose(sets, labels, priority, apart, judged, self.jaccard)
         cluster = ids.gather(chosen.representative[:judged])
         removed = chosen.representative[:judged] != np.arange(judged)
         return verdicts(
@@ -96,10 +107,24 @@ def _priority(sets: Shingles, ids: pl.Series, judged: int) -> NDArray[np.int64]:
     return rank
 
 
+def _groups(group: pl.Series) -> NDArray[np.int64]:
+    """A number per group; a row without one is a group of its own."""
+    numbered = pl.DataFrame({"group": group}).with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
+    first = pl.when(pl.col("group").is_null()).then("row").otherwise(pl.col("row").min().over("group"))
+    return numbered.select(first).to_series().to_numpy()
+
+
 def _choose(
-    sets: Shingles, labels: NDArray[np.int64], priority: NDArray[np.int64], judged: int, threshold: float
+    sets: Shingles,
+    labels: NDArray[np.int64],
+    priority: NDArray[np.int64],
+    apart: NDArray[np.int64],
+    judged: int,
+    threshold: float,
 ) -> _Choice:
     """Who stays, component by component: the first open row stays and takes with it the open rows near to it.
+
+    Rows with one number in `apart` never take each other.
 
     All components advance together, so the rounds are as many as rows stay in the component where most do.
     """
@@ -113,6 +138,7 @@ def _choose(
         heads = np.insert(component[1:] != component[:-1], 0, True)
         head_of = open_rows[heads][np.cumsum(heads) - 1]
         candidates = ~heads & (open_rows < judged) & _sizes_allow(sets, open_rows, head_of, threshold)
+        candidates &= apart[open_rows] != apart[head_of]
         similar = np.zeros(len(open_rows))
         similar[candidates] = jaccard(sets, head_of[candidates], open_rows[candidates])
         taken = candidates & (similar >= threshold)

@@ -55,7 +55,7 @@ class Pattern(Decide):
     )
     source: ClassVar[str] = "https://docs.rs/regex"
 
-    rules: tuple[Rule, ...] = Field(
+    patterns: tuple[Rule, ...] = Field(
         min_length=1, description="list of {pattern, reason}; any of them may match"
     )
     on: Part = Field(default="all", description="which text is searched: all, user, question or reply")
@@ -78,11 +78,11 @@ class Pattern(Decide):
         text = pl.DataFrame({"text": part_text(rows["messages"], self.on)})
         hits = text.select(
             pl.col("text").str.contains(rule.pattern).alias(str(number))
-            for number, rule in enumerate(self.rules)
+            for number, rule in enumerate(self.patterns)
         )
         first = pl.coalesce(
             pl.when(pl.col(str(number))).then(pl.lit(rule.reason or rule.pattern))
-            for number, rule in enumerate(self.rules)
+            for number, rule in enumerate(self.patterns)
         )
         found = hits.select(rule=first, score=pl.sum_horizontal(pl.all().cast(pl.Float64)))
         matched = found["rule"].is_not_null()

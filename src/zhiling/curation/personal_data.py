@@ -84,17 +84,26 @@ class Finding:
 def find(text: str, kinds: frozenset[Kind]) -> list[Finding]:
     """All findings of these kinds, in the order of the text, none overlapping; full-width signs are ASCII."""
     text = text.translate(_NARROW)
+    found: list[Finding] = []
+    while new := _search(text, kinds):
+        # What is found hides its neighbours (two numbers look like one), so look again without it.
+        found += new
+        for finding in new:
+            hidden = "[" + "_" * (finding.end - finding.start - 2) + "]"
+            text = text[: finding.start] + hidden + text[finding.end :]
+    return sorted(found, key=lambda finding: finding.start)
+
+
+def _search(text: str, kinds: frozenset[Kind]) -> list[Finding]:
     links = [match.span() for match in _URL.finditer(text)] if "://" in text else []
     taken: list[Finding] = []
     for kind in KINDS:
-        if kind not in kinds:
-            continue
-        for start, end, value in _SEARCH[kind](text):
+        for start, end, value in _SEARCH[kind](text) if kind in kinds else ():
             if kind not in ("secret", "email") and any(low < end and start < high for low, high in links):
                 continue
             if not any(start < other.end and other.start < end for other in taken):
                 taken.append(Finding(start, end, kind, value))
-    return sorted(taken, key=lambda finding: finding.start)
+    return taken
 
 
 Spans = Iterator[tuple[int, int, str]]

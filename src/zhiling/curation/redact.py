@@ -16,7 +16,7 @@ from zhiling.pipeline.step import Context, Failure, Made, Make
 
 
 class Redact(Make):
-    """Replaces e-mail addresses, telephone, card and identity numbers, IPs and secrets by `[EMAIL_1]` and so on.
+    """Replaces e-mail addresses, telephone, card and identity numbers, IPs and secrets by `[EMAIL_1]` etc.
 
     One value has one placeholder in all messages, alternatives and rows of its group (`origin.group`; a row
     without one is its own group). Spans and tokens of `target` move along; a row whose span is cut through
@@ -33,8 +33,8 @@ class Redact(Make):
     cost: ClassVar[str] = "cheap: about 3 microseconds a row, 100 for one with a suspicious number"
     limits: ClassVar[str] = (
         "Names, postal addresses, 15-digit ids, passports and addresses in other scripts are not found; "
-        "numbers inside URLs, toll-free lines and what stands in `extra` are left as they are. A part number written like a "
-        "social security number is taken for one."
+        "numbers inside URLs, toll-free lines and what stands in `extra` are left as they are. "
+        "A part number written like a social security number is taken for one."
     )
     source: ClassVar[str] = (
         "ISO/IEC 7812-1 (cards), GB 11643-1999 (resident ids), ISO 13616 (IBAN), ITU-T E.164 (phones)"
@@ -99,5 +99,5 @@ def _numberings(rows: pl.DataFrame, parts: Sequence[Turns]) -> list[Numbering]:
     of_row: list[Numbering] = [numberings[group] for group in groups.to_series().to_list()]
     for turns in parts:
         for line in turns.with_placeholders():
-            of_row[turns.owner[line]].reserve(turns.line_text(line))
+            of_row[int(turns.owner[line])].reserve(turns.line_text(line))
     return of_row

@@ -35,6 +35,10 @@ _AMERICAN = (
 _NATIONAL = r"\(?0\d{1,4}\)?(?:[ \-]\d{2,4}){2,4}|0[1-9]\d{2,3}[ \-]\d{6,7}"
 
 _EXPLICIT = re.compile(_LEFT + rf"(?:{_INTERNATIONAL}|{_MOBILE}|{_FIXED}|{_AMERICAN}|{_NATIONAL})" + _RIGHT)
+_BARE_MOBILE = re.compile(
+    r"(?<![0-9A-Za-z_+*=/\\])(?<!\d[.,\-])(?<![¥￥$€£#])(?:(?:00)?86[ \-]?)?1[3-9]\d{9}"
+    + _RIGHT.replace(r"| \d", "")
+)
 _PLUS = re.compile(r"(?<![0-9A-Za-z_+*=/\\)])" + _INTERNATIONAL + _RIGHT)
 _ANNOUNCED = re.compile(
     r"(?:(?<![A-Za-z])(?:tele)?phone|(?<![A-Za-z])(?:tel|mobile|cell|call|ring|dial|whatsapp|fax"
@@ -49,8 +53,8 @@ _TOLL_FREE = re.compile(r"(?:\+?1[ \-.]?)?\(?8(?:00|33|44|55|66|77|88)\)?[ \-.]|
 
 
 def phones(text: str) -> Iterator[tuple[int, int]]:
-    """Start and end of all that is written like a telephone number; spans may overlap, earlier ones are surer."""
-    for pattern in (_PLUS, _EXPLICIT):
+    """Start and end of all that is written like a telephone number; they may overlap, the first are surer."""
+    for pattern in (_PLUS, _BARE_MOBILE, _EXPLICIT):
         for match in pattern.finditer(text):
             yield match.span()
     for match in _ANNOUNCED.finditer(text):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,9 +30,16 @@ def model_folder(path: str) -> Path:
     if not (folder / "config.json").is_file():
         raise MissingInput(
             f"no model at {path!r}: a folder with a file config.json is needed",
-            hint=f"Models are read from disk only. Fetch it first: hf download {path} --local-dir FOLDER",
+            hint=f"Models are read from disk only. {_fetching(path)}",
         )
     return folder
+
+
+def _fetching(path: str) -> str:
+    """What to do about a missing folder; "owner/name" looks like a model of the Hugging Face hub."""
+    if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", path):
+        return f"If this is a name on the hub: hf download {path} --local-dir {path}"
+    return "Check the spelling; a relative path starts at the current folder."
 
 
 def _package_folder(path: str) -> Path:

@@ -1,4 +1,4 @@
-"""Components drawn into parts: each by a hash of its own identity, then as few moves as keep the strata even."""
+"""Components drawn into parts: each by a hash of its own identity, then moved where strata are uneven."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Components:
     fixed: Integers
     """The part that it has already, -1 for none."""
     levels: tuple[Integers, ...]
-    """Numbers of its stratum, from the finest strata to all rows as one; empty where nothing is stratified."""
+    """Number of its stratum, from the finest strata to all rows as one; empty where nothing is evened out."""
 
     @classmethod
     def of(cls, table: pl.DataFrame, strata: Sequence[str]) -> Self:
@@ -70,86 +70,99 @@ class Assigned:
 def assign(components: Components, shares: Shares, seed: int) -> Assigned:
     """The part of each component.
 
-    The draw: u = hash(seed, identity) in [0, 1); test below its share, then dev, then train. A component with more
-    rows than the smallest share of dev and test (and more than one) goes to train (to the largest part if train's
-    share is 0). Then, for each level of strata, the finest first, and for test and dev: where the rows of a part in a
-    stratum are not the share of the stratum rounded up or down, the components whose draw was nearest to the boundary
-    change places with train, as far as their sizes allow. Components with a fixed part never move. Last, a part with
-    a share that got nothing takes the smallest free component of train, unless train would be left without any.
+    The draw: u = hash(seed, identity) in [0, 1); test below its share, then dev, then train. A component with
+    more rows than the smallest share of dev and test (and more than one) goes to train (to the largest part
+    if train's share is 0). Then, for each level of strata, the finest first, and for test and dev: where
+    the rows of a part in a stratum are not the stratum's share rounded up or down, components go over to
+    train or come from there, those whose draw was nearest to the boundary first, as far as their sizes
+    allow. Then components with a fixed part take it, and the others are evened out once more: so a split
+    whose own test rows are fixed comes out the same again. Last, a part with a share that got nothing takes
+    the smallest free component of train, whatever its size, unless train would be left without any.
 
-    Without strata the draw stands as it is, so a part has its share on average only, and no component's part depends
-    on any other component (but for that last rule and the limit of size).
+    Without strata the draw stands as it is, so a part has its share on average only, and no component's part
+    depends on any other component (but for that last rule and the limit of size).
     """
-    free = components.fixed < 0
     draw = _draws(components.identity, seed)
     part = np.where(draw < shares.test, TEST, np.where(draw < shares.test + shares.dev, DEV, TRAIN))
     others = [each for each in (TEST, DEV) if each != shares.rest and shares.of(each)]
     rows = int(components.size.sum())
     limit = max(min((shares.of(each) * rows for each in others), default=rows), 1)
-    oversized = free & (components.size > limit + _SLACK)
-    part[(part == TRAIN) & (shares.rest != TRAIN) | oversized] = shares.rest
+    oversized = components.size > limit + _SLACK
+    part[((part == TRAIN) & (shares.rest != TRAIN)) | oversized] = shares.rest
+    table = _Table(components, draw, ~oversized, part, shares.rest)
+    due = [(each, shares.of(each)) for each in others]
+    table.even_all(due)
+    free = components.fixed < 0
     part[~free] = components.fixed[~free]
-    table = _Table(components, draw, free & ~oversized, part, shares.rest)
-    for level in components.levels:
-        for other in others:
-            table.even(level, other, shares.of(other))
-    for other in others:
-        table.fill(other)
-    return Assigned(part, oversized)
+    table.movable &= free
+    table.even_all(due)
+    for each in others:
+        table.fill(each, free)
+    return Assigned(part, oversized & free & (part == shares.rest))
 
 
 class _Table:
     """The parts while they are evened out; `part` is changed in place."""
 
-    def __init__(self, components: Components, draw: NDArray[np.float64], movable: Flags, part: Integers, rest: int) -> None:
+    def __init__(
+        self, components: Components, draw: NDArray[np.float64], movable: Flags, part: Integers, rest: int
+    ) -> None:
         self.size, self.draw, self.movable, self.part, self.rest = components.size, draw, movable, part, rest
-        self.cell = components.levels[0] if components.levels else np.zeros(len(part), dtype=np.int64)
+        self.levels = components.levels
 
-    def even(self, stratum: Integers, part: int, share: float) -> None:
-        """Brings the rows of `part` in each stratum to its share, rounded up or down, as far as sizes allow."""
-        have, due = self._counts(stratum, part, share)
-        above = have > np.ceil(due - _SLACK)
-        below = have < np.floor(due + _SLACK)
-        cell_have, cell_due = self._counts(self.cell, part, share)
-        for number, members in _members(stratum, above | below):
+    def even_all(self, due: Sequence[tuple[int, float]]) -> None:
+        """Evens out all levels of strata, the finest first, for each part with its share."""
+        for level in range(len(self.levels)):
+            for part, share in due:
+                self.even(level, part, share)
+
+    def even(self, level: int, part: int, share: float) -> None:
+        """Brings the rows of `part` in each stratum to its share, rounded up or down, as sizes allow."""
+        missing = [self._missing(stratum, part, share) for stratum in self.levels[: level + 1]]
+        stratum, wanted = self.levels[level], missing[level]
+        for number, members in _members(stratum, np.abs(wanted) > 1 - _SLACK):
             leaving = members[self.movable[members] & (self.part[members] == part)]
             entering = members[self.movable[members] & (self.part[members] == self.rest)]
-            rows = float(have[number])
-            if above[number]:
-                order = self._order(leaving, cell_have > cell_due, nearest_last=True)
-                rows = self._move(order, rows, float(due[number]), -1, self.rest)
-            order = self._order(entering, cell_have < cell_due, nearest_last=False)
-            self._move(order, rows, float(due[number]), 1, part)
+            more = float(wanted[number])
+            if more < 0:
+                more = -self._move(
+                    self._order(leaving, [-each for each in missing[:-1]], -1), -more, self.rest
+                )
+            self._move(self._order(entering, missing[:-1], 1), more, part)
 
-    def fill(self, part: int) -> None:
-        """Gives an empty part the smallest movable component of the rest, if the rest keeps one."""
-        giving = np.flatnonzero(self.movable & (self.part == self.rest))
+    def fill(self, part: int, free: Flags) -> None:
+        """Gives an empty part the smallest free component of the rest, if the rest keeps one."""
+        giving = np.flatnonzero(free & (self.part == self.rest))
         if not (self.part == part).any() and np.count_nonzero(self.part == self.rest) > 1 and giving.size:
             self.part[giving[np.lexsort((self.draw[giving], self.size[giving]))[0]]] = part
 
-    def _counts(self, stratum: Integers, part: int, share: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Rows of `part`, and rows due to it, in each stratum."""
-        total = int(stratum.max(initial=-1)) + 1
-        have = np.bincount(stratum, self.size * (self.part == part), total)
-        return have, share * np.bincount(stratum, self.size, total)
+    def _missing(self, stratum: Integers, part: int, share: float) -> NDArray[np.float64]:
+        """Rows that `part` is short of in each stratum; negative where it has too many."""
+        strata = int(stratum.max(initial=-1)) + 1
+        have = np.bincount(stratum, self.size * (self.part == part), strata)
+        due = share * np.bincount(stratum, self.size, strata)
+        return (due - have).astype(np.float64)
 
-    def _order(self, chosen: Integers, preferred: Flags, *, nearest_last: bool) -> Integers:
-        """The components by draw, but first one of each fine stratum that gains by the move itself."""
-        chosen = chosen[np.argsort(-self.draw[chosen] if nearest_last else self.draw[chosen], kind="stable")]
-        first = np.zeros(len(chosen), dtype=np.bool_)
-        first[np.unique(self.cell[chosen], return_index=True)[1]] = True
-        return chosen[np.argsort(~(first & preferred[self.cell[chosen]]), kind="stable")]
+    def _order(self, chosen: Integers, gains: Sequence[NDArray[np.float64]], sign: int) -> Integers:
+        """The components by `sign` · draw, but first one of each finer stratum that gains by it, too."""
+        chosen = chosen[np.argsort(sign * self.draw[chosen], kind="stable")]
+        for stratum, gain in zip(self.levels, gains, strict=False):
+            first = np.zeros(len(chosen), dtype=np.bool_)
+            first[np.unique(stratum[chosen], return_index=True)[1]] = True
+            first &= gain[stratum[chosen]] > _SLACK
+            chosen = chosen[np.argsort(~first, kind="stable")]
+        return chosen
 
-    def _move(self, order: Integers, rows: float, due: float, sign: int, target: int) -> float:
-        """Moves components, in order, while that brings `rows` nearer to `due`; returns the new `rows`."""
+    def _move(self, order: Integers, missing: float, target: int) -> float:
+        """Moves components, in order, while that brings `missing` nearer to 0; returns what is left of it."""
         for component in order:
-            if sign * (due - rows) < 1 - _SLACK:
+            if missing < 1 - _SLACK:
                 break
-            moved = rows + sign * float(self.size[component])
-            if abs(moved - due) < abs(rows - due):
+            left = missing - float(self.size[component])
+            if abs(left) < missing:
                 self.part[component] = target
-                rows = moved
-        return rows
+                missing = left
+        return missing
 
 
 def _members(stratum: Integers, wanted: Flags) -> Iterator[tuple[int, Integers]]:

@@ -13,15 +13,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from zhiling.rows.split_draw import PARTS, TRAIN
+from zhiling.rows.split_draw import PARTS, TRAIN, Integers
+from zhiling.rows.split_texts import Texts
 from zhiling.text.linking import Comparison
 from zhiling.text.prefix_filter import prefix_postings
-from zhiling.text.shingles import Shingles, row_ranges
+from zhiling.text.shingles import row_ranges
 
 _BLOCK_PAIRS = 1 << 20
 _MOST_LABELS = 300
-
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -37,13 +36,14 @@ class SplitFacts:
         near: the similarity that was looked for; None where texts were not compared.
         groups_in_two_parts: check: groups with rows in more than one part.
         lineages_in_two_parts: check: roots with rows in more than one part.
-        near_pairs_across: check: pairs of distinct texts in different parts at or above `near`; None as above.
+        near_pairs_across: check: pairs of equal or near texts in different parts; None as above.
         formerly_test: rows with a root that once stood in a test part.
         formerly_test_in_train: check: how many of them are in train.
         labels: rows of each part by label, the most frequent labels first (at most 300).
         distinct_labels: how many labels there are.
-        largest_deviation: largest difference, over labels and parts, between a label's share of a part's rows and its
-            share of all rows (0 to 1); `deviating_label` and `deviating_part` say where. 0 and None without labels.
+        largest_deviation: largest difference, over labels and parts, between a label's share of a part's
+            labelled rows and its share of all of them (0 to 1); `deviating_label` and `deviating_part` say
+            where. 0 and None without labels.
     """
 
     rows: dict[str, int]
@@ -94,17 +94,14 @@ class Outcome:
     oversized: NDArray[np.bool_]
 
 
-def facts(
-    rows: pl.DataFrame, outcome: Outcome, held: pl.Series, grams: Shingles | None, near: float | None
-) -> SplitFacts:
+def facts(rows: pl.DataFrame, outcome: Outcome, held: pl.Series, texts: Texts | None) -> SplitFacts:
     """Counts and checks of a split.
 
     Args:
         rows: `id`, `label` (strings), `group`, `roots` (lists, the own id among the roots).
         outcome: the split.
         held: ids that once stood in a test part.
-        grams: shingles of the rows' user texts; None where they were not compared.
-        near: the similarity at which two texts must not be parted.
+        texts: the rows' user texts; None where they are not compared.
     """
     names = pl.Series("part", np.array(PARTS)[outcome.part], dtype=pl.String)
     rows = rows.with_columns(names)
@@ -121,54 +118,52 @@ def facts(
             "components": len(np.unique(outcome.component[outcome.oversized])),
             "rows": int(np.count_nonzero(outcome.oversized)),
         },
-        near=near,
+        near=None if texts is None else texts.near,
         groups_in_two_parts=_in_two_parts(groups),
         lineages_in_two_parts=_in_two_parts(lineages),
-        near_pairs_across=None if grams is None or near is None else len(pairs_across(grams, outcome.part, near)[0]),
+        near_pairs_across=None if texts is None else near_pairs_across(texts, outcome.part),
         formerly_test=formerly.height,
         formerly_test_in_train=formerly.filter(pl.col("part") == PARTS[TRAIN]).height,
         **_label_facts(rows),
     )
 
 
-def pairs_across(grams: Shingles, part: Integers, near: float) -> tuple[Integers, Integers]:
-    """All pairs of rows in different parts with Jaccard >= `near`, exactly; of rows alike in a part only the first.
+def near_pairs_across(texts: Texts, part: Integers) -> int:
+    """How many pairs of texts in different parts are equal or near: exact, 0 for a split that does not leak.
 
-    Rows of one part are never compared with each other, so this costs a fraction of the join that links rows.
+    Texts of one part are never compared with each other: this costs a fraction of the join that links rows.
+
+    Args:
+        texts: the texts of the rows.
+        part: the part of every row.
     """
-    postings = prefix_postings(grams, _first_of_each_set(grams, part), near)
+    places = np.unique(texts.number * len(PARTS) + part[texts.rows])
+    number, part = np.divmod(places, len(PARTS))
+    grams = texts.grams.take(number)
+    postings = prefix_postings(grams, np.flatnonzero(grams.sizes > 0), texts.near)
     postings = postings.take(np.lexsort((part[postings.row], postings.group)))
     lower = _run_starts(postings.group)
     upper = _run_starts(postings.group * len(PARTS) + part[postings.row])
-    comparison = Comparison(grams, near)
-    found = [np.empty(0, dtype=np.int64)]
+    comparison = Comparison(grams, texts.near)
+    # Texts without shingles (`???`) can be equal, but not near.
+    pairs = [_keys(*_equal(number, grams.sizes == 0))]
     for probe, partner in _blocks(postings.row, lower, upper):
         fits = comparison.plausible(postings, probe, partner)
-        pairs = comparison.verified(*_distinct(postings.row[partner[fits]], postings.row[probe[fits]]))
-        found.append((pairs.left << 32) | pairs.right)
-    keys = np.unique(np.concatenate(found))
-    return keys >> 32, keys & 0xFFFFFFFF
+        keys = _keys(postings.row[partner[fits]], postings.row[probe[fits]])
+        found = comparison.verified(keys >> 32, keys & 0xFFFFFFFF)
+        pairs.append(_keys(found.left, found.right))
+    return len(np.unique(np.concatenate(pairs)))
 
 
-def _distinct(left: Integers, right: Integers) -> tuple[Integers, Integers]:
-    """Each pair once, the smaller row left."""
-    keys = np.unique((np.minimum(left, right) << 32) | np.maximum(left, right))
-    return keys >> 32, keys & 0xFFFFFFFF
+def _equal(number: Integers, bare: NDArray[np.bool_]) -> tuple[Integers, Integers]:
+    """Neighbouring places with the same text, among those that have no shingles."""
+    left = np.flatnonzero((number[1:] == number[:-1]) & bare[1:])
+    return left, left + 1
 
 
-def _first_of_each_set(grams: Shingles, part: Integers) -> Integers:
-    """Rows with shingles, without those whose set of shingles an earlier row of the same part has; ascending."""
-    filled = np.flatnonzero(grams.sizes > 0)
-    starts = grams.offsets[filled]
-    ends = np.append(starts[1:], grams.offsets[-1])[: len(filled)]
-    seen: set[tuple[int, bytes]] = set()
-    rows: list[int] = []
-    for row, start, end in zip(filled.tolist(), starts.tolist(), ends.tolist(), strict=True):
-        key = (int(part[row]), grams.hashes[start:end].tobytes())
-        if key not in seen:
-            seen.add(key)
-            rows.append(row)
-    return np.array(rows, dtype=np.int64)
+def _keys(left: Integers, right: Integers) -> Integers:
+    """Each pair once, as one number: the smaller row in the high half."""
+    return np.unique((np.minimum(left, right) << 32) | np.maximum(left, right))
 
 
 def _run_starts(values: Integers) -> Integers:
@@ -214,15 +209,23 @@ def _label_facts(rows: pl.DataFrame) -> dict[str, Any]:
     """The fields of `SplitFacts` about labels."""
     labelled = rows.filter(pl.col("label").is_not_null())
     totals = labelled.group_by("label").len("all")
-    counts = totals.join(pl.DataFrame({"part": PARTS}), how="cross").join(
-        labelled.group_by("label", "part").len("rows"), on=["label", "part"], how="left"
-    ).with_columns(pl.col("rows").fill_null(0))
+    counts = (
+        totals.join(pl.DataFrame({"part": PARTS}), how="cross")
+        .join(labelled.group_by("label", "part").len("rows"), on=["label", "part"], how="left")
+        .with_columns(pl.col("rows").fill_null(0))
+    )
     shares = counts.with_columns(pl.col("rows").sum().over("part").alias("size")).filter(pl.col("size") > 0)
     away = (pl.col("rows") / pl.col("size") - pl.col("all") / pl.col("rows").sum()).abs()
-    worst = shares.with_columns(away.alias("away")).sort("away", "label", "part", descending=[True, False, False]).head(1)
+    worst = (
+        shares.with_columns(away.alias("away"))
+        .sort("away", "label", "part", descending=[True, False, False])
+        .head(1)
+    )
     shown = totals.sort("all", "label", descending=[True, False]).head(_MOST_LABELS)["label"].to_list()
     table: dict[str, dict[str, int]] = {label: {} for label in shown}
-    for label, part, number in counts.filter(pl.col("label").is_in(shown)).select("label", "part", "rows").iter_rows():
+    for label, part, number in (
+        counts.filter(pl.col("label").is_in(shown)).select("label", "part", "rows").iter_rows()
+    ):
         table[label][part] = number
     return {
         "labels": table,

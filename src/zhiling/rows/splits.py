@@ -1,8 +1,8 @@
 """Train, dev and test parts that do not leak into each other, and the checked facts that say so.
 
-Rows that must not be parted form one component: rows of one group (a document, a conversation), rows with a common
-ancestor, and rows whose user texts are nearly equal. Whole components are drawn into a part (see `split_draw`), and
-then the finished split is checked from scratch (see `split_facts`).
+Rows that must not be parted form one component: rows of one group (a document, a conversation), rows with a
+common ancestor, and rows whose user texts are nearly equal. Whole components are drawn into a part (see
+`split_draw`), and then the finished split is checked from scratch (see `split_facts`).
 """
 
 from __future__ import annotations
@@ -19,17 +19,13 @@ from zhiling.errors import StepFailed, UsageError
 from zhiling.rows.schema import digest
 from zhiling.rows.split_draw import DEV, PARTS, TEST, TRAIN, Components, Integers, Shares, assign
 from zhiling.rows.split_facts import Outcome, SplitFacts, facts
+from zhiling.rows.split_texts import Texts
 from zhiling.text.jaccard import linked_pairs
-from zhiling.text.normalise import normalise
-from zhiling.text.shingles import Shingles, shingles
 from zhiling.text.union_find import components
 
 __all__ = ["PARTS", "Split", "SplitFacts", "SplitSettings", "group_keys", "split"]
 
 Stratum = Literal["label", "language"]
-
-WINDOW = 5
-"""Code points in a shingle of user text."""
 
 
 class SplitSettings(BaseModel):
@@ -44,10 +40,14 @@ class SplitSettings(BaseModel):
         ("origin.group",), description="columns (or fields of them) whose values are never parted"
     )
     near: float | None = Field(
-        0.5, gt=0, le=1, description="user texts with this Jaccard similarity are never parted; null: not looked at"
+        0.5,
+        gt=0,
+        le=1,
+        description="user texts with this Jaccard similarity are never parted; null: not looked at",
     )
     stratify: Stratum | tuple[Stratum, ...] | None = Field(
-        ("label", "language"), description="what each part holds in equal shares; the first counts most; null: nothing"
+        ("label", "language"),
+        description="what each part holds in equal shares; the first counts most; null: nothing",
     )
 
     @model_validator(mode="after")
@@ -55,7 +55,8 @@ class SplitSettings(BaseModel):
         total = self.train + self.dev + self.test
         if abs(total - 1) > 1e-6:
             raise ValueError(
-                f"train, dev and test must sum up to 1, but {self.train:g} + {self.dev:g} + {self.test:g} = {total:g}"
+                "train, dev and test must sum up to 1,"
+                f" but {self.train:g} + {self.dev:g} + {self.test:g} = {total:g}"
             )
         return self
 
@@ -67,8 +68,8 @@ class SplitSettings(BaseModel):
         return (self.stratify,) if isinstance(self.stratify, str) else self.stratify
 
     def scheme(self, seed: int) -> str:
-        """A name of these settings with this seed: rows split under one name keep their part in later runs."""
-        return digest(self.model_dump_json().encode(), str(seed).encode())
+        """A name of these settings with this seed: under one name rows keep their part in later runs."""
+        return digest(self.model_dump_json().encode(), str(seed).encode())[:16]
 
 
 @dataclass(frozen=True)
@@ -95,10 +96,11 @@ def split(
 ) -> Split:
     """A leak-safe, stratified split; the same for any order of the rows.
 
-    Two rows are never parted if they share a group, or a root, or if their user texts are near: the sets of 5-grams of
-    code points (spaces included) of the normal form of both texts (`zhiling.text.normalise`) have a Jaccard similarity
-    of at least `settings.near`, found by an exact join over all rows. A text of fewer than five code points is one
-    gram. Texts whose normal form is empty (`???`) are near if they are equal; empty texts are near to nothing.
+    Two rows are never parted if they share a group, or a root, or if their user texts are near: the sets of
+    5-grams of code points (spaces included) of the normal form of both texts (`zhiling.text.normalise`)
+    have a Jaccard similarity of at least `settings.near`, found by an exact join over all rows. A text of
+    fewer than five code points is one gram. Texts whose normal form is empty (`???`) are near if they are
+    equal; empty texts are near to nothing.
 
     A component's part, the first of these that applies:
 
@@ -107,13 +109,13 @@ def split(
     3. `train`, if it has more rows than the smallest share of another part.
     4. what is drawn for it (see `split_draw.assign`).
 
-    So with `former` a new row moves no row outside its own component. Without it the draw depends on the component's
-    own smallest id only, but for the few components that are moved to keep the strata even.
+    So with `former` a new row moves no row outside its own component. Without it a component's draw depends
+    on its own smallest id only, and a few components are moved to keep the strata even.
 
     Args:
-        rows: `id` (unique), `group` (string or list of strings, nullable), `text` (what the user said), `label`
-            (nullable), `language`, and where rows have ancestors `roots` (list of the row's own id and those of the
-            rows that it was made from).
+        rows: `id` (unique), `group` (string or list of strings, nullable), `text` (what the user said),
+            `label` (nullable), `language`, and where rows have ancestors `roots` (list of the row's own id
+            and those of the rows that it was made from).
         settings: shares and what to keep together.
         seed: of the draw.
         held: ids that once stood in a test part of this project.
@@ -125,18 +127,20 @@ def split(
     if rows["id"].n_unique() != rows.height:
         raise ValueError("two rows have the same id")
     rows = _complete(rows)
-    grams = shingles(normalise(rows["text"]), WINDOW, "character") if settings.near is not None else None
+    texts = Texts.of(rows["text"], settings.near) if settings.near is not None else None
     test_ids = pl.Series("id", list(held), dtype=pl.String)
-    component = _connected(rows, grams, settings.near)
+    component = _connected(rows, texts)
     table = _components(rows, component, settings.strata)
     place = table["component"].search_sorted(pl.Series(component)).to_numpy().astype(np.int64)
     fixed = _fixed(rows, place, test_ids, former)
     drawn = Components.of(table.with_columns(fixed), settings.strata)
     assigned = assign(drawn, Shares(settings.train, settings.dev, settings.test), seed)
     outcome = Outcome(assigned.part[place], component, assigned.oversized[place])
-    found = facts(rows, outcome, test_ids, grams, settings.near)
+    found = facts(rows, outcome, test_ids, texts)
     if not found.leak_free:
-        raise StepFailed(f"the split leaks: {found.leaks()}", hint="this is a bug: please report it with this line")
+        raise StepFailed(
+            f"the split leaks: {found.leaks()}", hint="this is a bug: please report it with this line"
+        )
     parts = pl.Series("split", np.array(PARTS)[outcome.part], dtype=pl.String)
     return Split(parts, table["identity"].gather(place).rename("component"), found)
 
@@ -164,11 +168,13 @@ def _column(rows: pl.DataFrame, name: str) -> pl.Expr:
     if isinstance(dtype, pl.Struct) and field in {each.name for each in dtype.fields}:
         return pl.col(head).struct.field(field)
     known = ", ".join(rows.columns)
-    raise UsageError(f"split.group_by: no column {name!r}", hint=f"known: {known}, and fields such as 'origin.group'")
+    raise UsageError(
+        f"split.group_by: no column {name!r}", hint=f"known: {known}, and fields such as 'origin.group'"
+    )
 
 
 def _complete(rows: pl.DataFrame) -> pl.DataFrame:
-    """`id, text, label, language` (strings), `group, roots` (lists without nulls; `roots` with the own id)."""
+    """`id, text, label, language` (strings), `group, roots` (lists; the own id is among the roots)."""
     lists = pl.List(pl.String)
     group = pl.col("group") if isinstance(rows.schema["group"], pl.List) else pl.concat_list("group")
     older = pl.col("roots").cast(lists).fill_null([]) if "roots" in rows.columns else pl.lit([], dtype=lists)
@@ -179,37 +185,36 @@ def _complete(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _keys(rows: pl.DataFrame, grams: Shingles | None) -> pl.DataFrame:
+def _keys(rows: pl.DataFrame) -> pl.DataFrame:
     """`row` and `key`: rows with a common key belong together."""
     numbered = rows.with_row_index("row")
-    sets = [
+    return pl.concat(
         numbered.select("row", pl.col(name).alias("key"))
         .explode("key", empty_as_null=False, keep_nulls=False)
         .with_columns(pl.lit(f"{name}\0") + pl.col("key"))
         for name in ("group", "roots")
-    ]
-    if grams is not None:
-        bare = numbered.filter(grams.sizes == 0).select("row", pl.col("text").str.strip_chars().alias("key"))
-        sets.append(bare.filter(pl.col("key") != "").with_columns(pl.lit("text\0") + pl.col("key")))
-    return pl.concat(sets)
+    )
 
 
-def _connected(rows: pl.DataFrame, grams: Shingles | None, near: float | None) -> Integers:
+def _connected(rows: pl.DataFrame, texts: Texts | None) -> Integers:
     """The smallest row number of each row's component."""
     first = pl.col("row").min().over("key").alias("first")
-    links = _keys(rows, grams).with_columns(first).filter(pl.col("row") != pl.col("first"))
+    links = _keys(rows).with_columns(first).filter(pl.col("row") != pl.col("first"))
     left, right = (links[name].to_numpy().astype(np.int64) for name in ("first", "row"))
-    if grams is not None and near is not None:
-        pairs = linked_pairs(grams, near)
-        left, right = np.concatenate([left, pairs.left]), np.concatenate([right, pairs.right])
+    if texts is not None:
+        pairs = linked_pairs(texts.grams, texts.near)
+        left = np.concatenate([left, texts.first[texts.number], texts.first[pairs.left]])
+        right = np.concatenate([right, texts.rows, texts.first[pairs.right]])
     return components(rows.height, left, right)
 
 
 def _components(rows: pl.DataFrame, component: Integers, strata: Sequence[str]) -> pl.DataFrame:
-    """One line a component: `component` (ascending), `identity`, `size`, and the stratum of most of its rows."""
+    """One line a component: `component` (ascending), `identity`, `size`, the stratum of most of its rows."""
     cells = ["component", *strata]
-    counted = rows.with_columns(pl.Series("component", component)).group_by(cells).agg(
-        pl.len().alias("size"), pl.col("id").min().alias("identity")
+    counted = (
+        rows.with_columns(pl.Series("component", component))
+        .group_by(cells)
+        .agg(pl.len().alias("size"), pl.col("id").min().alias("identity"))
     )
     ordered = counted.sort(["component", "size", *strata], descending=[False, True, *[False] * len(strata)])
     return ordered.group_by("component", maintain_order=True).agg(
@@ -226,9 +231,15 @@ def _fixed(rows: pl.DataFrame, place: Integers, held: pl.Series, former: pl.Data
         held: ids that once stood in a test part.
         former: earlier parts (`id`, `split`).
     """
-    listed = rows.select(pl.Series("place", place), pl.col("roots").alias("id")).explode("id", empty_as_null=False)
+    listed = rows.select(pl.Series("place", place), pl.col("roots").alias("id")).explode(
+        "id", empty_as_null=False
+    )
     fixed = np.full(int(place.max(initial=-1)) + 1, -1, dtype=np.int64)
-    known = [] if former is None else [former.filter(pl.col("split") == part).select("id") for part in ("dev", "train")]
+    known = (
+        []
+        if former is None
+        else [former.filter(pl.col("split") == part).select("id") for part in ("dev", "train")]
+    )
     for number, ids in zip((DEV, TRAIN, TEST)[-len(known) - 1 :], [*known, held.to_frame()], strict=True):
         fixed[listed.join(ids.unique(), on="id", how="semi")["place"].to_numpy()] = number
     return pl.Series("fixed", fixed)

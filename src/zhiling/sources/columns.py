@@ -77,11 +77,11 @@ class Columns:
         return [self._label(index, field, item.get(field)) for index, item in enumerate(self.items)]
 
     def key(self, field: str | None) -> pl.Series:
-        """The record's own key as a string, whatever JSON value it is; null where there is none."""
+        """A key or group as a string, whatever JSON value it is; null where it is missing or empty."""
         if field is None:
             return self.nulls("key")
         values = [item.get(field) for item in self.items]
-        spelled = [v if v is None or isinstance(v, str) else orjson.dumps(v).decode() for v in values]
+        spelled = [v or None if isinstance(v, str | None) else orjson.dumps(v).decode() for v in values]
         return pl.Series("key", spelled, dtype=pl.String)
 
     def language(self, tag: Tag | None) -> tuple[pl.Series, set[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 import orjson
@@ -92,7 +92,8 @@ class Conversations(RecordSource):
         asking = facts.frame[turns.first[rows.question]]
         pairs = list(zip(rows.question.tolist(), rows.end.tolist(), strict=True))
         rest = [facts.rest(*pair) for pair in pairs]
-        names = asking["conversation"].to_list()
+        shown = facts.messages.shown
+        names = [shown.get(name, name) for name in cast(list[str], asking["conversation"].to_list())]
         numbers = zip(asking["line"].to_list(), turns.ordinal[rows.question].tolist(), strict=True)
         replies = zip(names, turns.ordinal[rows.end].tolist(), strict=True)
         columns = {
@@ -109,7 +110,7 @@ class Conversations(RecordSource):
 
     def _group(self, conversation: str, fields: dict[str, Any]) -> str:
         value = None if self.group == "conversation" else fields.get(self.group)
-        return conversation if value is None else str(value)
+        return conversation if value in (None, "") else str(value)
 
     def _extra(self, fields: dict[str, Any]) -> str | None:
         language = None if self.language else _language_field(fields)

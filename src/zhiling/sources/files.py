@@ -81,7 +81,7 @@ def decoded_blocks(
             yield item
             continue
         if encoding == "auto" and not all(map(bytes.isascii, item.lines)):
-            encoding = recognise_narrow(b"\n".join([*item.lines, b""]))
+            encoding = recognise_narrow(item.lines) or "auto"
         yield from _checked(item, place, "utf-8" if encoding == "auto" else encoding)
 
 

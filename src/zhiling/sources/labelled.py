@@ -74,7 +74,7 @@ class Labelled(TableSource):
                 "language": language,
                 "extra": columns.extra(used | ({self.group} if self.group else set())),
                 "key": columns.key(key),
-                "group": columns.text(self.group),
+                "group": columns.key(self.group),
             }
         )
 

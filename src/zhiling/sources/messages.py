@@ -31,6 +31,7 @@ class Messages:
         rest: what else each message holds.
         shared: fields of whole conversations, where a line holds one.
         shared_labels: labels of whole conversations, where a line holds one.
+        shown: the conversations' ids as the source gives them, where a line holds one and ids repeat.
         damaged: conversations with a message that could not be read → its line. They are left out whole,
             because a reply would seem to answer another question.
         bad: what could not be read.
@@ -45,6 +46,7 @@ class Messages:
     rest: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     shared: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     shared_labels: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    shown: dict[str, str] = field(default_factory=dict[str, str])
     damaged: dict[str, int] = field(default_factory=dict[str, int])
     bad: list[Bad] = field(default_factory=list[Bad])
 
@@ -81,7 +83,8 @@ class Messages:
             )
             self.damaged.setdefault(self.conversation[index], self.line[index])
         whole = frame.filter(~pl.col("conversation").is_in(list(self.damaged)))
-        self.bad.extend(_left_out(frame, self.damaged, place))
+        readable = frame.filter(~pl.col("time").is_nan().fill_null(False))
+        self.bad.extend(_left_out(readable, self.damaged, place))
         return (
             whole.with_columns(
                 pl.col("index").min().over("conversation").alias("met"),
@@ -172,10 +175,10 @@ def _gather_conversations(
         conversation = conversations[index]
         if conversation is None:  # told by what is said, because places change when a line is put on top
             conversation = digest(*(f"{turn.role}\0{turn.text}".encode() for turn in turns))
-        if conversation in messages.shared:
-            message = f"conversation {conversation!r} stands in an earlier line already; ids must differ"
-            columns.refuse(index, "repeated_conversation", message)
-            continue
+        shown = conversation
+        if conversation in messages.shared:  # a copy is a conversation of its own; steps judge it
+            conversation = f"{shown} in line {columns.lines[index]}"
+        messages.shown[conversation] = shown
         messages.shared[conversation] = {n: v for n, v in item.items() if n not in used and v is not None}
         messages.shared_labels[conversation] = labels[index] or []
         for turn in turns:

@@ -14,7 +14,7 @@ from zhiling.pipeline.step import Bad, Batch, Source
 from zhiling.rows.schema import ROW
 from zhiling.sources.csv_records import Delimiter, csv_records
 from zhiling.sources.encoding import Encoding
-from zhiling.sources.files import Block, blocks, place_of
+from zhiling.sources.files import blocks, place_of
 from zhiling.sources.jsonl import json_records
 from zhiling.sources.records import Records
 
@@ -46,14 +46,11 @@ class RecordSource(Source):
     delimiter: Delimiter = "auto"
     language: Tag | None = None
 
-    def _csv(self, content: Iterator[Block | Bad], place: str) -> Iterator[Records]:
-        return csv_records(content, place, self.delimiter)
-
     def records(self, file: Path, root: Path) -> Iterator[Records]:
         """The records of one file; a file without any is told as `empty_file`."""
         place = place_of(file, root)
         content = blocks(file, place, self.encoding)
-        read = json_records(content, place) if _is_json(file) else self._csv(content, place)
+        read = json_records(content, place) if _is_json(file) else csv_records(content, place, self.delimiter)
         empty = True
         for records in read:
             empty = empty and not records.items and not records.bad

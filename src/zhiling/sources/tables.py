@@ -65,7 +65,7 @@ class Tables(TableSource):
                 "language": language,
                 "extra": columns.extra(used | ({self.group} if self.group else set())),
                 "key": columns.key(key),
-                "group": columns.text(self.group),
+                "group": columns.key(self.group),
             }
         )
 

@@ -52,6 +52,15 @@ class Postings:
         """The postings at the given places."""
         return Postings(self.group[order], self.row[order], self.position[order])
 
+    def followed_by(self, other: Postings) -> Postings:
+        """These postings and then the others, whose groups get numbers of their own."""
+        groups = other.group + (int(self.group[-1]) + 1 if len(self.group) else 0)
+        return Postings(
+            np.concatenate([self.group, groups]),
+            np.concatenate([self.row, other.row]),
+            np.concatenate([self.position, other.position]),
+        )
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -125,8 +134,8 @@ def _apart(postings: Postings, labels: Rows) -> tuple[Postings, Rows, Rows]:
     component = labels[postings.row]
     order = np.lexsort((component, postings.group))
     ordered = postings.take(order)
-    key = (ordered.group << np.int64(32)) | component[order]
-    return ordered, _group_starts(ordered.group), _group_starts(key)
+    low = _group_starts(ordered.group)
+    return ordered, low, _group_starts((low << np.int64(32)) | component[order])
 
 
 def _group_starts(group: Rows) -> Rows:

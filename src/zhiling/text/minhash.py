@@ -31,6 +31,7 @@ Method = Literal["minhash", "exact"]
 PERMUTATIONS = 126
 LEAST_RECALL = 0.995
 _BLOCK_ROWS = 512
+_CROWD_ROWS = 64
 _BLOCK_CELLS = 1 << 16
 
 
@@ -48,7 +49,7 @@ def near_duplicates(
     if method == "exact":
         postings = prefix_postings(shingles, sets.rows, jaccard)
     else:
-        postings = band_postings(shingles, sets.rows, jaccard, seed)
+        postings = thinned(shingles, band_postings(shingles, sets.rows, jaccard, seed), jaccard)
     return joined([sets.repeats, link(postings, Comparison(shingles, jaccard))])
 
 
@@ -98,6 +99,20 @@ def band_postings(shingles: Shingles, rows: Rows, threshold: float, seed: int = 
         owners.append(rows[order[met]])
     row = np.concatenate(owners)
     return Postings(np.concatenate(groups), row, np.zeros(len(row), dtype=np.int64))
+
+
+def thinned(shingles: Shingles, postings: Postings, threshold: float) -> Postings:
+    """The postings without large buckets, whose rows meet at their rarest shingles instead.
+
+    Rows of one template share most shingles and so their minima, but are often not alike enough: 130,000 rows
+    of three templates made 200 million candidates, ten minutes against half a second. No pair is lost by it:
+    two rows that met in a large bucket and reach the threshold meet again with certainty.
+    """
+    crowded = np.bincount(postings.group, minlength=1)[postings.group] > _CROWD_ROWS
+    if not crowded.any():
+        return postings
+    exact = prefix_postings(shingles, np.unique(postings.row[crowded]), threshold)
+    return postings.take(np.flatnonzero(~crowded)).followed_by(exact)
 
 
 def _factors(permutations: int, seed: int) -> NDArray[np.uint32]:

@@ -10,7 +10,6 @@ Source: Brown et al. (2020), "Language models are few-shot learners", appendix C
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +24,7 @@ from zhiling.text.tokens import Tokens, spans, tokenise
 WORDS = 13
 CHARACTERS = 20
 
-_SEPARATORS = re.compile(r"[\s$+<=>|~]+")
+_SEPARATORS = r"[\s$+<=>|~]+"
 
 
 @dataclass(frozen=True)
@@ -106,13 +105,9 @@ class NgramIndex:
         window = first[:-1] + found.start[rows]
         last = np.minimum(window + size, first[1:]) - 1
         begin, end = starts[window] - part.offsets[:-1], ends[last] - part.offsets[:-1]
-        references = self._texts.gather(found.match[rows])
-        true = [
-            _letters(text.encode()[low:high].decode(errors="ignore")) in _letters(reference)
-            for text, reference, low, high in zip(chosen, references, begin, end, strict=True)
-        ]
+        true = _contained(self._texts, found.match[rows], chosen, np.stack([begin, end]))
         found.start[rows], found.stop[rows] = begin, end
-        _clear(found, rows[~np.array(true, dtype=np.bool_)])
+        _clear(found, rows[~true])
         return found
 
 
@@ -129,9 +124,24 @@ def _clear(hits: Hits, rows: NDArray[np.int64]) -> None:
     hits.share[rows] = hits.covered[rows] = 0.0
 
 
-def _letters(text: str) -> str:
-    """The text without what separates tokens."""
-    return _SEPARATORS.sub("", text)
+def _contained(
+    references: pl.Series, match: NDArray[np.int64], texts: pl.Series, stretch: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Whether the stretch (bytes begin and end, shape (2, texts)) of each text stands in what it matched."""
+    stretches = [
+        # A word of more than 64 bytes is cut without regard to characters.
+        text.encode()[begin:end].decode(errors="ignore")
+        for text, begin, end in zip(texts, *stretch.tolist(), strict=True)
+    ]
+    matched, place = np.unique(match, return_inverse=True)
+    whole = _letters(references.gather(matched)).to_list()
+    parts = _letters(pl.Series(stretches, dtype=pl.String)).to_list()
+    return np.array([part in whole[row] for part, row in zip(parts, place, strict=True)], dtype=np.bool_)
+
+
+def _letters(texts: pl.Series) -> pl.Series:
+    """The texts without what separates tokens."""
+    return texts.str.replace_all(_SEPARATORS, "")
 
 
 def _by_character(texts: pl.Series) -> NDArray[np.bool_]:

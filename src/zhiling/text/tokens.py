@@ -87,12 +87,13 @@ def _begins(
 def _cut(starts: NDArray[np.int64], ends: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Tokens with those of more than MAX_TOKEN_BYTES cut into pieces."""
     lengths = ends - starts
-    if not lengths.size or lengths.max() <= MAX_TOKEN_BYTES:
+    long = np.flatnonzero(lengths > MAX_TOKEN_BYTES)
+    if not long.size:
         return starts, ends
-    pieces = -(-lengths // MAX_TOKEN_BYTES)
-    number = np.arange(int(pieces.sum())) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    cut = np.repeat(starts, pieces) + number * MAX_TOKEN_BYTES
-    return cut, np.minimum(cut + MAX_TOKEN_BYTES, np.repeat(ends, pieces))
+    cuts = (lengths[long] - 1) // MAX_TOKEN_BYTES
+    number = np.arange(1, int(cuts.sum()) + 1) - np.repeat(np.cumsum(cuts) - cuts, cuts)
+    place = np.repeat(starts[long], cuts) + number * MAX_TOKEN_BYTES
+    return np.insert(starts, np.repeat(long + 1, cuts), place), np.insert(ends, np.repeat(long, cuts), place)
 
 
 def _hash(data: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.uint64]:

@@ -15,7 +15,7 @@ from zhiling.pipeline.table import RowTable
 from zhiling.rows.conversation import user_text
 from zhiling.rows.evaluation_file import read_records
 from zhiling.rows.schema import digest
-from zhiling.rows.splits import WINDOW
+from zhiling.rows.split_texts import WINDOW
 from zhiling.text.jaccard import similar_pairs
 from zhiling.text.normalise import normalise
 from zhiling.text.overlap import first_with_equal_set

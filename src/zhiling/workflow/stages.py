@@ -57,7 +57,7 @@ def split_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> No
         )
         assigned = rows.select("n", "id").with_columns(result.parts.alias("split"))
         run.folder.write_frame("split.parquet", assigned)
-        standing.record(run.id, scheme, rows["roots"], result.parts)
+        standing.record(run.id, rows.select("id", "roots"), result.parts, scheme)
     run.folder.manifest.results["split"] = result.facts.as_dict()
     run.folder.save()
 

@@ -83,7 +83,11 @@ def test_a_line_on_top_changes_no_other_row(world: World) -> None:
 
 
 def test_a_moved_threshold_measures_only_rows_that_it_newly_lets_through(world: World) -> None:
-    strict = (StepLine("a", Size()), StepLine("t", Above(column="a.characters", least=13)), StepLine("size", Size()))
+    strict = (
+        StepLine("a", Size()),
+        StepLine("t", Above(column="a.characters", least=13)),
+        StepLine("size", Size()),
+    )
     world.run(LINES, strict)
     loose = (strict[0], StepLine("t", Above(column="a.characters", least=3)), strict[2])
     _, table = world.run(LINES, loose)
@@ -169,7 +173,9 @@ class Null(Measure):
 
 
 def test_null_and_nan_measures_are_failures_not_verdicts(world: World) -> None:
-    runner, _ = world.run(LINES, [StepLine("null", Null()), StepLine("above", Above(column="null.value", least=0))])
+    runner, _ = world.run(
+        LINES, [StepLine("null", Null()), StepLine("above", Above(column="null.value", least=0))]
+    )
     assert runner.totals()["failed"] == {"unmeasured": 1}
 
 
@@ -186,7 +192,11 @@ def test_a_step_that_loses_rows_is_a_bug_not_a_result(world: World) -> None:
 
 
 def repeat(until: Until, rounds: int = 5, times: int = 1) -> RepeatLine:
-    inner = (StepLine("echo", Echo(times=times)), StepLine("size", Size()), StepLine("above", Above(least=10)))
+    inner = (
+        StepLine("echo", Echo(times=times)),
+        StepLine("size", Size()),
+        StepLine("above", Above(least=10)),
+    )
     return RepeatLine("more", until, rounds, inner)
 
 

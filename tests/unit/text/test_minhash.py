@@ -8,7 +8,7 @@ import pytest
 
 from zhiling.text.jaccard import connected, jaccard
 from zhiling.text.linking import Comparison, link
-from zhiling.text.minhash import PERMUTATIONS, band_postings, bands, near_duplicates, signatures
+from zhiling.text.minhash import PERMUTATIONS, band_postings, bands, near_duplicates, signatures, thinned
 from zhiling.text.shingles import Shingles, shingles
 from zhiling.text.union_find import components
 
@@ -85,8 +85,8 @@ def test_one_word_changed_is_found_in_english_and_chinese() -> None:
     assert pairs.right.tolist() == [2, 3]
 
 
-def test_a_bucket_of_unlike_rows_is_not_lost() -> None:
-    """In one large bucket rows that are alike end up connected, though not every two are compared."""
+def test_a_crowded_bucket_loses_no_pair() -> None:
+    """Rows of one template fill large buckets: those alike end up connected, not all compared."""
     generator = np.random.default_rng(3)
     base = generator.integers(0, 2**32, 200, dtype=np.uint32)
     rows = []
@@ -100,3 +100,13 @@ def test_a_bucket_of_unlike_rows_is_not_lost() -> None:
     found = components(300, pairs.left, pairs.right)
     assert (jaccard(made, pairs.left, pairs.right) >= 0.84).all()
     assert (found == truth).mean() > 0.99
+
+
+def test_templated_rows_are_not_all_compared() -> None:
+    """20,000 rows of one template, none alike: as pairs of a bucket they would be millions of comparisons."""
+    names = [f"name{number}" for number in range(20_000)]
+    rows = shingles(
+        pl.Series([f"please tell me how {a} can cancel the order of {a} for the {a} shop" for a in names])
+    )
+    assert len(near_duplicates(rows, 0.8)) == 0
+    assert len(thinned(rows, band_postings(rows, np.arange(20_000), 0.3), 0.8).row) < 1_000

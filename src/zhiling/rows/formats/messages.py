@@ -39,7 +39,7 @@ class Messages(Format):
         frame = exchange.rows.select(index, "id", _compact(exchange.rows["tools"])).join(
             spoken, on="row", how="left", maintain_order="left"
         )
-        head = pl.format('{"id":"{}",', pl.col("id").fill_null("")) if self.with_id else pl.lit("{")
+        head = pl.lit('{"id":"') + pl.col("id") + pl.lit('",') if self.with_id else pl.lit("{")
         tools = (
             pl.when(pl.col("tools").is_null())
             .then(pl.lit(""))

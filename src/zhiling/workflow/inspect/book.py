@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -78,14 +78,14 @@ class Book:
         from ruamel.yaml import YAML
         from ruamel.yaml.error import YAMLError
 
-        file = self.path / "recipe.yaml"
+        file, reader = self.path / "recipe.yaml", cast(Any, YAML(typ="safe", pure=True))
         if not file.is_file():
             return {}
         try:
-            tree = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
+            tree = reader.load(file.read_text(encoding="utf-8"))
         except (YAMLError, UnicodeDecodeError) as error:
             raise DamagedFile(f"not YAML: {error}", place=str(file)) from error
-        return tree if isinstance(tree, dict) else {}
+        return cast(dict[str, Any], tree) if isinstance(tree, dict) else {}
 
     @cached_property
     def sources(self) -> dict[str, Line]:
@@ -128,7 +128,11 @@ class Book:
         """All lines of a stage, failed attempts too."""
         names = list(columns or ledger.LEDGER)
         frames = [self.run.read_frame(part.ledger, names) for part in stage.parts if part.ledger]
-        return pl.concat(frames) if frames else pl.DataFrame(schema={name: ledger.LEDGER[name] for name in names})
+        return (
+            pl.concat(frames)
+            if frames
+            else pl.DataFrame(schema={name: ledger.LEDGER[name] for name in names})
+        )
 
     def measures(self, stage: Stage) -> pl.DataFrame | None:
         """`n` and the columns that a stage added; None where it added none."""
@@ -147,14 +151,16 @@ class Book:
         return {row["n"]: row for row in frame.iter_rows(named=True)}
 
 
-def _lines(noun: str, items: Any) -> Iterator[Line]:
+def _lines(noun: str, items: Sequence[Any] | None) -> Iterator[Line]:
     for item in items or []:
-        if not isinstance(item, dict) or not isinstance(item.get("use"), str):
+        if not isinstance(item, dict):
             continue
-        if item["use"] == "repeat":
-            yield from _lines(noun, item.get("steps"))
-        given = {key: value for key, value in item.items() if key not in _LINE_KEYS}
-        yield Line(str(item.get("id", item["use"])), item["use"], given, _resolved(noun, item["use"], given))
+        entry = cast(dict[str, Any], item)
+        use = str(entry.get("use"))
+        if use == "repeat":
+            yield from _lines(noun, entry.get("steps"))
+        given = {key: value for key, value in entry.items() if key not in _LINE_KEYS}
+        yield Line(str(entry.get("id", use)), use, given, _resolved(noun, use, given))
 
 
 def _resolved(noun: str, use: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -170,7 +176,8 @@ def spoken(messages: Sequence[Mapping[str, Any]] | None) -> list[tuple[str, str]
     told: list[tuple[str, str]] = []
     for message in messages or []:
         text = message.get("text") or ""
-        media = [f"[{each.get('kind') or 'media'}]" for each in message.get("media") or []]
+        shown: Sequence[Mapping[str, Any]] = message.get("media") or []
+        media = [f"[{each.get('kind') or 'media'}]" for each in shown]
         calls = [message["tool_calls"]] if message.get("tool_calls") else []
         told.append((message.get("role") or "", " ".join([text, *media, *calls]).strip()))
     return told

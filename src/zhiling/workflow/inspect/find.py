@@ -24,17 +24,23 @@ def find_row(book: Book, wanted: str) -> int:
     if match := re.fullmatch(r"n:(\d+)", wanted):
         return _by_number(book, int(match.group(1)))
     if re.fullmatch(r"[0-9a-f]+", wanted):
-        found = book.identity.filter(pl.col("id").str.starts_with(wanted)) if len(wanted) >= MIN_PREFIX else None
+        found = (
+            book.identity.filter(pl.col("id").str.starts_with(wanted)) if len(wanted) >= MIN_PREFIX else None
+        )
         if found is not None and found.height == 1:
             return int(found["n"][0])
         if found is not None and found.height:
-            raise UsageError(f"{found.height} rows have an id that begins with {wanted!r}", hint=_named(found))
+            raise UsageError(
+                f"{found.height} rows have an id that begins with {wanted!r}", hint=_named(found)
+            )
     return _by_place(book, wanted)
 
 
 def _by_number(book: Book, n: int) -> int:
     if n >= book.identity.height:
-        raise UsageError(f"no row n:{n} in run {book.run.id!r}", hint=f"it has n:0 to n:{book.identity.height - 1}")
+        raise UsageError(
+            f"no row n:{n} in run {book.run.id!r}", hint=f"it has n:0 to n:{book.identity.height - 1}"
+        )
     return n
 
 
@@ -56,7 +62,10 @@ def _by_place(book: Book, wanted: str) -> int:
 
 
 def _named(rows: pl.DataFrame) -> str:
-    named = [f"{row} ({place})" if place else row for row, place in rows.select("id", "locator").head(_MOST_NAMED).iter_rows()]
+    named = [
+        f"{row} ({place})" if place else row
+        for row, place in rows.select("id", "locator").head(_MOST_NAMED).iter_rows()
+    ]
     more = rows.height - len(named)
     return "name one of: " + ", ".join(named) + (f" … and {more} more" if more else "")
 
@@ -65,7 +74,7 @@ def _nearest(book: Book, wanted: str) -> str:
     """The rows nearest by line in the file that is meant, else by the beginning of the id."""
     if re.fullmatch(r"[0-9a-f]{1,32}", wanted):
         ids = book.identity["id"]
-        for length in range(len(wanted) - 1, 2, -1):
+        for length in range(len(wanted) - 1, 0, -1):
             near = ids.filter(ids.str.starts_with(wanted[:length]))
             if len(near):
                 return f"nearest: {', '.join(near.head(_MOST_NAMED))}; {_WAYS}"

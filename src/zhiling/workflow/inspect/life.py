@@ -27,7 +27,7 @@ class Related:
 
     Attributes:
         id: as the ledger says it: an id, `run:id` or `file#locator`.
-        place: where it stands in its source; None where the run that holds it is gone, or it is a place itself.
+        place: where it stands in its source; None where its run is gone, or where it is a place itself.
         text: what it says; None likewise.
     """
 
@@ -91,7 +91,7 @@ class Life:
     Attributes:
         before: the rows that it was written from, oldest first.
         after: the rows that it was rewritten into, in the order of the run.
-        offspring: how many rows adding steps wrote from it; they live on their own (`offspring_ids` names some).
+        offspring: how many rows adding steps wrote from it; `offspring_ids` names some of them.
     """
 
     run: str
@@ -117,7 +117,7 @@ def life(path: Path, row: str) -> Life:
 
     Args:
         path: the run's folder.
-        row: a full id, the beginning of one (six characters or more), `n:NUMBER`, or a place (`faq.jsonl:12`).
+        row: an id, the beginning of one (six characters or more), `n:NUMBER`, or a place (`faq.jsonl:12`).
 
     Raises:
         UsageError: no such row, or several; the nearest ones are named.
@@ -177,7 +177,9 @@ def _replacer(book: Book, n: int) -> str | None:
 
 
 def _maker_of(book: Book, n: int) -> str | None:
-    stage = next((s for s in book.stages for part in s.parts if part.rows and part.first <= n < part.last), None)
+    stage = next(
+        (s for s in book.stages for part in s.parts if part.rows and part.first <= n < part.last), None
+    )
     return stage.id if stage else None
 
 
@@ -194,7 +196,8 @@ def _chapter(book: Book, row: Mapping[str, Any], events: Sequence[Event], split:
     return Chapter(
         id=row["id"], n=row["n"], place=origin["locator"], source=origin["source"], licence=origin["licence"],
         group=origin["group"], maker=maker, task=row["task"], language=row["language"], target=row["target"],
-        messages=tuple(spoken(row["messages"])), steps=tuple(events), outcome=_outcome(book, row["n"], split), split=split,
+        messages=tuple(spoken(row["messages"])), steps=tuple(events), outcome=_outcome(book, row["n"], split),
+        split=split,
     )  # fmt: skip
 
 

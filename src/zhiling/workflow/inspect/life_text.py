@@ -38,8 +38,8 @@ def render(life: Life, language: str) -> str:
 def _chapter(words: Words, chapter: Chapter, head: str) -> Iterator[str]:
     yield words(head, id=chapter.id, n=chapter.n)
     yield f"  {words('life.place')}  {'  ·  '.join(_place(words, chapter))}"
-    facts = [words(f"life.{name}", value=value) for name, value in
-             (("task", chapter.task), ("language", chapter.language), ("target", chapter.target)) if value]  # fmt: skip
+    known = {"task": chapter.task, "language": chapter.language, "target": chapter.target}
+    facts = [words(f"life.{name}", value=value) for name, value in known.items() if value]
     if facts:
         yield f"  {words('life.facts')}  {'  ·  '.join(facts)}"
     for role, text in chapter.messages:
@@ -98,7 +98,9 @@ def outcome(words: Words, chapter: Chapter) -> str:
     """Where the row is at the end of the run, in words."""
     if chapter.outcome == "exported":
         return words("life.in_part", part=words(f"parts.{chapter.split}"))
-    last = {"rejected": Verdict.REJECT, "failed": Verdict.FAILED, "replaced": Verdict.REPLACED}.get(chapter.outcome)
+    last = {"rejected": Verdict.REJECT, "failed": Verdict.FAILED, "replaced": Verdict.REPLACED}.get(
+        chapter.outcome
+    )
     if last is None:
         return words(f"life.{chapter.outcome}")
     event = next((each for each in reversed(chapter.steps) if each.verdict == str(last)), None)
@@ -108,5 +110,3 @@ def outcome(words: Words, chapter: Chapter) -> str:
 
 def _indented(text: str) -> str:
     return text.replace("\n", "\n    ")
-
-

@@ -18,7 +18,8 @@ def load_table(package: str, name: str) -> Mapping[str, Mapping[str, Any]]:
     from ruamel.yaml import YAML
 
     text = resources.files(package).joinpath(name).read_text(encoding="utf-8")
-    return YAML(typ="safe", pure=True).load(text)
+    reader: Any = YAML(typ="safe", pure=True)
+    return reader.load(text)
 
 
 class Words:

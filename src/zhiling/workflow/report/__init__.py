@@ -1,0 +1,1 @@
+"""A run as static pages, in English and in Chinese."""

@@ -1,0 +1,266 @@
+"""What the pages show, gathered from a run's folder: plain values, no words and no markup."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """A row as the pages show it.
+
+    Attributes:
+        turns: role and text of each message, texts cut to a bound.
+        cut: characters left out of each text.
+    """
+
+    id: str
+    place: str
+    label: str
+    split: str
+    turns: tuple[tuple[str, str], ...]
+    cut: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Example:
+    """A row with what a step said of it, and beside it the row that explains that.
+
+    Attributes:
+        related: as the ledger says it; its row, where this run holds it, is `beside`.
+        detail: the last lines of a failure's message and traceback.
+        withheld: the row's text and detail are left out, since the step took personal data out of it.
+    """
+
+    row: Excerpt
+    score: float | None
+    related: str
+    beside: Excerpt | None
+    detail: str
+    withheld: bool
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why rows left (or were flagged, or sent to review) at a step, with some of them.
+
+    Attributes:
+        verdict: reject, failed, replaced, flag, review, attempt or made.
+        name: the reason or failure class; empty where the verdict needs none.
+    """
+
+    verdict: str
+    name: str
+    count: int
+    examples: tuple[Example, ...]
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts of a number in bins of equal width; stacked where there are several series.
+
+    Attributes:
+        low: left edge of the first bin.
+        high: right edge of the last bin.
+        series: name → count per bin.
+        bounds: setting → its value, drawn as a line.
+        beyond: values outside of low to high, counted in the outer bins.
+    """
+
+    low: float
+    high: float
+    series: Mapping[str, tuple[int, ...]]
+    bounds: Mapping[str, float] = field(default_factory=dict[str, float])
+    beyond: int = 0
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a step measured in one column: a histogram of numbers, or the most frequent values."""
+
+    name: str
+    histogram: Histogram | None
+    values: tuple[tuple[str, int], ...]
+    distinct: int
+
+
+@dataclass(frozen=True)
+class StepFacts:
+    """One line of the recipe; rounds of `repeat` are added up.
+
+    Attributes:
+        seen: rows that it judged or read; the others passed by.
+        counts: kept, rejected, failed, replaced, made, attempts.
+        standing: rows kept after it.
+        standing_before: rows kept before it.
+        settings: as resolved; `given` names those that the recipe sets.
+    """
+
+    id: str
+    use: str
+    kind: str
+    seen: int
+    counts: Mapping[str, int]
+    standing_before: int
+    standing: int
+    seconds: float
+    reused: int
+    rounds: int
+    key: str
+    settings: Mapping[str, Any]
+    given: frozenset[str]
+    reasons: tuple[Reason, ...]
+    scores: Histogram | None
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """One source: rows read, items that could not be read."""
+
+    id: str
+    use: str
+    rows: int
+    bad: int
+    seconds: float
+    reused: int
+    key: str
+    settings: Mapping[str, Any]
+    given: frozenset[str]
+
+
+@dataclass(frozen=True)
+class RowFacts:
+    """The exported rows: how they spread, and some of them.
+
+    Attributes:
+        tables: language, task, source, label → most frequent values with counts.
+        distinct: number of values of each of these.
+        lengths: question and reply → histogram of tokens (words; characters of Chinese).
+        parts: rows per split part.
+        sample: some rows, drawn by id, so that the same run shows the same ones.
+    """
+
+    exported: int
+    material: int
+    waiting: int
+    tables: Mapping[str, tuple[tuple[str, int], ...]]
+    distinct: Mapping[str, int]
+    lengths: Mapping[str, Histogram]
+    parts: Mapping[str, int]
+    sample: tuple[Excerpt, ...]
+
+
+@dataclass(frozen=True)
+class LicenceFacts:
+    """Rows of one source under one licence (empty: none stated)."""
+
+    source: str
+    licence: str
+    rows: int
+    exported: int
+
+
+@dataclass(frozen=True)
+class BadItem:
+    """An item of a source that could not be read."""
+
+    source: str
+    place: str
+    cls: str
+    message: str
+    excerpt: str
+
+
+@dataclass(frozen=True)
+class BadFacts:
+    """All items that could not be read: how many per source and class, and the first of them."""
+
+    count: int
+    classes: tuple[tuple[str, str, int], ...]
+    items: tuple[BadItem, ...]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with its 95 % interval, in [0, 1] or, as a difference, in [-1, 1]."""
+
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def verdict(self) -> str:
+        """What an interval of a difference says: better, worse, or no_difference where 0 lies inside."""
+        return "better" if self.low > 0 else "worse" if self.high < 0 else "no_difference"
+
+
+Scores = Mapping[str, Mapping[str, Interval]]
+"""Arm or pair of arms → metric → figure."""
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """One label: test rows, and F1 of each arm."""
+
+    label: str
+    n: int
+    f1: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class ChangedRow:
+    """A test row that came out differently after tuning on the run's rows."""
+
+    text: str
+    cut: int
+    language: str
+    truth: str
+    answers: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class EvaluationFacts:
+    """Before · control · after on the same test rows.
+
+    Attributes:
+        languages: language → test rows, scores, differences.
+        changed: better, same, worse → number of rows.
+        rows: better, worse → some of them.
+    """
+
+    n: int
+    seeds: tuple[int, ...]
+    arms: Scores
+    differences: Scores
+    unscored: Mapping[str, int]
+    labels: tuple[LabelRow, ...]
+    languages: Mapping[str, tuple[int, Scores, Scores]]
+    changed: Mapping[str, int]
+    rows: Mapping[str, Sequence[ChangedRow]]
+
+
+@dataclass(frozen=True)
+class ReportFacts:
+    """Everything that the pages show of one run."""
+
+    run: str
+    state: str
+    seed: int
+    usd: float
+    counts: Mapping[str, Any]
+    gates: Sequence[Mapping[str, Any]]
+    sources: tuple[SourceFacts, ...]
+    steps: tuple[StepFacts, ...]
+    rows: RowFacts
+    split: Mapping[str, Any] | None
+    exports: Sequence[Mapping[str, Any]]
+    train: Mapping[str, Any] | None
+    evaluation: EvaluationFacts | None
+    bad: BadFacts
+    licences: tuple[LicenceFacts, ...]
+    recipe: str
+    versions: Mapping[str, str]
+    host: Mapping[str, Any]

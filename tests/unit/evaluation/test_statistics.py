@@ -1,0 +1,76 @@
+"""The bootstrap against theory: width, coverage, and chunks that change nothing but memory."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from zhiling.evaluation import statistics
+from zhiling.evaluation.metrics.accuracy import Accuracy
+from zhiling.evaluation.metrics.macro_f1 import MacroF1
+from zhiling.evaluation.statistics import paired_bootstrap
+
+
+def drawn(rng: np.random.Generator, n: int, right: float) -> tuple[list[str], list[str]]:
+    truth = ["a"] * n
+    return truth, ["a" if hit else "b" for hit in rng.random(n) < right]
+
+
+def test_the_width_is_that_of_the_normal_approximation() -> None:
+    truth, predicted = drawn(np.random.default_rng(1), 400, 0.8)
+    found = paired_bootstrap(Accuracy(), {"x": [predicted]}, truth, seed=0, resamples=4000).interval("x")
+    expected = 1.96 * np.sqrt(found.mean * (1 - found.mean) / 400)
+    assert (found.high - found.low) / 2 == pytest.approx(expected, rel=0.1)
+
+
+def test_the_interval_covers_the_true_value_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(2)
+    covered = 0
+    for trial in range(200):
+        truth, predicted = drawn(rng, 150, 0.7)
+        found = paired_bootstrap(Accuracy(), {"x": [predicted]}, truth, seed=trial, resamples=400).interval(
+            "x"
+        )
+        covered += found.low <= 0.7 <= found.high
+    assert 180 <= covered <= 199
+
+
+def test_seeds_that_disagree_widen_the_interval() -> None:
+    truth, good = drawn(np.random.default_rng(3), 300, 0.9)
+    bad = ["b"] * 60 + good[60:]
+    same, mixed = (
+        paired_bootstrap(Accuracy(), {"x": seeds}, truth, seed=0).interval("x")
+        for seeds in ([good, good, good], [good, good, bad])
+    )
+    assert mixed.high - mixed.low > 1.5 * (same.high - same.low)
+
+
+def test_pairing_narrows_a_difference() -> None:
+    truth, first = drawn(np.random.default_rng(4), 300, 0.7)
+    second = ["a"] * 15 + first[15:]
+    found = paired_bootstrap(Accuracy(), {"x": [first], "y": [second]}, truth, seed=0)
+    alone = found.interval("x")
+    together = found.difference("y", "x")
+    assert together.high - together.low < (alone.high - alone.low) / 2
+
+
+@pytest.mark.parametrize("metric", [Accuracy(), MacroF1()])
+def test_memory_chunks_keep_the_point_and_the_number_of_draws(
+    monkeypatch: pytest.MonkeyPatch, metric: Accuracy | MacroF1
+) -> None:
+    truth, predicted = drawn(np.random.default_rng(5), 50, 0.6)
+    whole = paired_bootstrap(metric, {"x": [predicted]}, truth, seed=0)
+    monkeypatch.setattr(statistics, "NUMBERS_PER_CHUNK", 1000)
+    parts = paired_bootstrap(metric, {"x": [predicted]}, truth, seed=0)
+    assert parts.points == whole.points
+    assert np.array_equal(parts.draws["x"], whole.draws["x"])
+
+
+def test_one_row_is_a_point() -> None:
+    found = paired_bootstrap(Accuracy(), {"x": [["a"]]}, ["a"], seed=0).interval("x")
+    assert (found.mean, found.low, found.high) == (1, 1, 1)
+
+
+def test_a_score_of_no_rows_is_undefined() -> None:
+    with pytest.raises(ValueError, match="accuracy of no rows is undefined"):
+        Accuracy().score([], [])
