@@ -38,8 +38,8 @@ class NearDedup(Decide):
     cost: ClassVar[str] = "moderate: about 40 microseconds and 1 KB a row, texts are not held"
     limits: ClassVar[str] = (
         "Case, punctuation and spaces do not count. A text of fewer than `size` tokens is near only to an "
-        "equal one. Paraphrases share few shingles and stay. MinHash finds a pair of similarity .8 with "
-        "probability .95, of .9 with .9999; `method: exact` finds all and takes longer where rows share much."
+        "equal one. Paraphrases share few shingles and stay. MinHash finds at least .995 of the pairs at "
+        "the threshold, and more above it; `method: exact` finds all, for a fifth more time."
     )
     source: ClassVar[str] = (
         "Broder (1997), On the resemblance and containment of documents; see zhiling.text.minhash"

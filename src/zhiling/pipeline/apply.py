@@ -71,7 +71,7 @@ def apply(step: Step, rows: pl.DataFrame, context: Context) -> Outcome:
 
     Raises:
         ContractBroken: the answer has another height, other columns or unknown reasons.
-        Exception: whatever a table-wide step raises (rows and groups are put aside instead).
+        StepFailed: a table-wide step raised (of other steps, the rows that cause it are put aside).
     """
     rows, unmeasured = _measured(step, rows)
     mask = step.applies(rows)
@@ -109,7 +109,10 @@ def _attempt(step: Step, rows: pl.DataFrame, context: Context, answers: _Answers
         raise
     except Exception as error:  # the runner's quarantine
         if step.scope == "table":
-            raise
+            raise StepFailed(
+                f"step {context.step_id!r} failed on its {rows.height} rows: {type(error).__name__}: {error}",
+                hint="a step that sees the whole table cannot put single rows aside; -v shows the traceback",
+            ) from error
         pieces = list(_pieces(step, rows))
         if len(pieces) > 1:
             for piece in pieces:

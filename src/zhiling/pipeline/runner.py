@@ -41,7 +41,6 @@ class Runner:
     def __init__(self, plan: Plan, run: RunFolder, project: Project, listen: Listener) -> None:
         self.plan, self.run, self.project, self.listen = plan, run, project, listen
         self.table = RowTable(run)
-        self.counts = Books()
         self._old = {stage.folder: stage for stage in run.manifest.stages}
         run.manifest.stages = []
 
@@ -154,6 +153,8 @@ class Runner:
         numbers = keys["n"].to_numpy().astype(np.int64)
         unfinished = self._old.get(stage.folder)
         done = len(unfinished.parts) if unfinished and unfinished.key == stage.key else 0
+        if unfinished and done:  # its finished parts are adopted below, so their counts are too
+            stage.counts = {name: dict(counts) for name, counts in unfinished.counts.items()}
         self.run.manifest.stages.append(stage)
         earlier = find_earlier(self.project, self.run, stage, whole_only=step.scope == "table" or step.fits())
         self._announce(stage, total=len(numbers))
@@ -297,15 +298,18 @@ class Runner:
                 counts = stage.counts.setdefault(verdict, {})
                 for reason, number in reasons.items():
                     counts[reason] = counts.get(reason, 0) + number
-                    self.counts.live(verdict, reason, number)
 
     def _check_failures(self) -> None:
-        failed, total = self.counts.failures, len(self.table)
-        allowed = max(MIN_FAILURES, self.plan.max_failed * total)
-        if failed > allowed:
-            reasons = ", ".join(f"{name} {number}" for name, number in self.counts.classes.most_common(5))
+        classes: Counter[str] = Counter()
+        for stage in self.run.manifest.stages:
+            for verdict in (Verdict.FAILED, ledger.ATTEMPT):
+                classes.update(stage.counts.get(verdict, {}))
+        failed, total = classes.total(), len(self.table)
+        if failed > max(MIN_FAILURES, self.plan.max_failed * total):
+            reasons = ", ".join(f"{name} {number}" for name, number in classes.most_common(5))
+            allowed = int(max(MIN_FAILURES, self.plan.max_failed * total))
             raise TooManyFailures(
-                f"{failed} of {total} rows failed ({reasons}); allowed are {int(allowed)}",
+                f"{failed} of {total} rows failed ({reasons}); allowed are {allowed}",
                 hint="see `zhiling rows --failed`; mend the cause or raise `max_failed`, then `zhiling run`",
             )
 
@@ -346,23 +350,6 @@ BAD: dict[str, pl.DataType] = {
     "message": pl.String(),
     "excerpt": pl.String(),
 }
-
-
-class Books:
-    """Failures counted as they happen."""
-
-    def __init__(self) -> None:
-        self.classes: Counter[str] = Counter()
-
-    def live(self, verdict: str, reason: str, number: int) -> None:
-        """Counts a ledger's failures and failed attempts."""
-        if verdict in (Verdict.FAILED, ledger.ATTEMPT):
-            self.classes[reason] += number
-
-    @property
-    def failures(self) -> int:
-        """Failed rows and failed attempts."""
-        return self.classes.total()
 
 
 def summarise(stages: Iterable[Stage], table: RowTable) -> dict[str, Any]:

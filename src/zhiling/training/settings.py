@@ -29,6 +29,9 @@ class TrainSettings(BaseModel):
     layers: int = Field(
         default=2, ge=1, description="With method top_layers: how many layers are tuned, from the top."
     )
+    replies: bool = Field(
+        False, description="Learn from each row's reply too, as a text of its own under the same label."
+    )
     epochs: int = Field(default=20, ge=1, description="Most passes over the training examples.")
     patience: int = Field(
         default=4, ge=1, description="Epochs without a better dev score before training stops."

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from zhiling.errors import UsageError
 from zhiling.pipeline.fingerprint import matching
 from zhiling.pipeline.table import RowTable
-from zhiling.rows.conversation import user_text
+from zhiling.rows.conversation import reply_text, user_text
 from zhiling.rows.evaluation_file import read_records
 from zhiling.rows.schema import digest
 from zhiling.rows.split_texts import WINDOW
@@ -29,24 +29,30 @@ from zhiling.workflow.stages import LABEL
 UNKNOWN = "und"
 
 
-def tuned_examples(run: Run, table: RowTable, part: str) -> Examples:
-    """Labelled rows of one split part."""
+def tuned_rows(run: Run, table: RowTable, part: str) -> pl.DataFrame:
+    """Labelled rows of one split part, see `labelled`."""
     assigned = run.folder.read_frame("split.parquet", ["n", "split"])
     numbers = assigned.filter(pl.col("split") == part)["n"].sort().to_numpy().astype(np.int64)
-    return _examples(labelled(table, numbers))
+    return labelled(table, numbers)
 
 
 def labelled(table: RowTable, numbers: NDArray[np.int64]) -> pl.DataFrame:
-    """`n, id, text, label, language, group` of those rows that have a label and a user text."""
+    """`n, id, text, reply, label, language, group` of those rows that have a label and a user text."""
     frame = table.read(["id", "messages", "target", "language", "group"], numbers)
     rows = frame.select(
-        "n", "id", user_text(frame["messages"]).alias("text"), LABEL.alias("label"),
-        pl.col("language").fill_null(UNKNOWN), "group",
+        "n", "id", user_text(frame["messages"]).alias("text"), reply_text(frame["messages"]).alias("reply"),
+        LABEL.alias("label"), pl.col("language").fill_null(UNKNOWN), "group",
     )  # fmt: skip
     return rows.filter(pl.col("label").is_not_null() & (pl.col("text").str.strip_chars() != ""))
 
 
-def _examples(rows: pl.DataFrame) -> Examples:
+def examples_of(rows: pl.DataFrame, *, replies: bool = False) -> Examples:
+    """Rows of `labelled` as examples; with `replies` each reply is one more, under the same label."""
+    if replies:
+        told = rows.filter(pl.col("reply").str.strip_chars() != "").select(
+            "n", pl.col("id") + "#reply", pl.col("reply").alias("text"), "reply", "label", "language", "group"
+        )
+        rows = pl.concat([rows, told])
     return Examples(*(tuple(rows[name].to_list()) for name in ("id", "text", "label", "language")))
 
 
@@ -61,7 +67,7 @@ def test_examples(recipe: Recipe, run: Run, table: RowTable) -> Examples:
         examples = _read_file(settings, recipe.root)
         where = settings.data
     else:
-        examples = tuned_examples(run, table, "test")
+        examples = examples_of(tuned_rows(run, table, "test"))
         where = "the test part"
     if not len(examples):
         raise UsageError(
@@ -118,9 +124,19 @@ def _near(texts: Sequence[str], tested: Sequence[str], threshold: float) -> NDAr
     return touched[first[: len(texts)]]
 
 
-def control_examples(pool: pl.DataFrame, sizes: tuple[int, int], seed: int) -> tuple[Examples, Examples]:
-    """Train and dev examples drawn at random from the pool, as many as the tuned model had."""
-    order = np.random.default_rng([seed, 20260]).permutation(pool.height)
-    train = pool[order[: sizes[0]]]
-    dev = pool[order[sizes[0] : sizes[0] + sizes[1]]]
-    return _examples(train), _examples(dev)
+def control_rows(pool: pl.DataFrame, sizes: tuple[int, int], seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Train and dev rows drawn at random from the pool, as many as the tuned model had.
+
+    Whole groups are drawn first, so that no conversation stands in both; a group that is only partly
+    needed is cut.
+    """
+    generator = np.random.default_rng([seed, 20260])
+    owner = pool.select(pl.col("group").fill_null(pl.col("id")).alias("owner"))
+    groups = owner.unique().sort("owner")
+    shuffled = groups[generator.permutation(groups.height)].with_row_index("place")
+    order = owner.with_row_index("row").join(shuffled, on="owner").sort("place", "row")
+    rows = pool[order["row"].to_numpy()]
+    places = order["place"].to_numpy()
+    train = rows.head(sizes[0])
+    rest = rows.filter(pl.Series(places > (places[len(train) - 1] if len(train) else -1)))
+    return train, rest.head(sizes[1])

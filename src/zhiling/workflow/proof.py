@@ -11,13 +11,15 @@ interrupted proof goes on with the seeds that are missing, and a later run takes
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import polars as pl
+from numpy.typing import NDArray
 
 from zhiling.errors import UsageError
 from zhiling.evaluation.arms import compare_arms
@@ -29,7 +31,7 @@ from zhiling.pipeline.store import write_bytes
 from zhiling.pipeline.table import RowTable
 from zhiling.rows.schema import digest
 from zhiling.training import Examples, TrainSettings, nearest_label_name, train
-from zhiling.workflow.examples import control_examples, control_pool, test_examples, tuned_examples
+from zhiling.workflow.examples import control_pool, control_rows, examples_of, test_examples, tuned_rows
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import Run, encoder_of
 from zhiling.workflow.settings import EvaluateSettings
@@ -54,7 +56,7 @@ def train_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> No
     """
     assert recipe.train is not None
     settings = _located(recipe.train, recipe.root)
-    examples, dev = tuned_examples(run, table, "train"), tuned_examples(run, table, "dev")
+    examples, dev = _tuned(settings, run, table)
     if not len(examples) or not len(dev):
         raise UsageError(
             f"{len(examples)} labelled rows to train on and {len(dev)} in the dev part",
@@ -64,7 +66,7 @@ def train_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> No
     work = _Work(recipe, run, settings, tested, tell)
     best: dict[str, Any] | None = None
     for seed in _seeds(recipe):
-        result = _arm(work, "after", seed, lambda: (examples, dev))
+        result = _arm(work, "after", seed, (examples, dev))
         if best is None or result["dev_score"] > best["dev_score"]:
             best = result
     assert best is not None
@@ -82,24 +84,35 @@ def evaluation_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) 
     assert recipe.evaluate is not None
     tested = test_examples(recipe, run, table)
     work = _Work(recipe, run, _located(recipe.train, recipe.root), tested, tell)
-    sizes = (len(tuned_examples(run, table, "train")), len(tuned_examples(run, table, "dev")))
     predictions: dict[str, dict[int, list[str]]] = {}
     for arm in recipe.evaluate.arms:
         if arm == "before":
-            labels = _before(work, table)
-            predictions[arm] = dict.fromkeys(_seeds(recipe), labels)
+            predictions[arm] = dict.fromkeys(_seeds(recipe), _before(work, table))
             continue
-        if arm == "after":
-            examples, dev = tuned_examples(run, table, "train"), tuned_examples(run, table, "dev")
-            draw: Callable[[int], tuple[Examples, Examples]] = lambda seed, e=examples, d=dev: (e, d)  # noqa: E731
-        else:
-            pool = control_pool(recipe, run, table, tested)
-            draw = lambda seed, p=pool: control_examples(p, sizes, seed)  # noqa: E731
+        parts = _control(work, table) if arm == "control" else dict.fromkeys(
+            _seeds(recipe), _tuned(work.settings, run, table)
+        )
         predictions[arm] = {
-            seed: _labels(run, _arm(work, arm, seed, lambda s=seed, d=draw: d(s))["key"])
-            for seed in _seeds(recipe)
+            seed: _labels(run, _arm(work, arm, seed, examples)["key"]) for seed, examples in parts.items()
         }
     _write_scores(work, recipe.evaluate, predictions)
+
+
+def _tuned(settings: TrainSettings, run: Run, table: RowTable) -> tuple[Examples, Examples]:
+    """Train and dev examples of the run's own split."""
+    train_rows, dev_rows = tuned_rows(run, table, "train"), tuned_rows(run, table, "dev")
+    return examples_of(train_rows, replies=settings.replies), examples_of(dev_rows)
+
+
+def _control(work: _Work, table: RowTable) -> dict[int, tuple[Examples, Examples]]:
+    """Per seed as many rows as the tuned model had, from the sources as they came."""
+    pool = control_pool(work.recipe, work.run, table, work.tested)
+    sizes = (tuned_rows(work.run, table, "train").height, tuned_rows(work.run, table, "dev").height)
+    drawn = {seed: control_rows(pool, sizes, seed) for seed in _seeds(work.recipe)}
+    return {
+        seed: (examples_of(rows, replies=work.settings.replies), examples_of(dev))
+        for seed, (rows, dev) in drawn.items()
+    }
 
 
 def _seeds(recipe: Recipe) -> list[int]:
@@ -114,16 +127,15 @@ def _located(settings: TrainSettings, root: Path) -> TrainSettings:
     return settings.model_copy(update={"backbone": str(root / settings.backbone)})
 
 
-def _arm(work: _Work, arm: str, seed: int, draw: Callable[[], tuple[Examples, Examples]]) -> dict[str, Any]:
+def _arm(work: _Work, arm: str, seed: int, parts: tuple[Examples, Examples]) -> dict[str, Any]:
     """One model of one arm, from disk where it was trained before; its facts."""
-    examples, dev = draw()
     key = digest(
         canonical([work.settings.model_dump(mode="json"), _backbone_identity(work.settings), seed]),
-        *(canonical([e.ids, e.texts, e.targets]) for e in (examples, dev, work.tested)),
+        *(canonical([e.ids, e.texts, e.targets]) for e in (*parts, work.tested)),
     )  # fmt: skip
     folder = work.run.path / "evaluation" / "arms" / key[:16]
     if not (folder / "facts.json").is_file() and not _carried(work, folder):
-        _train_one(work, arm, seed, (examples, dev), folder)
+        _train_one(work, arm, seed, parts, folder)
     work.tell({"event": "arm", "arm": arm, "seed": seed})
     return {**orjson.loads((folder / "facts.json").read_bytes()), "key": key}
 
@@ -176,26 +188,24 @@ def _labels(run: Run, key: str) -> list[str]:
 
 
 def _before(work: _Work, table: RowTable) -> list[str]:
-    """Labels by the nearest label name, with the encoder that the model is built on."""
+    """Labels by the nearest label name."""
     assert work.recipe.evaluate is not None
     names = label_names(work.recipe.evaluate, work.recipe.root)
     if not names:
-        known = {*tuned_examples(work.run, table, "train").targets, *work.tested.targets}
+        known = {*tuned_rows(work.run, table, "train")["label"], *work.tested.targets}
         names = {label: [label.replace("_", " ").replace("-", " ")] for label in known}
     return list(nearest_label_name(work.tested.texts, names, _encode(work)).labels)
 
 
-def _encode(work: _Work) -> Any:
-    if work.settings.backbone is not None:
-        from zhiling.encoders.build import build_encoder
-
-        return build_encoder({"use": "transformer", "path": work.settings.backbone}).encode
+def _encode(work: _Work) -> Callable[[Sequence[str]], NDArray[np.float32]]:
+    """The recipe's encoder, else the model's backbone, else hashed n-grams."""
     load, _ = encoder_of(work.recipe)
     if load is not None:
         return load().encode
-    from zhiling.encoders.hashing import HashingEncoder
+    from zhiling.encoders.build import build_encoder
 
-    return HashingEncoder().encode
+    backbone = work.settings.backbone
+    return build_encoder({"use": "transformer", "path": backbone} if backbone else {"use": "hashing"}).encode
 
 
 def label_names(settings: EvaluateSettings, root: Path) -> dict[str, list[str]]:

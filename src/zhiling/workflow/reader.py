@@ -73,7 +73,7 @@ class Reader:
             train=self._section("train", TrainSettings), evaluate=evaluate,
             budget=self._section("budget", Budget) or Budget(),
         )  # fmt: skip
-        if evaluate and not recipe.train:
+        if evaluate and self.tree.get("train") is None:
             self._problem("`evaluate` compares a tuned model, but there is no `train` section", ("evaluate",))
         if self.problems:
             raise RecipeError(self.problems)

@@ -279,6 +279,30 @@ def test_step_failure_of_a_table_step_is_told(world: World) -> None:
     class Whole(Size):
         scope = "table"
 
-    with pytest.raises(ValueError, match="cannot measure a boom"):
+    with pytest.raises(StepFailed, match="step 'whole' failed on its 65 rows: ValueError: cannot measure a boom"):
         world.run(["boom", *LINES], [StepLine("whole", Whole())])
     assert issubclass(TooManyFailures, StepFailed)
+
+
+def test_counts_and_failures_of_adopted_parts_survive_a_resume(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from zhiling.pipeline.engines import local
+
+    monkeypatch.setattr(local, "BATCH_ROWS", 10)
+    lines = [*["boom"] * 6, *LINES, *["boom"] * 6]
+    calls: list[int] = []
+
+    class Dying(Size):
+        def measure(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
+            calls.append(rows.height)
+            if rows.height == 10 and len(calls) > 12:
+                calls.clear()
+                raise KeyboardInterrupt
+            return super().measure(rows, context)
+
+    steps = (StepLine("size", Dying()), STEPS[2])
+    with pytest.raises(KeyboardInterrupt):
+        world.run(lines, steps)
+    with pytest.raises(TooManyFailures, match="12 of 76 rows failed"):
+        world.go_on(RunFolder.open(world.project.newest()), lines, steps)

@@ -13,7 +13,9 @@ import polars as pl
 import pytest
 
 from tests.toys import Above, Echo, Hide, Size, World
+from zhiling.pipeline import registry
 from zhiling.pipeline.plan import StepLine
+from zhiling.pipeline.step import Decide
 from zhiling.pipeline.store import RunFolder
 from zhiling.workflow.inspect.words import load_table
 from zhiling.workflow.report.charts import histogram_chart, stacked, whisker_chart
@@ -309,3 +311,10 @@ def test_whiskers_stand_in_order_around_zero() -> None:
 
 def test_one_bin_is_a_chart() -> None:
     assert histogram_chart(Histogram(0, 1, {"kept": (4,)})).most == 4
+
+
+def test_every_reason_of_a_step_has_words_in_both_languages() -> None:
+    known = load_table("zhiling.workflow.inspect", "words.yaml")["reasons"]
+    steps = [registry.load("step", name) for name in registry.table("step")]
+    reasons = {str(reason) for step in steps if issubclass(step, Decide) for reason in step.Reason}
+    assert reasons - set(known) == set()
