@@ -1,10 +1,18 @@
-"""Public sets read whole by small recipes: nothing is lost, and every figure is the one that was counted."""
+"""Public sets read whole by small recipes: nothing is lost, and every row says what its file says.
+
+What the files hold is read here a second time, by the standard library alone; none of it is copied.
+"""
 
 from __future__ import annotations
 
+import csv
+import gzip
+import json
 import re
+import tarfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -16,6 +24,9 @@ from zhiling.workflow.doctor import examine
 
 DATA = Path(__file__).resolve().parents[2] / ".." / "shared" / "data"
 RECIPES = Path(__file__).parent
+BANKING = "banking77/train.jsonl.gz"
+CROSSWOZ = "crosswoz/val.jsonl.gz"
+BITEXT = "bitext_support/v1_short_responses.jsonl.gz"
 
 pytestmark = [
     pytest.mark.real,
@@ -54,88 +65,111 @@ def labels(rows: pl.DataFrame) -> pl.Series:
     return rows["target"].str.json_path_match("$.labels[0]")
 
 
+def lines(path: str) -> list[dict[str, Any]]:
+    """The records of a JSON Lines file of the sets."""
+    with gzip.open(DATA / path, "rt", encoding="utf-8") as stream:
+        return [json.loads(line) for line in stream]
+
+
 def test_banking77(tmp_path: Path) -> None:
     done = run("banking77", tmp_path)
     check(done, 10_003, {"exact_duplicate", "near_duplicate"})
-    rows = every(done, "messages", "target", "task", "language", "locator", "licence")
+    rows, truth = every(done, "messages", "target", "task", "language", "locator", "licence"), lines(BANKING)
+    texts = user_text(rows["messages"]).to_list()
+    assert texts == [record["text"] for record in truth]
+    assert labels(rows).to_list() == [record["label"] for record in truth]
     assert labels(rows).n_unique() == 77
     first = rows.row(0, named=True)
-    assert user_text(rows["messages"])[0] == "I am still waiting on my card?"
-    assert first["target"] == '{"labels":["card_arrival"]}'
     assert (first["task"], first["language"], first["licence"]) == ("classification", "en", "CC-BY-4.0")
     assert first["locator"].endswith("banking77/train.jsonl.gz:1")
-    assert user_text(rows["messages"]).str.contains("\n").sum() == 10
-    # 31 texts stand twice but for case and punctuation; one of them under two labels, so both rows stay
-    plain = [re.sub(r"\W+", " ", text.lower()).strip() for text in user_text(rows["messages"])]
-    assert sum(number > 1 for number in Counter(plain).values()) == 31
+
+
+def test_rejected_copies_are_copies(tmp_path: Path) -> None:
+    """30 questions stand twice under one label but for case and punctuation: of each, one row stays."""
+    done = run("banking77", tmp_path)
+    kept = done.rows()
+    seen = Counter(_plain(record["text"], record["label"]) for record in lines(BANKING))
+    left = Counter(map(_plain, user_text(kept["messages"]), labels(kept)))
+    assert {pair for pair, number in seen.items() if number > 1} <= {
+        pair for pair, number in left.items() if number == 1
+    }
+    assert sum(number > 1 for number in seen.values()) == 30
+
+
+def _plain(text: str, label: str) -> tuple[str, str]:
+    return re.sub(r"\W+", " ", text.lower()).strip(), label
 
 
 def test_banking77_as_csv_is_the_same(tmp_path: Path) -> None:
-    for name in ("banking77", "banking77_csv"):
-        (tmp_path / name).mkdir()
-    lines, cells = (run(name, tmp_path / name) for name in ("banking77", "banking77_csv"))
-    check(cells, 10_003, {"exact_duplicate"})
-    assert every(cells, "content", "messages").equals(every(lines, "content", "messages"))
-    assert every(cells, "locator")["locator"][-1].endswith("train.csv.gz:10017"), "a place is the line's"
+    done = run("banking77_csv", tmp_path)
+    check(done, 10_003, {"exact_duplicate"})
+    with gzip.open(DATA / "banking77" / "train.csv.gz", "rt", encoding="utf-8", newline="") as stream:
+        truth = list(csv.DictReader(stream))
+    rows = every(done, "messages", "target", "locator")
+    texts = user_text(rows["messages"])
+    assert texts.to_list() == [record["text"] for record in truth]
+    assert labels(rows).to_list() == [record["category"] for record in truth]
+    assert texts.str.contains("\n").sum() == 10
+    assert rows["locator"][-1].endswith("train.csv.gz:10017"), "a place is the line's, not the record's"
 
 
 def test_clinc150(tmp_path: Path) -> None:
     done = run("clinc150", tmp_path)
     check(done, 10_700, {"exact_duplicate", "near_duplicate"})
-    rows = every(done, "messages", "target", "extra")
+    rows, truth = every(done, "messages", "target", "extra"), lines("clinc150/data_small.jsonl.gz")
+    assert user_text(rows["messages"]).to_list() == [record["text"] for record in truth]
+    assert labels(rows).to_list() == [record["label"] for record in truth]
     assert labels(rows).n_unique() == 151, "150 intents and out-of-scope"
-    assert user_text(rows["messages"])[1] == "a show on broadway"
-    assert labels(rows)[1] == "oos"
-    assert rows["extra"].str.json_path_match("$.split")[1] == "oos_val", "what has no place stays in extra"
+    splits = rows["extra"].str.json_path_match("$.split").to_list()
+    assert splits == [record["split"] for record in truth], "what has no place in the record stays in extra"
 
 
 @pytest.mark.parametrize(
-    ("name", "pages", "text", "title"),
-    [
-        (
-            "docs_fastapi",
-            154,
-            "Virtual Environments guide",
-            '"headings":["Virtual Environments","Learn More"]',
-        ),
-        ("docs_github_policies", 27, "While every precaution", '"title":"GitHub SIRT description RFC 2350"'),
-    ],
+    ("name", "archive", "pages"),
+    [("docs_fastapi", "en_md.tar.gz", 154), ("docs_github_policies", "policies_md.tar.gz", 27)],
 )
-def test_documents(name: str, pages: int, text: str, title: str, tmp_path: Path) -> None:
+def test_documents(name: str, archive: str, pages: int, tmp_path: Path) -> None:
     done = run(name, tmp_path)
     rows = every(done, "messages", "task", "group", "locator", "extra")
     check(done, rows.height, set(), material=True)
-    assert rows["group"].n_unique() == pages, "every page gave at least one passage"
+    with tarfile.open(DATA / name / archive) as packed:
+        members = [member for member in packed if member.isfile()]
+        read = {m.name: packed.extractfile(m).read().decode() for m in members}  # type: ignore[union-attr]
+    assert len(read) == pages
+    assert {group.partition(f"{archive}/")[2] for group in rows["group"]} == set(read)
     assert rows["task"].unique().to_list() == ["passage"]
-    (said_by, passage), *others = said(rows)[-1]
-    assert (said_by, others) == ("document", [])
-    assert text in passage
-    assert title in rows["extra"][-1]
-    assert re.search(r"\.tar\.gz/[\w/.-]+\.md:\d+(#|$)", rows["locator"][-1])
     assert max(len(turns[0][1]) for turns in said(rows)) <= 4000
+    for locator, turns, extra in zip(rows["locator"], said(rows), rows["extra"], strict=True):
+        page, _, place = locator.partition(f"{archive}/")[2].partition(":")
+        number = int(place.partition("#")[0])
+        shown = read[page].splitlines()[number - 1]
+        (role, text), *others = turns
+        assert (role, others) == ("document", [])
+        words = re.findall(r"\w+", text.splitlines()[0])
+        assert "part" in json.loads(extra) or set(words) <= set(re.findall(r"\w+", shown)), locator
 
 
 def test_crosswoz(tmp_path: Path) -> None:
     done = run("crosswoz", tmp_path)
     check(done, 4_229, set())
-    rows = every(done, "messages", "group", "task", "language", "locator")
-    assert rows["group"].n_unique() == 500
-    assert rows["task"].unique().to_list() == ["dialogue"]
+    rows, truth = every(done, "messages", "group", "task", "language", "locator"), lines(CROSSWOZ)
+    assert rows["group"].n_unique() == len(truth) == 500
+    assert (rows["task"].unique().to_list(), rows["language"].unique().to_list()) == (["dialogue"], ["zh"])
+    turns = truth[0]["turns"]
+    roles = {"usr": "user", "sys": "assistant"}
+    spoken = [(roles[turn["speaker"]], turn["text"]) for turn in turns]
     first, second = said(rows)[:2]
-    assert first == [
-        ("user", "你好，我想找家人均消费在100-150元的餐馆吃驴杂汤这道菜，请给我推荐一家餐馆用餐吧。"),
-        ("assistant", "抱歉，消费价格没有符合您要求的，推荐您去人均消费68元的讲礼驴肉馆用餐。"),
-    ]
-    assert second[:2] == first, "a later reply has all earlier turns before it"
+    assert (first, second) == (spoken[:2], spoken[:4]), "a later reply has all earlier turns before it"
     assert rows["locator"][1].endswith("val.jsonl.gz:1#turn 3")
+    assert sum(turn["speaker"] == "sys" for record in truth for turn in record["turns"]) == rows.height
 
 
 def test_bitext_support(tmp_path: Path) -> None:
     done = run("bitext_support", tmp_path)
     check(done, 6_480, {"exact_duplicate", "near_duplicate"})
-    rows = every(done, "messages", "target", "extra")
-    assert labels(rows).n_unique() == 27
-    assert said(rows)[0][0] == ("user", "how can I cancel purchase 113542617735902?")
-    assert labels(rows)[0] == "cancel_order"
-    assert len({turns[-1][1] for turns in said(rows)}) == 27
-    assert rows["extra"].str.json_path_match("$.category")[0] == "ORDER"
+    rows, truth = every(done, "messages", "target", "extra"), lines(BITEXT)
+    spoken = [[("user", r["instruction"]), ("assistant", r["response"])] for r in truth]
+    assert said(rows) == spoken
+    assert labels(rows).to_list() == [record["intent"] for record in truth]
+    assert len({turns[-1][1] for turns in said(rows)}) == labels(rows).n_unique() == 27
+    assert rows["extra"].str.json_path_match("$.category")[0] == truth[0]["category"]

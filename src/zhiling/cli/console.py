@@ -154,7 +154,7 @@ class Teller:
 
 def _done(event: dict[str, Any]) -> str:
     counts = event.get("counts", {})
-    told = []
+    told: list[str] = []
     for name, values in counts.items():
         if name in ("columns", "measured", "passed", "keep"):
             continue
@@ -165,4 +165,5 @@ def _done(event: dict[str, Any]) -> str:
             )
     reused = event.get("reused") or (event["event"] == "reused" and "all")
     seconds = f" · {event['seconds']:.1f} s" if event.get("seconds") else ""
-    return f"  {event['step']:<14} {'; '.join(told) or 'nothing to do'}{f' · {reused} reused' if reused else ''}{seconds}"
+    taken_over = f" · {reused} reused" if reused else ""
+    return f"  {event['step']:<14} {'; '.join(told) or 'nothing to do'}{taken_over}{seconds}"

@@ -20,9 +20,8 @@ def gates_command(run: RunName = None, as_json: AsJson = False) -> None:
                 for name in ("at_least", "at_most")
                 if gate[name] is not None
             ]
-            typer.echo(
-                f"{'ok    ' if gate['ok'] else 'FAILED'} {gate['check']}: {gate['value']:g} ({', '.join(bounds)})"
-            )
+            answer = "ok    " if gate["ok"] else "FAILED"
+            typer.echo(f"{answer} {gate['check']}: {gate['value']:g} ({', '.join(bounds)})")
         if not gates:
             typer.echo("the recipe names no gates")
     if not all(gate["ok"] for gate in gates):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -31,11 +32,10 @@ def run_command(
 ) -> None:
     """Run a recipe; go on with a run that was left; carry over what did not change."""
     from zhiling.errors import UsageError, ZhilingError
-    from zhiling.workflow.run import open_run, run_recipe
+    from zhiling.workflow.run import STAGES, open_run, run_recipe
 
-    stages = ("rows", "export", "train", "evaluate", "report")
-    if until not in stages:
-        raise UsageError(f"--until {until!r}", hint=f"one of {', '.join(stages)}")
+    if until not in STAGES:
+        raise UsageError(f"--until {until!r}", hint=f"one of {', '.join(STAGES)}")
     loaded = load_recipe(recipe, profile, overrides)
     try:
         with Teller(as_json=as_json) as teller:
@@ -56,9 +56,8 @@ def run_command(
         typer.echo(f"report: {report}")
 
 
-def funnel(counts: object) -> list[tuple[str, int]]:
+def funnel(counts: Mapping[str, Any]) -> list[tuple[str, int]]:
     """A run's counts as lines: what came in, what left and why, what stayed."""
-    assert isinstance(counts, dict)
     lines = [("unreadable items (bad)", counts["bad"]), ("in", counts["in"]), ("made", counts["made"])]
     lines += [(f"rejected: {reason}", -number) for reason, number in counts["rejected"].items()]
     lines += [(f"failed: {reason}", -number) for reason, number in counts["failed"].items()]

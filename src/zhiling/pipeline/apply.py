@@ -83,7 +83,7 @@ def apply(step: Step, rows: pl.DataFrame, context: Context) -> Outcome:
     numbers = dict(zip(rows["id"].to_list(), rows["n"].to_list(), strict=True)) if answers.failures else {}
     if isinstance(step, Make):
         return _made(step, seen, answers, numbers)
-    return _judged(step, context.step_id, seen, answers, numbers)
+    return _judged(step, context.step_id, answers, numbers)
 
 
 def _measured(step: Step, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[Failure]]:
@@ -167,35 +167,27 @@ def _call(step: Step, rows: pl.DataFrame, context: Context) -> pl.DataFrame | Ma
     return answer
 
 
-def _judged(
-    step: Step, step_id: str, seen: pl.DataFrame, answers: _Answers, numbers: dict[str, int]
-) -> Outcome:
+def _judged(step: Step, step_id: str, answers: _Answers, numbers: dict[str, int]) -> Outcome:
     lines = [ledger.failure_lines(answers.failures, numbers, Verdict.FAILED)]
     measures: pl.DataFrame | None = None
     if answers.frames:
         answer = pl.concat(answers.frames, how="diagonal")
         rows = pl.concat(answers.rows)
-        fine = _fine(step, answer, rows, lines)
-        columns = {"n": rows["n"], "key": rows["key"]}
+        fine = _fine(answer, rows, lines)
+        columns: dict[str, pl.Series | str] = {"n": rows["n"], "key": rows["key"]}
         if isinstance(step, Decide):
             _check_reasons(step, answer)
             columns |= {name: answer[name].cast(dtype) for name, dtype in VERDICT_SCHEMA.items()}
         else:
-            columns["verdict"] = pl.repeat(str(Verdict.MEASURED), rows.height, dtype=pl.String, eager=True)
-        lines.append(ledger.lines({**columns}, rows.height).filter(fine))
+            columns["verdict"] = str(Verdict.MEASURED)
+        lines.append(ledger.lines(columns, rows.height).filter(fine))
         if step.writes():
-            measures = pl.DataFrame(
-                {
-                    "n": rows["n"],
-                    **{
-                        f"{step_id}.{name}": answer[name].cast(dtype) for name, dtype in step.writes().items()
-                    },
-                }
-            ).filter(fine)
+            written = {f"{step_id}.{name}": answer[name].cast(dtype) for name, dtype in step.writes().items()}
+            measures = pl.DataFrame({"n": rows["n"], **written}).filter(fine)
     return Outcome(pl.concat(lines).sort("n"), measures)
 
 
-def _fine(step: Step, answer: pl.DataFrame, rows: pl.DataFrame, lines: list[pl.DataFrame]) -> pl.Series:
+def _fine(answer: pl.DataFrame, rows: pl.DataFrame, lines: list[pl.DataFrame]) -> pl.Series:
     """Mask of rows that the step could measure; the others get a failure line of their class."""
     if "failure" not in answer.columns:
         return pl.repeat(True, rows.height, dtype=pl.Boolean, eager=True)
@@ -206,7 +198,7 @@ def _fine(step: Step, answer: pl.DataFrame, rows: pl.DataFrame, lines: list[pl.D
             ledger.lines(
                 {
                     "n": failed["n"],
-                    "verdict": pl.repeat(str(Verdict.FAILED), failed.height, dtype=pl.String, eager=True),
+                    "verdict": str(Verdict.FAILED),
                     "reason": answer["failure"].filter(~fine),
                 },
                 failed.height,
@@ -223,7 +215,8 @@ def _check_reasons(step: Decide, answer: pl.DataFrame) -> None:
     reasons = set(answer.filter(pl.col("verdict") != str(Verdict.KEEP))["reason"].unique())
     if not reasons <= declared:
         raise ContractBroken(
-            f"step {step.name!r}: reasons {sorted(map(str, reasons - declared))} are not declared in {sorted(declared)}"
+            f"step {step.name!r}: reasons {sorted(map(str, reasons - declared))} are not declared in"
+            f" {sorted(declared)}"
         )
 
 
@@ -248,7 +241,7 @@ def _made(step: Make, seen: pl.DataFrame, answers: _Answers, numbers: dict[str, 
     return Outcome(
         pl.concat(
             [
-                ledger.lines({name: lines[name] for name in lines.columns}, lines.height),
+                ledger.lines(lines.to_dict(), lines.height),
                 ledger.failure_lines(answers.failures, numbers, ledger.ATTEMPT if adds else Verdict.FAILED),
             ]
         ).sort("n"),

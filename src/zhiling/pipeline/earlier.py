@@ -88,7 +88,10 @@ class Earlier:
 
 
 def find_earlier(project: Project, run: RunFolder, stage: Stage, *, whole_only: bool) -> Earlier | None:
-    """The newest other run that holds this stage: with the same rows, else (unless `whole_only`) the same step."""
+    """The newest other run that holds this stage with the same rows, else one that holds the same step.
+
+    With `whole_only` the second does not count.
+    """
     partial: Earlier | None = None
     for path in reversed(project.run_paths()):
         if path == run.path:

@@ -117,7 +117,7 @@ class RejectedShare(_Share):
 
 
 class Contaminated(Gate):
-    """Rows about to be exported whose user text shares a 13-gram with an evaluation file, or equals a line."""
+    """Rows about to be exported whose user text equals a text of an evaluation file, or shares a 13-gram."""
 
     name = "contaminated"
 

@@ -12,7 +12,7 @@ key      u64     what the answer depended on (see `fingerprint.row_keys`)
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import polars as pl
 
@@ -34,23 +34,16 @@ TERMINAL = (Verdict.REJECT, Verdict.FAILED, Verdict.REPLACED)
 """Verdicts after which a row is no longer kept."""
 
 
-def lines(columns: dict[str, object], height: int) -> pl.DataFrame:
-    """Ledger lines from some of the columns (values or scalars); the others are null."""
-    return (
-        pl.select(
-            pl.lit(columns[name], dtype=dtype).alias(name)
-            if not isinstance(columns.get(name), pl.Series | list)
-            else pl.Series(name, columns[name], dtype=dtype)
-            if name in columns
-            else pl.lit(None, dtype=dtype).alias(name)
-            for name, dtype in ({n: d for n, d in LEDGER.items() if n in columns}).items()
-        ).select(
-            pl.col(name) if name in columns else pl.lit(None, dtype=dtype).alias(name)
-            for name, dtype in LEDGER.items()
-        )
-        if height
-        else pl.DataFrame(schema=LEDGER)
-    )
+def lines(columns: Mapping[str, pl.Series | str], height: int) -> pl.DataFrame:
+    """Ledger lines from some of the columns; a string stands in every line, a column not given is null."""
+
+    def column(name: str, dtype: pl.DataType) -> pl.Series:
+        values = columns.get(name)
+        if isinstance(values, pl.Series):
+            return pl.Series(name, values, dtype=dtype)
+        return pl.repeat(values, height, dtype=dtype, eager=True).alias(name)
+
+    return pl.DataFrame([column(name, dtype) for name, dtype in LEDGER.items()])
 
 
 def failure_lines(failures: Iterable[Failure], numbers: dict[str, int], verdict: str) -> pl.DataFrame:
@@ -64,14 +57,8 @@ def failure_lines(failures: Iterable[Failure], numbers: dict[str, int], verdict:
         }
         for failure in failures
     ]
-    return pl.DataFrame(
-        rows, schema={name: LEDGER[name] for name in ("n", "verdict", "reason", "detail")}
-    ).select(
-        pl.col(name)
-        if name in ("n", "verdict", "reason", "detail")
-        else pl.lit(None, dtype=dtype).alias(name)
-        for name, dtype in LEDGER.items()
-    )
+    given = pl.DataFrame(rows, schema={name: LEDGER[name] for name in ("n", "verdict", "reason", "detail")})
+    return lines(given.to_dict(), given.height)
 
 
 def tally(ledger: pl.DataFrame) -> dict[str, Counter[str]]:

@@ -11,15 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import polars as pl
 
 from zhiling.errors import UsageError
-from zhiling.pipeline.step import Context, Decide, Made, Make, Measure, Step, Verdict, verdicts
+from zhiling.pipeline.step import Context, Decide, Made, Make, Measure, Step, verdicts
 from zhiling.rows.schema import ROW
 
 Row = dict[str, Any]
+Effect = Literal["adds", "replaces"]
 
 
 def per_row(
@@ -29,7 +30,7 @@ def per_row(
     reads: Sequence[str] = ("messages",),
     writes: Mapping[str, pl.DataType] | None = None,
     reasons: type[StrEnum] | None = None,
-    effect: Literal["adds", "replaces"] | None = None,
+    effect: Effect | None = None,
 ) -> type[Step]:
     """A step class from a pure function of one row (a dict of `id` and the columns of `reads`).
 
@@ -42,47 +43,66 @@ def per_row(
     """
     if sum(value is not None for value in (writes, reasons, effect)) != 1:
         raise UsageError("per_row needs exactly one of writes (Measure), reasons (Decide), effect (Make)")
-    shared = {
-        "name": name,
-        "reads": lambda self: tuple(reads),
-        "__doc__": fn.__doc__,
-        "__module__": fn.__module__,
-    }
+    lifted: type[Step]
     if writes is not None:
-        body = {
-            "writes": lambda self: dict(writes),
-            "measure": lambda self, rows, context: _measure(fn, rows, writes),
-        }
-        return type(Measure)(name, (Measure,), shared | body)
-    if reasons is not None:
-        return type(Decide)(
-            name,
-            (Decide,),
-            shared | {"Reason": reasons, "decide": lambda self, rows, context: _decide(fn, rows)},
-        )
-    return type(Make)(
-        name, (Make,), shared | {"effect": effect, "make": lambda self, rows, context: _make(fn, rows)}
-    )
+        lifted = _measuring(fn, tuple(reads), dict(writes))
+    elif reasons is not None:
+        lifted = _deciding(fn, tuple(reads), reasons)
+    else:
+        lifted = _making(fn, tuple(reads), effect or "adds")
+    lifted.name = lifted.__name__ = lifted.__qualname__ = name
+    lifted.__doc__, lifted.__module__ = fn.__doc__, fn.__module__
+    return lifted
 
 
-def _measure(fn: Callable[[Row], Any], rows: pl.DataFrame, writes: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    return pl.DataFrame([fn(row) for row in rows.iter_rows(named=True)], schema=dict(writes))
+def _measuring(fn: Callable[[Row], Any], read: tuple[str, ...], schema: dict[str, pl.DataType]) -> type[Measure]:
+    class Lifted(Measure):
+        def reads(self) -> tuple[str, ...]:
+            return read
+
+        def writes(self) -> dict[str, pl.DataType]:
+            return dict(schema)
+
+        def measure(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
+            return pl.DataFrame([fn(row) for row in rows.iter_rows(named=True)], schema=schema)
+
+    return Lifted
 
 
-def _decide(fn: Callable[[Row], Any], rows: pl.DataFrame) -> pl.DataFrame:
-    reasons = pl.Series([fn(row) for row in rows.iter_rows(named=True)], dtype=pl.String)
-    return verdicts(reasons.is_not_null(), reasons, verdict=Verdict.REJECT)
+def _deciding(fn: Callable[[Row], Any], read: tuple[str, ...], reasons: type[StrEnum]) -> type[Decide]:
+    class Lifted(Decide):
+        Reason: ClassVar[type[StrEnum]] = reasons
+
+        def reads(self) -> tuple[str, ...]:
+            return read
+
+        def decide(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
+            found = pl.Series([fn(row) for row in rows.iter_rows(named=True)], dtype=pl.String)
+            return verdicts(found.is_not_null(), found)
+
+    return Lifted
 
 
-def _make(fn: Callable[[Row], Any], rows: pl.DataFrame) -> Made:
-    written = [
-        {**new, "parents": [row["id"]], "sample": sample}
-        for row in rows.iter_rows(named=True)
-        for sample, new in enumerate(fn(row))
-    ]
-    names = dict.fromkeys(name for new in written for name in new)
-    schema = {"parents": pl.List(pl.String), "sample": pl.Int64, **{n: ROW[n] for n in names if n in ROW}}
-    return Made(pl.DataFrame(written, schema=schema))
+def _making(fn: Callable[[Row], Any], read: tuple[str, ...], how: Effect) -> type[Make]:
+    class Lifted(Make):
+        effect: ClassVar[Effect] = how
+
+        def reads(self) -> tuple[str, ...]:
+            return read
+
+        def make(self, rows: pl.DataFrame, context: Context) -> Made:
+            written = [
+                {**new, "parents": [row["id"]], "sample": sample}
+                for row in rows.iter_rows(named=True)
+                for sample, new in enumerate(fn(row))
+            ]
+            names = dict.fromkeys(name for new in written for name in new)
+            schema = {name: ROW[name] for name in names if name in ROW}
+            return Made(
+                pl.DataFrame(written, schema={"parents": pl.List(pl.String), "sample": pl.Int64(), **schema})
+            )
+
+    return Lifted
 
 
 __all__ = ["Context", "per_row"]

@@ -33,7 +33,7 @@ class StepLine:
     id: str
     step: Step
     sources: tuple[str, ...] = ()
-    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Until:
 
     accepted: int | None = None
     column: str = "task"
-    quotas: Mapping[str, int] = field(default_factory=dict)
+    quotas: Mapping[str, int] = field(default_factory=dict[str, int])
     stop: str | None = None
 
 

@@ -15,7 +15,7 @@ import polars as pl
 from zhiling.pipeline import ledger
 from zhiling.pipeline.plan import RepeatLine, StepLine, Until
 from zhiling.pipeline.step import Make, Verdict
-from zhiling.pipeline.store import Stage
+from zhiling.pipeline.store import Part, Stage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,22 +28,25 @@ class Stops(Protocol):
     """An inner step that ends the rounds."""
 
     def best_round(self, rows: pl.DataFrame) -> int | None:
-        """The round to return, or None to go on; `rows`: all rounds' rows with the step's columns and `round`."""
+        """The round to return, or None to go on.
+
+        Args:
+            rows: the accepted rows of all rounds so far, with the step's columns and `round`.
+        """
         ...
 
 
 def repeat(runner: Runner, position: int, line: RepeatLine) -> None:
     """Runs the rounds; the shortfall, where there is one, stands in the stage's counts."""
     outside = runner.table.kept()
-    stage = Stage(
-        id=line.id, kind="repeat", use="repeat", key=line.id, base_key=line.id, folder=f"{position:02d}-{line.id}"
-    )  # fmt: skip
+    folder = f"{position:02d}-{line.id}"
+    stage = Stage(id=line.id, kind="repeat", use="repeat", key=line.id, base_key=line.id, folder=folder)
     last = line.rounds
     for number in range(1, line.rounds + 1):
         _round(runner, position, line, number, outside)
         best = _stopped(runner, line)
         if best is not None:
-            _reject(runner, stage, _of_rounds(runner, lambda r, b=best: r > b), "later_round")
+            _reject(runner, stage, _of_rounds(runner, first=best + 1), "later_round")
             last = number
             break
         if _missing(runner, line.until)[0] <= 0:
@@ -62,24 +65,27 @@ def repeat(runner: Runner, position: int, line: RepeatLine) -> None:
 
 def _round(runner: Runner, position: int, line: RepeatLine, number: int, outside: NDArray[np.int64]) -> None:
     for step in line.steps:
-        this_round = _of_rounds(runner, lambda r, n=number: r == n)
         if isinstance(step.step, Make) and step.step.effect == "adds":
             visible = outside if step.step.material else outside[~runner.table.material[outside]]
             runner.take(position, step, runner.narrow(step, visible), number)
         else:
-            accepted = _of_rounds(runner, lambda r, n=number: (r > 0) & (r < n))
+            this_round = _of_rounds(runner, first=number, last=number)
+            accepted = _of_rounds(runner, last=number - 1)
             reference = np.concatenate([outside[~runner.table.material[outside]], accepted])
             runner.take(position, step, runner.narrow(step, this_round), number, reference)
 
 
-def _of_rounds(runner: Runner, wanted: object) -> NDArray[np.int64]:
+def _of_rounds(runner: Runner, *, first: int = 1, last: int | None = None) -> NDArray[np.int64]:
+    """Numbers of the kept rows that were made in rounds `first` to `last` (None: to the newest)."""
     kept = runner.table.kept()
-    return kept[wanted(runner.table.rounds[kept].astype(np.int64))]  # type: ignore[operator]
+    rounds = runner.table.rounds[kept].astype(np.int64)
+    wanted = rounds >= first
+    return kept[wanted if last is None else wanted & (rounds <= last)]
 
 
 def _accepted(runner: Runner, until: Until) -> pl.DataFrame:
     """`id`, `n` and `slot` (the quota that it counts for) of accepted rows, in id order."""
-    numbers = _of_rounds(runner, lambda r: r > 0)
+    numbers = _of_rounds(runner)
     if until.column == "label":
         rows = runner.table.read(["id", "target"], numbers)
         slot = pl.col("target").str.json_path_match("$.labels[0]")
@@ -118,7 +124,7 @@ def _stopped(runner: Runner, line: RepeatLine) -> int | None:
     if found is None or not isinstance(found.step, Stops):
         return None
     columns = [*found.step.reads(), *(f"{found.id}.{name}" for name in found.step.writes())]
-    numbers = _of_rounds(runner, lambda r: r > 0)
+    numbers = _of_rounds(runner)
     rows = runner.table.read(["id", *columns], numbers)
     rounds = pl.Series("round", runner.table.rounds[rows["n"].to_numpy()], dtype=pl.UInt16)
     return found.step.best_round(rows.with_columns(rounds).drop("n"))
@@ -127,14 +133,10 @@ def _stopped(runner: Runner, line: RepeatLine) -> int | None:
 def _reject(runner: Runner, stage: Stage, numbers: NDArray[np.int64], reason: str) -> None:
     if not len(numbers):
         return
-    lines = pl.DataFrame({"n": pl.Series(numbers, dtype=pl.UInt32)}).with_columns(
-        pl.lit(str(Verdict.REJECT)).alias("verdict"), pl.lit(reason).alias("reason")
-    )
-    judged = ledger.lines({name: lines[name] for name in lines.columns}, lines.height)
+    rejected = {"n": pl.Series(numbers, dtype=pl.UInt32), "verdict": str(Verdict.REJECT), "reason": reason}
+    judged = ledger.lines(rejected, len(numbers))
     index = len(stage.parts)
     path = runner.run.write_frame(f"{stage.folder}/{reason}/ledger-{index:05d}.parquet", judged)
-    from zhiling.pipeline.store import Part
-
     stage.parts.append(Part(seen=len(numbers), ledger=path))
     stage.counts.setdefault(str(Verdict.REJECT), {})[reason] = len(numbers)
     runner.table.judge(judged)

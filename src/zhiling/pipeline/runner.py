@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -136,7 +137,7 @@ class Runner:
         """`n`, `id` and `key` of rows, in order of `n`."""
         others = [name for name in step.reads() if name not in fingerprint.CONTENT_COLUMNS]
         by_group = step.scope == "group"
-        pieces = []
+        pieces: list[pl.DataFrame] = []
         columns = ["id", *others, *(["group"] if by_group and "group" not in others else [])]
         size = max(1, len(numbers)) if by_group else local.BATCH_ROWS
         for frame in self.table.batches(columns, numbers, size):
@@ -182,7 +183,8 @@ class Runner:
         self._close(stage, started)
 
     def _frame(self, step: Step, batch: NDArray[np.int64], keys: pl.DataFrame) -> pl.DataFrame:
-        columns = list(dict.fromkeys(["id", *step.reads(), *(["group"] if step.scope == "group" else [])]))
+        group = ("group",) if step.scope == "group" else ()
+        columns = list(dict.fromkeys(("id", *step.reads(), *group)))
         return self.table.read(columns, batch).join(
             keys.select("n", "key"), on="n", how="left", maintain_order="left"
         )
@@ -206,7 +208,7 @@ class Runner:
             state.mkdir(parents=True, exist_ok=True)
             step.fit(self.table.read(["id", *step.reads()], numbers).drop("n"), context, state)
             (state / ".done").touch()
-        return Context(**{**context.__dict__, "state": state})
+        return replace(context, state=state)
 
     def _outcome(
         self, step: Step, frame: pl.DataFrame, context: Context, earlier: Earlier | None
@@ -319,8 +321,9 @@ class Runner:
         stage.done, stage.seconds = True, time.perf_counter() - started
         self.run.save()
         self._books(stage)
-        self.listen({"event": "done", "step": stage.id, "use": stage.use, "kind": stage.kind, "round": stage.round,
-                     "counts": stage.counts, "seconds": round(stage.seconds, 3), "reused": stage.reused})  # fmt: skip
+        self.listen({"event": "done", "step": stage.id, "use": stage.use, "kind": stage.kind,
+                     "round": stage.round, "counts": stage.counts, "seconds": round(stage.seconds, 3),
+                     "reused": stage.reused})  # fmt: skip
 
     def _books(self, stage: Stage) -> None:
         balance(self.totals(), stage.id)

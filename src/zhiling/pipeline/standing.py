@@ -161,12 +161,11 @@ class Standing:
 def _transaction(connection: sqlite3.Connection) -> Generator[None]:
     """All or nothing; waits for another writer first, so that it cannot fail half-way for one."""
     connection.execute("BEGIN IMMEDIATE")
-    try:
+    with contextlib.ExitStack() as undo:
+        undo.callback(connection.rollback)
         yield
         connection.execute("COMMIT")
-    except BaseException:
-        connection.rollback()
-        raise
+        undo.pop_all()
 
 
 def explain(error: sqlite3.Error, path: Path) -> ZhilingError | None:

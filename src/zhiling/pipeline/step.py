@@ -7,12 +7,12 @@ with the columns that it reads and answers for exactly these rows, so it cannot 
     class Shouting(Decide):
         "Rejects rows that are written in capitals."
         name = "shouting"
-        Reason = StrEnum("Reason", {"CAPITALS": "capitals"})
-        at_most: float = 0.5
+        Reason = Reason  # class Reason(StrEnum): CAPITALS = "capitals"
+        at_most: float = Field(0.5, description="share of capitals that a kept row may have")
 
         def decide(self, rows, context):
             share = user_text(rows["messages"]).str.count_matches("[A-Z]") / ...
-            return verdicts(share > self.at_most, self.Reason.CAPITALS, score=share)
+            return verdicts(share > self.at_most, Reason.CAPITALS, score=share)
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import polars as pl
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from zhiling.errors import UsageError
 
@@ -106,7 +106,7 @@ class Context:
         """
         head = f"{self.seed}\0{self.step_id}\0{self.round}\0{draw}\0".encode()
         words = b"".join(blake2b(head + row.encode(), digest_size=8).digest() for row in ids.to_list())
-        return (np.frombuffer(words, dtype="<u8") >> np.uint64(11)) * 2.0**-53
+        return (np.frombuffer(words, dtype="<u8") >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
     def generator(self, draw: int = 0) -> np.random.Generator:
         """A numpy generator for table-wide draws, fixed by (seed, step, round, draw)."""
@@ -192,9 +192,6 @@ class Step(BaseModel):
     def fits(cls) -> bool:
         """Whether the class defines `fit`."""
         return cls.fit is not Step.fit
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
 
 
 RESERVED = frozenset({"id", "use", "from", "only", "reads", "writes", "files"})
@@ -318,8 +315,8 @@ class Source(BaseModel):
     version: ClassVar[int] = 1
     NOT_IDENTITY: ClassVar[Mapping[str, str]] = {}
 
-    path: str | tuple[str, ...]
-    licence: str | None = None
+    path: str | tuple[str, ...] = Field(description="file or glob, or a list; relative to the recipe")
+    licence: str | None = Field(default=None, description="licence of the material; every row carries it")
 
     def paths(self) -> tuple[str, ...]:
         """The globs, as a tuple."""

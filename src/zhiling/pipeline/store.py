@@ -11,9 +11,9 @@ import errno
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import polars as pl
@@ -111,7 +111,7 @@ class RunFolder:
             raise MissingInput(f"no run at {str(path)!r}", hint="`zhiling status` lists the runs") from None
         except ValueError as error:
             raise DamagedFile(f"not a manifest: {error}", place=str(file)) from error
-        version = raw.get("format") if isinstance(raw, dict) else None
+        version = cast(dict[str, Any], raw).get("format") if isinstance(raw, dict) else None
         if version != FORMAT_VERSION:
             raise DamagedFile(
                 f"run format {version!r}; this zhiling reads format {FORMAT_VERSION}",
@@ -198,7 +198,7 @@ class Project:
         return self.runs / f"{name}-{max(map(_run_number, paths), default=0) + 1:04d}"
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> Generator[None]:
         """Holds the project: one writing process at a time.
 
         Raises:
@@ -247,7 +247,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 @contextlib.contextmanager
-def writing(path: Path) -> Iterator[None]:
+def writing(path: Path) -> Generator[None]:
     """Turns the disk's own errors into errors that say what to do."""
     try:
         yield

@@ -144,7 +144,7 @@ class RowTable:
     ) -> pl.DataFrame:
         ordered = bool(np.all(numbers[1:] > numbers[:-1])) if len(numbers) > 1 else True
         wanted = numbers if ordered else np.sort(numbers)
-        stored = list(dict.fromkeys([*columns, *(["origin"] if fields else [])]))
+        stored = list(dict.fromkeys((*columns, *(("origin",) if fields else ()))))
         pieces: list[pl.DataFrame] = []
         for part in self.parts:
             low, high = np.searchsorted(wanted, [part.first, part.last])
@@ -173,9 +173,8 @@ def _owner(column: str) -> str:
 
 
 def _field_type(name: str) -> pl.DataType:
-    origin = ROW["origin"]
-    assert isinstance(origin, pl.Struct)
-    return next(pl.Struct([field]).fields[0].dtype for field in origin.fields if field.name == name)  # type: ignore[return-value]
+    """The type of a field of `origin`."""
+    return pl.DataFrame(schema={"origin": ROW["origin"]})["origin"].struct.field(name).dtype
 
 
 def restore(run: RunFolder, stages: Sequence[Stage]) -> RowTable:

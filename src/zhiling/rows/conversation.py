@@ -7,10 +7,12 @@ building the same messages from Python dictionaries costs twenty times as much.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from zhiling.rows.schema import MESSAGE
 
@@ -18,9 +20,10 @@ Role = str
 """system, user, assistant, tool or document."""
 
 _FIELDS = {field.name: field.dtype for field in MESSAGE.fields}
+_arrow: Any = pa  # has no type stubs
 
 
-def nest(flat: pl.DataFrame, lengths: Sequence[int] | np.ndarray) -> pl.Series:
+def nest(flat: pl.DataFrame, lengths: Sequence[int] | NDArray[np.integer[Any]]) -> pl.Series:
     """`messages` of each row from a flat frame of messages.
 
     Args:
@@ -34,11 +37,9 @@ def nest(flat: pl.DataFrame, lengths: Sequence[int] | np.ndarray) -> pl.Series:
         pl.col(name).cast(dtype) if name in flat.columns else pl.lit(None, dtype=dtype).alias(name)
         for name, dtype in _FIELDS.items()
     )
-    values = full.to_struct("messages").to_arrow()
-    nested = pa.LargeListArray.from_arrays(pa.array(offsets, type=pa.int64()), values)
-    series = pl.from_arrow(nested)
-    assert isinstance(series, pl.Series)
-    return series.rename("messages").cast(pl.List(MESSAGE))
+    values = cast(Any, full.to_struct("messages")).to_arrow()
+    nested = _arrow.LargeListArray.from_arrays(_arrow.array(offsets, type=_arrow.int64()), values)
+    return pl.Series("messages", nested).cast(pl.List(MESSAGE))
 
 
 def dialogue(turns: Mapping[Role, pl.Series]) -> pl.Series:

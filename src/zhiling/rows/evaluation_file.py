@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -43,7 +43,7 @@ def _record(line: str, place: str) -> dict[str, Any]:
         raise DamagedFile(f"not JSON: {error}", place=place) from error
     if not isinstance(record, dict):
         raise DamagedFile(f"an object is expected, not {type(record).__name__}", place=place)
-    return record
+    return cast(dict[str, Any], record)
 
 
 def read_texts(path: Path, fields: Sequence[str]) -> Iterator[tuple[int, str]]:
@@ -56,8 +56,7 @@ def read_texts(path: Path, fields: Sequence[str]) -> Iterator[tuple[int, str]]:
     for number, record in read_records(path):
         text = next((record[name] for name in fields if isinstance(record.get(name), str)), None)
         if text is None and isinstance(record.get("messages"), list):
-            turns = [m for m in record["messages"] if isinstance(m, dict) and m.get("role") == "user"]
-            text = "\n".join(str(turn.get("content", turn.get("text", ""))) for turn in turns)
+            text = "\n".join(_user_turns(record["messages"]))
         if text is None:
             raise UsageError(
                 f"none of the fields {list(fields)} is there; it has {sorted(record)}",
@@ -65,3 +64,10 @@ def read_texts(path: Path, fields: Sequence[str]) -> Iterator[tuple[int, str]]:
                 hint="name the text field with `fields: [...]`",
             )
         yield number, text
+
+
+def _user_turns(messages: list[Any]) -> Iterator[str]:
+    turns = (cast(Mapping[str, Any], turn) for turn in messages if isinstance(turn, dict))
+    for turn in turns:
+        if turn.get("role") == "user":
+            yield str(turn.get("content", turn.get("text", "")))

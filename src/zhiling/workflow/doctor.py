@@ -19,7 +19,7 @@ from zhiling.errors import StepFailed, ZhilingError
 from zhiling.pipeline import ledger
 from zhiling.pipeline.runner import balance, summarise
 from zhiling.pipeline.step import Verdict
-from zhiling.pipeline.store import RunFolder
+from zhiling.pipeline.store import RunFolder, Stage
 from zhiling.pipeline.table import RowTable, restore
 from zhiling.rows.schema import content_hashes
 
@@ -76,7 +76,8 @@ def _files(run: RunFolder) -> Iterator[Finding]:
 
 
 def _rows(run: RunFolder) -> Iterator[Finding]:
-    expected, ids, wrong = 0, [], 0
+    expected = wrong = 0
+    ids: list[pl.Series] = []
     for stage in run.manifest.stages:
         for part in stage.parts:
             if not part.rows:
@@ -141,7 +142,7 @@ def _books(run: RunFolder) -> Iterator[Finding]:
 
 def _recount(run: RunFolder, table: RowTable) -> dict[str, Any]:
     """The run's counts from its files alone."""
-    stages = []
+    stages: list[Stage] = []
     for stage in run.manifest.stages:
         counts: dict[str, Counter[str]] = {"rows": Counter()}
         for part in stage.parts:
@@ -197,7 +198,9 @@ def _exports(run: RunFolder) -> Iterator[Finding]:
         files = [run.path / "export" / file["path"] for file in entry["files"]]
         missing = [str(file) for file in files if not file.is_file()]
         told = sum(file["rows"] for file in entry["files"])
+        lacking = f", missing {missing}" if missing else ""
         yield Finding(
-            f"export {entry['path']}", not missing and told == expected,
-            f"{told} rows written, {expected} = kept − material − waiting" + (f", missing {missing}" if missing else ""),
-        )  # fmt: skip
+            f"export {entry['path']}",
+            not missing and told == expected,
+            f"{told} rows written, {expected} = kept − material − waiting{lacking}",
+        )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard, cast
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
@@ -30,8 +30,8 @@ class Document:
     """
 
     file: Path
-    tree: CommentedMap
-    overridden: dict[Path_, str] = field(default_factory=dict)
+    tree: dict[str, Any]
+    overridden: dict[Path_, str] = field(default_factory=dict[Path_, str])
 
     def place(self, path: Sequence[str | int]) -> str:
         """`file:line:col` of a key or item; of the nearest one above where it has no place of its own."""
@@ -41,15 +41,10 @@ class Document:
         node: Any = self.tree
         line, column = 0, 0
         for key in path:
-            try:
-                if isinstance(node, CommentedMap) and key in node:
-                    line, column = node.lc.key(key)
-                elif isinstance(node, CommentedSeq) and isinstance(key, int):
-                    line, column = node.lc.item(key)
-                else:
-                    break
-            except (KeyError, TypeError, AttributeError):
+            found = _mark(node, key)
+            if found is None:
                 break
+            line, column = found
             node = node[key]
         return f"{self.file.name}:{line + 1}:{column + 1}"
 
@@ -60,7 +55,30 @@ class Document:
         return stream.getvalue()
 
 
-def _yaml() -> YAML:
+def is_mapping(value: object) -> TypeGuard[Mapping[str, Any]]:
+    """Whether a value of the tree is a mapping (a key may be a number in YAML; `plain` makes it a string)."""
+    return isinstance(value, Mapping)
+
+
+def is_list(value: object) -> TypeGuard[Sequence[Any]]:
+    """Whether a value of the tree is a list."""
+    return isinstance(value, list | tuple)
+
+
+def _mark(node: Any, key: str | int) -> tuple[int, int] | None:
+    """Line and column of a key or item, from 0; None where ruamel has not kept them."""
+    try:
+        if isinstance(node, CommentedMap) and key in node:
+            return cast(Any, node).lc.key(key)
+        if isinstance(node, CommentedSeq) and isinstance(key, int):
+            return cast(Any, node).lc.item(key)
+    except (KeyError, TypeError, AttributeError):
+        return None
+    return None
+
+
+def _yaml() -> Any:
+    """Reads and writes YAML with its places and comments; `Any`, because ruamel's own types have gaps."""
     yaml = YAML(typ="rt")
     yaml.version = None
     yaml.width = 120
@@ -86,8 +104,8 @@ def load_document(file: Path, profile: str | None = None, overrides: Iterable[st
         raise UsageError(f"not UTF-8: {error}", place=str(file)) from error
     tree = _parse(text, file)
     document = Document(file, tree)
-    profiles = tree.get("profiles") or {}
     if profile is not None:
+        profiles: Mapping[str, Any] = tree.get("profiles") or {}
         if profile not in profiles:
             raise UnknownName("profile", profile, map(str, profiles), place=document.place(["profiles"]))
         _merge(document, tree, profiles[profile], (), f"profile {profile!r}")
@@ -96,25 +114,26 @@ def load_document(file: Path, profile: str | None = None, overrides: Iterable[st
     return document
 
 
-def _parse(text: str, file: Path) -> CommentedMap:
+def _parse(text: str, file: Path) -> dict[str, Any]:
     try:
         tree = _yaml().load(text)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        told = cast(Any, error)
+        mark = told.problem_mark or told.context_mark
         place = f"{file.name}:{mark.line + 1}:{mark.column + 1}" if mark else file.name
-        raise UsageError(f"not YAML: {error.problem or error.context}", place=place) from error
+        raise UsageError(f"not YAML: {told.problem or told.context}", place=place) from error
     except YAMLError as error:
         raise UsageError(f"not YAML: {error}", place=file.name) from error
     if not isinstance(tree, CommentedMap):
         raise UsageError(
             "a recipe is a mapping of sections", place=f"{file.name}:1:1", hint="see docs/reference/recipe.md"
         )
-    return tree
+    return cast(dict[str, Any], tree)
 
 
 def _merge(document: Document, base: Any, over: Mapping[str, Any], path: Path_, words: str) -> None:
     for key, value in over.items():
-        if isinstance(value, Mapping) and isinstance(base.get(key), Mapping):
+        if is_mapping(value) and is_mapping(base.get(key)):
             _merge(document, base[key], value, (*path, key), words)
         else:
             base[key] = value
@@ -135,8 +154,8 @@ def _override(document: Document, override: str) -> None:
     if not keys:
         raise UsageError(f"--set {override!r} names a step, not one of its fields")
     for key in keys[:-1]:
-        if not isinstance(node.get(key), Mapping):
-            known = [str(each) for each in node if isinstance(node.get(each), Mapping)]
+        if not is_mapping(node.get(key)):
+            known = [str(each) for each in node if is_mapping(node.get(each))]
             raise UnknownName(
                 "section, source or step", key, [*known, *_ids(document.tree)], place=f"--set {override}"
             )
@@ -145,24 +164,31 @@ def _override(document: Document, override: str) -> None:
     document.overridden[(*path, keys[-1])] = f"--set {override}"
 
 
-def _start(tree: CommentedMap, name: str) -> tuple[Any, Path_]:
-    for section in _ID_LISTS:
-        for index, item in enumerate(tree.get(section) or []):
-            if isinstance(item, Mapping) and item.get("id") == name:
-                return item, (section, index)
+def _start(tree: dict[str, Any], name: str) -> tuple[Any, Path_]:
+    for path, item in _lines(tree):
+        if item.get("id") == name:
+            return item, path
     return tree, ()
 
 
-def _ids(tree: CommentedMap) -> list[str]:
-    items = [item for section in _ID_LISTS for item in tree.get(section) or []]
-    return [str(item["id"]) for item in items if isinstance(item, Mapping) and "id" in item]
+def _ids(tree: dict[str, Any]) -> list[str]:
+    return [str(item["id"]) for _, item in _lines(tree) if "id" in item]
+
+
+def _lines(tree: dict[str, Any]) -> Iterator[tuple[Path_, Mapping[str, Any]]]:
+    """Path and mapping of each source and step."""
+    for section in _ID_LISTS:
+        lines = tree.get(section)
+        for index, item in enumerate(lines if is_list(lines) else ()):
+            if is_mapping(item):
+                yield (section, index), item
 
 
 def plain(value: Any) -> Any:
     """Plain Python values from ruamel's (which carry places and comments)."""
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return {str(key): plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
+    if is_list(value):
         return [plain(each) for each in value]
     for kind in (bool, int, float, str):
         if isinstance(value, kind):

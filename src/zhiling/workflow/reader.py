@@ -15,7 +15,7 @@ from zhiling.pipeline.plan import RepeatLine, StepLine, Until
 from zhiling.pipeline.step import Decide, Make, Source, Step
 from zhiling.rows.splits import SplitSettings
 from zhiling.training.settings import TrainSettings
-from zhiling.workflow.document import Document, Path_, plain
+from zhiling.workflow.document import Document, Path_, is_list, is_mapping, plain
 from zhiling.workflow.recipe import ExportEntry, Recipe, SourceEntry
 from zhiling.workflow.settings import Budget, EvaluateSettings
 
@@ -69,7 +69,7 @@ class Reader:
             seed=self._plain("seed", int, 0), limit=self._plain("limit", int, None),
             max_failed=float(self._plain("max_failed", float, 0.01)), encoder=self._encoder(steps),
             sources=sources, steps=steps, gates=tuple(self._gates(evaluate)),
-            split=self._section("split", SplitSettings) or SplitSettings(), exports=tuple(self._exports()),
+            split=self._section("split", SplitSettings) or SplitSettings.model_validate({}), exports=tuple(self._exports()),
             train=self._section("train", TrainSettings), evaluate=evaluate,
             budget=self._section("budget", Budget) or Budget(),
         )  # fmt: skip
@@ -91,10 +91,7 @@ class Reader:
 
     def _steps(self, at: Path_, value: Any) -> Iterator[StepLine | RepeatLine]:
         for path, item in self._items(at, value):
-            if item.get("use") == "repeat":
-                line = self._repeat(path, item)
-            else:
-                line = self._step(path, item)
+            line = self._repeat(path, item) if item.get("use") == "repeat" else self._step(path, item)
             if line is not None:
                 yield line
 
@@ -111,9 +108,9 @@ class Reader:
                 )
                 self.problems.append(problem)
         only = item.get("only") or {}
-        if not isinstance(only, Mapping):
+        if not is_mapping(only):
             self._problem(f"only is {only!r}, expected column: values", (*path, "only"))
-            only = {}
+            only = dict[str, Any]()
         if not isinstance(step, Step):
             return None
         self._reads(step, path)
@@ -149,7 +146,7 @@ class Reader:
         repeat_id = self._id(path, item)
         self._unknown(item, _REPEAT_KEYS, path, "setting of repeat")
         until = item.get("until")
-        if not isinstance(until, Mapping) or not set(until) & {"accepted", "quotas", "stop"}:
+        if not is_mapping(until) or not set(until) & {"accepted", "quotas", "stop"}:
             self._problem("repeat needs `until: {accepted: N}`, `quotas` or `stop`", (*path, "until"))
             return None
         self._unknown(until, _UNTIL_KEYS, (*path, "until"), "condition")
@@ -168,7 +165,8 @@ class Reader:
             self.problems.append(
                 UnknownName("inner step", str(stop), known, place=self.document.place((*path, "until")))
             )
-        quotas = {str(key): int(value) for key, value in (until.get("quotas") or {}).items()}
+        quotas: Mapping[str, Any] = until.get("quotas") or {}
+        quotas = {str(key): int(value) for key, value in quotas.items()}
         ends = Until(accepted, str(until.get("column", "task")), quotas, None if stop is None else str(stop))
         return RepeatLine(repeat_id, ends, rounds, inner)
 
@@ -203,7 +201,7 @@ class Reader:
         settings = self.tree.get("encoder")
         if settings is None:
             return None
-        if not isinstance(settings, Mapping):
+        if not is_mapping(settings):
             self._problem(
                 f"encoder is {settings!r}, expected a mapping", ("encoder",), "encoder: {use: hashing}"
             )
@@ -216,7 +214,7 @@ class Reader:
         value = self.tree.get(key)
         if value is None:
             return None
-        if not isinstance(value, Mapping):
+        if not is_mapping(value):
             self._problem(f"{key} is {value!r}, expected a mapping", (key,))
             return None
         return self._validated(model, value, (key,), key)
@@ -226,11 +224,11 @@ class Reader:
     def _items(self, path: Path_, value: Any) -> Iterator[tuple[Path_, Mapping[str, Any]]]:
         if value is None:
             return
-        if not isinstance(value, list):
+        if not is_list(value):
             self._problem(f"{path[-1]} is a list of lines, not {type(value).__name__}", path)
             return
         for index, item in enumerate(value):
-            if isinstance(item, Mapping):
+            if is_mapping(item):
                 yield (*path, index), item
             else:
                 self._problem(f"{item!r} is not a mapping", (*path, index))
@@ -314,4 +312,4 @@ def _describe(model: type[BaseModel], field: str) -> str | None:
 def _strings(value: Any) -> tuple[str, ...]:
     if value is None:
         return ()
-    return tuple(str(each) for each in value) if isinstance(value, list | tuple) else (str(value),)
+    return tuple(str(each) for each in value) if is_list(value) else (str(value),)

@@ -58,7 +58,7 @@ class Recipe:
     sources: tuple[SourceEntry, ...] = ()
     steps: tuple[StepLine | RepeatLine, ...] = ()
     gates: tuple[Gate, ...] = ()
-    split: SplitSettings = field(default_factory=SplitSettings)
+    split: SplitSettings = field(default_factory=lambda: SplitSettings.model_validate({}))
     exports: tuple[ExportEntry, ...] = ()
     train: TrainSettings | None = None
     evaluate: EvaluateSettings | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -27,7 +27,8 @@ from zhiling.pipeline.table import RowTable, restore
 from zhiling.workflow.document import plain
 from zhiling.workflow.recipe import Recipe
 
-STATES_RESUMABLE = ("running", "paused", "failed")
+STAGES = ("rows", "export", "train", "evaluate", "report")
+"""What a run does after its steps, in order; `until` names the last."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def plan_of(recipe: Recipe) -> Plan:
     Raises:
         MissingInput: a source's path matches nothing.
     """
-    lines = []
+    lines: list[SourceLine] = []
     for entry in recipe.sources:
         place = recipe.document.place(("sources", recipe.sources.index(entry), "path"))
         try:
@@ -194,13 +195,17 @@ def run_recipe(
         folder, state = _folder(project, plan, mark, new)
         run = Run(folder, project)
         tell = _Telling(folder, recipe, listen or (lambda event: None))
-        if state == "finished" and until in ("report", folder.manifest.results.get("until", "report")):
+        if state == "finished" and _reached(folder) >= STAGES.index(until):
             tell({"event": "unchanged", "run": run.id})
             return run
         write_bytes(folder.path / "recipe.yaml", recipe.document.dump().encode())
         with _bookkeeping(folder):
             _stages(recipe, plan, run, tell, until)
         return run
+
+
+def _reached(folder: RunFolder) -> int:
+    return STAGES.index(folder.manifest.results.get("until", STAGES[-1]))
 
 
 def _folder(project: Project, plan: Plan, mark: str, new: bool) -> tuple[RunFolder, str]:
@@ -237,7 +242,7 @@ class _Telling:
 
 
 @contextlib.contextmanager
-def _bookkeeping(folder: RunFolder) -> Iterator[None]:
+def _bookkeeping(folder: RunFolder) -> Generator[None]:
     """Writes down how the run ended and how long it took, however it ended."""
     manifest = folder.manifest
     started, before = time.perf_counter(), manifest.seconds

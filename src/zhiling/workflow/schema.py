@@ -62,7 +62,7 @@ def recipe_schema() -> dict[str, Any]:
 
 
 def _variants(noun: str, key: str, shared: dict[str, Any], defs: dict[str, Any]) -> list[dict[str, Any]]:
-    found = []
+    found: list[dict[str, Any]] = []
     for name in sorted(registry.table(noun)):
         try:
             component = registry.load(noun, name)

@@ -18,10 +18,12 @@ class Section(BaseModel):
 class Budget(Section):
     """Hard limits of a run."""
 
-    usd: float | None = Field(None, ge=0, description="money for model calls, in US dollars")
-    minutes: float | None = Field(None, gt=0, description="wall-clock minutes; the run then pauses (exit 4)")
-    calls: int | None = Field(None, ge=0, description="model calls")
-    on_limit: Literal["pause"] = Field("pause", description="what happens at a limit")
+    usd: float | None = Field(default=None, ge=0, description="money for model calls, in US dollars")
+    minutes: float | None = Field(
+        default=None, gt=0, description="wall-clock minutes; the run then pauses (exit 4)"
+    )
+    calls: int | None = Field(default=None, ge=0, description="model calls")
+    on_limit: Literal["pause"] = Field(default="pause", description="what happens at a limit")
 
 
 class EvaluateSettings(Section):
