@@ -60,11 +60,17 @@ class Size(Measure):
         return pl.DataFrame({"characters": texts.str.len_chars()})
 
 
+class TooSmall(StrEnum):
+    """Why `Above` rejects."""
+
+    SMALL = "small"
+
+
 class Above(Decide):
     """Rejects rows whose column is below the bound."""
 
     name = "above"
-    Reason = StrEnum("Reason", {"SMALL": "small"})
+    Reason = TooSmall
     column: str = "size.characters"
     least: float = 5
 
@@ -73,7 +79,7 @@ class Above(Decide):
 
     def decide(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
         values = rows[self.column].cast(pl.Float64)
-        return verdicts(values < self.least, self.Reason.SMALL, score=values)
+        return verdicts(values < self.least, TooSmall.SMALL, score=values)
 
 
 class Hide(Make):
@@ -111,10 +117,10 @@ class Echo(Make):
             if "mute" in text:
                 failures.append(Failure(row, "muted", "said nothing"))
                 continue
-            for sample in range(self.times):
-                new.append(
-                    {"text": f"{text} echo {context.round}.{sample}", "parent": [row], "sample": sample}
-                )
+            new += [
+                {"text": f"{text} echo {context.round}.{sample}", "parent": [row], "sample": sample}
+                for sample in range(self.times)
+            ]
         frame = pl.DataFrame(
             new, schema={"text": pl.String, "parent": pl.List(pl.String), "sample": pl.Int64}
         )

@@ -32,13 +32,17 @@ def cli(tmp_path: Path) -> Cli:
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "zhiling", *arguments],
-            cwd=cwd or tmp_path, env=ENVIRONMENT, input=stdin, capture_output=True, text=True, timeout=300, check=False,
+            cwd=cwd or tmp_path, env=ENVIRONMENT, input=stdin, capture_output=True, text=True, timeout=300,
+            check=False,
         )  # fmt: skip
 
     return run
 
 
-WORDS = "order parcel lock lamp sensor battery account refund invoice label return 订单 包裹 门锁 电池 账号 退款 发票".split()
+WORDS = [
+    "order", "parcel", "lock", "lamp", "sensor", "battery", "account", "refund", "invoice", "label", "return",
+    "订单", "包裹", "门锁", "电池", "账号", "退款", "发票",
+]  # fmt: skip
 
 
 def write_project(root: Path, rows: int, *, labels: bool = False) -> None:
@@ -49,7 +53,8 @@ def write_project(root: Path, rows: int, *, labels: bool = False) -> None:
         if lines and number % 11 == 0:
             lines.append(dict(lines[int(draw.integers(len(lines)))]))
             continue
-        words = [WORDS[i] for i in draw.integers(len(WORDS), size=24)]
+        places: list[int] = draw.integers(len(WORDS), size=24).tolist()
+        words = [WORDS[place] for place in places]
         if number % 17 == 0:
             words.append(f"write to user{number}@example.org")
         line = {"instruction": " ".join(words[:10]) + "?", "output": " ".join(words[10:]) + "."}

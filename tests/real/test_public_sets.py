@@ -84,20 +84,18 @@ def test_banking77(tmp_path: Path) -> None:
     assert first["locator"].endswith("banking77/train.jsonl.gz:1")
 
 
-def test_rejected_copies_are_copies(tmp_path: Path) -> None:
-    """30 questions stand twice under one label but for case and punctuation: of each, one row stays."""
+def test_no_copy_stays(tmp_path: Path) -> None:
+    """28 questions stand twice under one label but for case and punctuation (a currency sign is none)."""
     done = run("banking77", tmp_path)
     kept = done.rows()
     seen = Counter(_plain(record["text"], record["label"]) for record in lines(BANKING))
     left = Counter(map(_plain, user_text(kept["messages"]), labels(kept)))
-    assert {pair for pair, number in seen.items() if number > 1} <= {
-        pair for pair, number in left.items() if number == 1
-    }
-    assert sum(number > 1 for number in seen.values()) == 30
+    assert sum(number > 1 for number in seen.values()) == 28
+    assert max(left.values()) == 1
 
 
 def _plain(text: str, label: str) -> tuple[str, str]:
-    return re.sub(r"\W+", " ", text.lower()).strip(), label
+    return re.sub(r"[^\w$€£]+", " ", text.lower()).strip(), label
 
 
 def test_banking77_as_csv_is_the_same(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from importlib import import_module
 import typer
 
 from zhiling import __version__
-from zhiling.errors import ZhilingError
+from zhiling.errors import Interrupted, ZhilingError
 
 VERBS = (
     "init", "check", "preview", "run", "status", "rows", "why", "diff", "export", "gates",
@@ -61,6 +61,8 @@ def run() -> None:
         raise SystemExit(0) from None  # `zhiling rows | head` is no error
     except Exception as error:
         raise SystemExit(_unexpected(error, verbose)) from None
+    if code == Interrupted.exit_code:  # typer turns a bare KeyboardInterrupt into this code, without a word
+        _complain("interrupted", verbose)
     raise SystemExit(code if isinstance(code, int) else 0)
 
 

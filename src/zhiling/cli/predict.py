@@ -39,7 +39,7 @@ def predict_command(
         predictions = trained.predict(texts)
         order = (-predictions.scores).argsort(axis=1, kind="stable")[:, :top]
         for row, each in enumerate(texts):
-            columns = order[row].tolist()
+            columns: list[int] = order[row].tolist()
             best = {predictions.classes[i]: round(float(predictions.scores[row, i]), 6) for i in columns}
             if as_json:
                 print_json({"text": each, "label": predictions.labels[row], "scores": best})

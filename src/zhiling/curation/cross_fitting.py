@@ -63,7 +63,9 @@ def _kernel(features: Sequence[Any]) -> Matrix | None:
     return kernel
 
 
-def _among(rest: NDArray[np.int64], features: Sequence[Any], kernel: Matrix | None) -> Callable[[Matrix], Matrix]:
+def _among(
+    rest: NDArray[np.int64], features: Sequence[Any], kernel: Matrix | None
+) -> Callable[[Matrix], Matrix]:
     """Multiplication by X Xᵀ for some rows: by the ready kernel, or part by part without it."""
     if kernel is not None:
         block = kernel[np.ix_(rest, rest)]

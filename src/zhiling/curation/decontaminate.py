@@ -37,11 +37,15 @@ class Decontaminate(Decide):
 
     name: ClassVar[str] = "decontaminate"
     cost: ClassVar[str] = "about 20 µs a short row; some 100 bytes of memory per evaluation token"
-    limits: ClassVar[str] = "Finds copies, also inside longer text; not edits inside every run, and no paraphrase."
+    limits: ClassVar[str] = (
+        "Finds copies, also inside longer text; not edits inside every run, and no paraphrase."
+    )
     source: ClassVar[str] = "Brown et al. 2020, appendix C (13-grams)"
     Reason: ClassVar[type[StrEnum]] = Reason
 
-    against: tuple[str, ...] = Field(min_length=1, description="Evaluation files (globs): JSONL or CSV, also .gz.")
+    against: tuple[str, ...] = Field(
+        min_length=1, description="Evaluation files (globs): JSONL or CSV, also .gz."
+    )
     fields: tuple[str, ...] = Field(
         ("text", "question", "instruction", "prompt", "messages"),
         min_length=1,
@@ -52,11 +56,19 @@ class Decontaminate(Decide):
     )
     words: int = Field(WORDS, ge=3, le=64, description="Length of a quoted run, in words.")
     characters: int = Field(
-        CHARACTERS, ge=5, le=128, description="The same for Chinese and other scripts without spaces, in characters."
+        CHARACTERS,
+        ge=5,
+        le=128,
+        description="The same for Chinese and other scripts without spaces, in characters.",
     )
-    shortest: int = Field(4, ge=1, le=64, description="Texts of fewer tokens count only as all that was said.")
+    shortest: int = Field(
+        4, ge=1, le=64, description="Texts of fewer tokens count only as all that was said."
+    )
     share: float = Field(
-        0.0, ge=0, lt=1, description="Reject where more than this share of a turn's runs stands in one evaluation text."
+        0.0,
+        ge=0,
+        lt=1,
+        description="Reject where more than this share of a turn's runs stands in one evaluation text.",
     )
 
     def files(self) -> tuple[str, ...]:
@@ -72,7 +84,9 @@ class Decontaminate(Decide):
         found = turns.select(
             "row", place=pl.Series(hits.match), share=pl.Series(hits.share), brief=brief
         ).filter((pl.col("place") >= 0) & ~pl.col("brief"))
-        best = found.sort("share", "place", descending=[True, False]).unique("row", keep="first", maintain_order=True)
+        best = found.sort("share", "place", descending=[True, False]).unique(
+            "row", keep="first", maintain_order=True
+        )
         every = pl.DataFrame({"row": np.arange(rows.height, dtype=np.uint32)})
         answer = every.join(best, on="row", how="left", maintain_order="left")
         score = answer["share"].fill_null(0.0)
@@ -88,7 +102,9 @@ class Decontaminate(Decide):
         role = pl.col("role") == "user" if self.on == "user" else pl.col("role") != "system"
         turns = flatten(rows["messages"]).filter(role).select("row", pl.col("text").fill_null(""))
         text = normalise(turns["text"])
-        return turns.select("row", only=pl.len().over("row") == 1).with_columns(text=text, tokens=token_counts(text))
+        return turns.select("row", only=pl.len().over("row") == 1).with_columns(
+            text=text, tokens=token_counts(text)
+        )
 
     def _evaluation(self, root: Path) -> Evaluation:
         files = matching_files(self.against, root)

@@ -27,7 +27,9 @@ def matching_files(patterns: Sequence[str], root: Path) -> tuple[Path, ...]:
         matches = {Path(name) for name in glob.glob(str(root / pattern), recursive=True)}
         files = {path for path in matches if path.is_file()}
         if not files:
-            raise MissingInput(f"no file matches {pattern!r}", place=str(root), hint="mend `against` or add the file")
+            raise MissingInput(
+                f"no file matches {pattern!r}", place=str(root), hint="mend `against` or add the file"
+            )
         found |= files
     return tuple(sorted(found))
 
@@ -53,7 +55,9 @@ def read_texts(path: Path, name: str, fields: Sequence[str]) -> Iterator[tuple[s
                 yield from ((f"{name}#{line}", text) for text in texts if text.strip())
     except (OSError, EOFError, UnicodeDecodeError, ValueError, csv.Error) as error:
         raise DamagedFile(
-            f"the evaluation file cannot be read: {error}", place=name, hint="JSONL or CSV in UTF-8, .gz or not"
+            f"the evaluation file cannot be read: {error}",
+            place=name,
+            hint="JSONL or CSV in UTF-8, .gz or not",
         ) from error
 
 
@@ -83,6 +87,10 @@ def _texts(record: Mapping[str, Any], fields: Sequence[str]) -> list[str] | None
         if isinstance(value, str):
             return [value]
         if isinstance(value, list):
-            turns = [cast(Mapping[str, Any], turn) for turn in cast(list[Any], value) if isinstance(turn, dict)]
-            return [str(turn.get("content", turn.get("text", ""))) for turn in turns if turn.get("role") == "user"]
+            turns = [
+                cast(Mapping[str, Any], turn) for turn in cast(list[Any], value) if isinstance(turn, dict)
+            ]
+            return [
+                str(turn.get("content", turn.get("text", ""))) for turn in turns if turn.get("role") == "user"
+            ]
     return None

@@ -21,4 +21,8 @@ def group_folds(rows: pl.DataFrame, count: int, context: Context) -> NDArray[np.
     groups = owners.unique().sort()
     ranks = np.argsort(np.argsort(context.uniform(groups), kind="stable"), kind="stable")
     deal = pl.DataFrame({"owner": groups, "fold": ranks % count})
-    return pl.DataFrame({"owner": owners}).join(deal, on="owner", how="left", maintain_order="left")["fold"].to_numpy()
+    return (
+        pl.DataFrame({"owner": owners})
+        .join(deal, on="owner", how="left", maintain_order="left")["fold"]
+        .to_numpy()
+    )

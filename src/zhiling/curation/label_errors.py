@@ -62,7 +62,9 @@ class LabelErrors(Measure):
 
     def applies(self, rows: pl.DataFrame) -> pl.Series:
         """Rows with a label that stands in enough groups, if there are two such labels."""
-        frame = pl.DataFrame({"label": label_of(rows["target"]), "owner": rows["group"].fill_null(rows["id"])})
+        frame = pl.DataFrame(
+            {"label": label_of(rows["target"]), "owner": rows["group"].fill_null(rows["id"])}
+        )
         common = frame.drop_nulls("label").group_by("label").agg(groups=pl.col("owner").n_unique())
         common = common.filter(pl.col("groups") >= self.groups_per_label)["label"]
         if len(common) < 2:
@@ -86,7 +88,9 @@ class LabelErrors(Measure):
 
     def _features(self, rows: pl.DataFrame, given: pl.Series, context: Context) -> list[Any]:
         user = user_text(rows["messages"])
-        counts = pl.repeat(value=False, n=rows.height, eager=True) if self.on == "user" else ~_tells(rows, given)
+        counts = (
+            pl.repeat(value=False, n=rows.height, eager=True) if self.on == "user" else ~_tells(rows, given)
+        )
         parts: list[Any] = []
         if self.features != "ngrams":
             # Turn by turn costs less than the whole, and other steps use the same vectors.
@@ -121,5 +125,9 @@ def _judge(probabilities: NDArray[np.float64], classes: NDArray[np.int64], names
     others[rows, classes] = -1
     best = probabilities.argmax(axis=1)
     return pl.DataFrame(
-        {"score": given - others.max(axis=1), "suggested": names[best], "probability": probabilities[rows, best]}
+        {
+            "score": given - others.max(axis=1),
+            "suggested": names[best],
+            "probability": probabilities[rows, best],
+        }
     )

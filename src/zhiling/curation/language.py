@@ -63,15 +63,16 @@ class Language(Measure):
         text = part_text(rows["messages"], self.on).str.slice(0, self.characters)
         # Each distinct text once, and none without a letter: the detector would guess by its priors.
         distinct = text.filter(text.str.contains(r"\p{L}")).unique(maintain_order=True)
-        answers = _detector(tuple(sorted(set(self.languages)))).compute_language_confidence_values_in_parallel(
-            distinct.to_list()
-        )
+        answers = _detector(
+            tuple(sorted(set(self.languages)))
+        ).compute_language_confidence_values_in_parallel(distinct.to_list())
         best = [values[0] if values and values[0].value > 0 else None for values in answers]
         found = pl.DataFrame(
             {
                 "text": distinct,
                 "language": pl.Series(
-                    [value.language.iso_code_639_1.name.lower() if value else None for value in best], dtype=pl.String
+                    [value.language.iso_code_639_1.name.lower() if value else None for value in best],
+                    dtype=pl.String,
                 ),
                 "score": pl.Series([value.value if value else None for value in best], dtype=pl.Float64),
             }

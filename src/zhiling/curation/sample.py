@@ -36,7 +36,8 @@ class Sample(Decide):
     size: int | None = Field(None, ge=0, description="How many rows to keep (of each value, with `per`).")
     share: float | None = Field(None, ge=0, le=1, description="The chance of each row to be kept.")
     per: str | None = Field(
-        None, description="Keep `size` rows of each value of this: language, task, label or a column such as `lang.language`."
+        None,
+        description="Keep `size` rows of each value of this: language, task, label or a column such as `lang.language`.",
     )
 
     @model_validator(mode="after")

@@ -62,20 +62,26 @@ class Select(Decide):
         rows = rows[order]
         keys = strata(rows, self.balance)
         counts = keys.value_counts()
-        quotas = even_quotas(dict(zip(counts[keys.name].to_list(), counts["count"].to_list(), strict=True)), self.size)
+        quotas = even_quotas(
+            dict(zip(counts[keys.name].to_list(), counts["count"].to_list(), strict=True)), self.size
+        )
         if self.method == "coverage":
             answer = self._cover(rows, keys, quotas, context)
         else:
             answer = self._rank(rows, keys, quotas, context)
         return answer[order.arg_sort()]
 
-    def _rank(self, rows: pl.DataFrame, keys: pl.Series, quotas: dict[str, int], context: Context) -> pl.DataFrame:
+    def _rank(
+        self, rows: pl.DataFrame, keys: pl.Series, quotas: dict[str, int], context: Context
+    ) -> pl.DataFrame:
         if self.method == "random":
             score = -context.uniform(rows["id"])
         else:
             score = all_text(rows["messages"]).str.len_chars().cast(pl.Float64).to_numpy()
-        ranked = pl.DataFrame({"score": score, "key": keys}).with_row_index("row").sort(
-            "score", "row", descending=[True, False]
+        ranked = (
+            pl.DataFrame({"score": score, "key": keys})
+            .with_row_index("row")
+            .sort("score", "row", descending=[True, False])
         )
         place = pl.int_range(pl.len()).over("key")
         quota = pl.col("key").replace_strict(quotas, default=0, return_dtype=pl.Int64)
@@ -83,7 +89,9 @@ class Select(Decide):
         kept[ranked.filter(place < quota)["row"].to_numpy()] = True
         return verdicts(~kept, Reason.NOT_SELECTED, score=np.abs(score))
 
-    def _cover(self, rows: pl.DataFrame, keys: pl.Series, quotas: dict[str, int], context: Context) -> pl.DataFrame:
+    def _cover(
+        self, rows: pl.DataFrame, keys: pl.Series, quotas: dict[str, int], context: Context
+    ) -> pl.DataFrame:
         vectors = context.encoder.encode(user_text(rows["messages"]).to_list())
         covered = self._covered(vectors, context)
         chosen, gains = choose(neighbours(vectors, self.neighbours), keys.to_list(), quotas, covered)

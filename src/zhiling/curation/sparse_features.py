@@ -38,7 +38,9 @@ def ngram_matrix(texts: Sequence[str], longest: int) -> Any:
 
 def document_frequency(*matrices: Any) -> NDArray[np.int64]:
     """In how many rows of all the matrices each bucket occurs."""
-    return sum((np.bincount(matrix.indices, minlength=BUCKETS) for matrix in matrices), np.zeros(BUCKETS, np.int64))
+    return sum(
+        (np.bincount(matrix.indices, minlength=BUCKETS) for matrix in matrices), np.zeros(BUCKETS, np.int64)
+    )
 
 
 def weighted(matrix: Any, frequency: NDArray[np.int64], rows: int) -> Any:

@@ -31,6 +31,7 @@ class Threshold(Decide):
     """
 
     name: ClassVar[str] = "threshold"
+    material: ClassVar[bool] = True  # passages are measured too; rows that the measure passed by pass here
     cost: ClassVar[str] = "nothing: one comparison per row"
     limits: ClassVar[str] = "One column at a time; a threshold is only as good as the measure behind it."
     Reason: ClassVar[type[StrEnum]] = Reason
@@ -40,7 +41,9 @@ class Threshold(Decide):
     at_most: float | None = Field(None, description="The highest value to keep.", allow_inf_nan=False)
     equals: Value | None = Field(None, description="The one value to keep.")
     among: tuple[Value, ...] | None = Field(None, min_length=1, description="All values to keep.")
-    verdict: Literal["reject", "flag", "review"] = Field("reject", description="What happens to the other rows.")
+    verdict: Literal["reject", "flag", "review"] = Field(
+        "reject", description="What happens to the other rows."
+    )
 
     @model_validator(mode="after")
     def _has_condition(self) -> Self:
@@ -48,7 +51,9 @@ class Threshold(Decide):
         if all(condition is None for condition in given):
             raise ValueError("give at least one of at_least, at_most, equals, among")
         if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
-            raise ValueError(f"at_least={self.at_least!r} is above at_most={self.at_most!r}: no row could be kept")
+            raise ValueError(
+                f"at_least={self.at_least!r} is above at_most={self.at_most!r}: no row could be kept"
+            )
         return self
 
     def reads(self) -> tuple[str, ...]:
@@ -73,7 +78,9 @@ class Threshold(Decide):
         reason = pl.lit(None, dtype=pl.String)
         for wanted in (self.among, None if self.equals is None else (self.equals,)):
             if wanted is not None:
-                reason = pl.when(~_is_among(values, wanted)).then(pl.lit(str(Reason.NOT_AMONG))).otherwise(reason)
+                reason = (
+                    pl.when(~_is_among(values, wanted)).then(pl.lit(str(Reason.NOT_AMONG))).otherwise(reason)
+                )
         if self.at_most is not None:
             reason = pl.when(column > self.at_most).then(pl.lit(str(Reason.ABOVE))).otherwise(reason)
         if self.at_least is not None:

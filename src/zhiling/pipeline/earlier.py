@@ -100,10 +100,14 @@ def find_earlier(project: Project, run: RunFolder, stage: Stage, *, whole_only: 
         for candidate in other.manifest.stages if other else []:
             if other is None or candidate.round != stage.round or not candidate.parts:
                 continue
-            if candidate.key == stage.key and candidate.done:
-                return Earlier(other, candidate)
-            if candidate.base_key == stage.base_key and partial is None:
-                partial = Earlier(other, candidate)
+            same = candidate.key == stage.key and candidate.done
+            if not same and (candidate.base_key != stage.base_key or partial is not None):
+                continue
+            if not all(map(other.holds, other.manifest.stages)):
+                break  # a run that lost a file is no cache
+            partial = Earlier(other, candidate)
+            if same:
+                return partial
     return None if whole_only else partial
 
 

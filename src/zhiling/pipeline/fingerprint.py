@@ -39,7 +39,7 @@ def file_digest(path: Path) -> str:
 
 
 def matching(patterns: Sequence[str], root: Path, *, what: str) -> list[Path]:
-    """The files that globs match, sorted, each once; `package:folder/file` finds an installed package's.
+    """The files that globs match, sorted, each once.
 
     Raises:
         MissingInput: a pattern that matches nothing.

@@ -19,12 +19,12 @@ from zhiling.errors import UsageError
 from zhiling.pipeline.step import Context, Decide, Made, Make, Measure, Step, verdicts
 from zhiling.rows.schema import ROW
 
-Row = dict[str, Any]
+Function = Callable[[dict[str, Any]], Any]
 Effect = Literal["adds", "replaces"]
 
 
 def per_row(
-    fn: Callable[[Row], Any],
+    fn: Function,
     *,
     name: str,
     reads: Sequence[str] = ("messages",),
@@ -55,7 +55,7 @@ def per_row(
     return lifted
 
 
-def _measuring(fn: Callable[[Row], Any], read: tuple[str, ...], schema: dict[str, pl.DataType]) -> type[Measure]:
+def _measuring(fn: Function, read: tuple[str, ...], schema: dict[str, pl.DataType]) -> type[Measure]:
     class Lifted(Measure):
         def reads(self) -> tuple[str, ...]:
             return read
@@ -69,7 +69,7 @@ def _measuring(fn: Callable[[Row], Any], read: tuple[str, ...], schema: dict[str
     return Lifted
 
 
-def _deciding(fn: Callable[[Row], Any], read: tuple[str, ...], reasons: type[StrEnum]) -> type[Decide]:
+def _deciding(fn: Function, read: tuple[str, ...], reasons: type[StrEnum]) -> type[Decide]:
     class Lifted(Decide):
         Reason: ClassVar[type[StrEnum]] = reasons
 
@@ -83,7 +83,7 @@ def _deciding(fn: Callable[[Row], Any], read: tuple[str, ...], reasons: type[Str
     return Lifted
 
 
-def _making(fn: Callable[[Row], Any], read: tuple[str, ...], how: Effect) -> type[Make]:
+def _making(fn: Function, read: tuple[str, ...], how: Effect) -> type[Make]:
     class Lifted(Make):
         effect: ClassVar[Effect] = how
 

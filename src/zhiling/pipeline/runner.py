@@ -42,7 +42,8 @@ class Runner:
     def __init__(self, plan: Plan, run: RunFolder, project: Project, listen: Listener) -> None:
         self.plan, self.run, self.project, self.listen = plan, run, project, listen
         self.table = RowTable(run)
-        self._old = {stage.folder: stage for stage in run.manifest.stages}
+        # what lost a file is computed again
+        self._old = {stage.folder: stage for stage in run.manifest.stages if run.holds(stage)}
         run.manifest.stages = []
 
     def rows(self) -> RowTable:

@@ -24,6 +24,22 @@ from zhiling.errors import DamagedFile, MissingInput, RunBusy, StepFailed
 
 FORMAT_VERSION = 1
 
+_PARQUET_END = b"PAR1"
+
+_DISK_ERRORS = {
+    errno.ENOSPC: ("the disk is full", "make room; `zhiling gc` removes old runs; then `zhiling run`"),
+    errno.EDQUOT: ("the disk quota is used up", "make room, then `zhiling run`"),
+    errno.EFBIG: (
+        "the file grows beyond the size that is allowed here",
+        "raise the limit (`ulimit -f`) or choose another disk, then `zhiling run`",
+    ),
+    errno.EROFS: ("the disk is read-only", "choose another folder"),
+    errno.EACCES: ("no permission to write here", "choose another folder, or change its owner"),
+    errno.EPERM: ("no permission to write here", "choose another folder, or change its owner"),
+    errno.EEXIST: ("a file stands where a folder should be", "move it away, or choose another folder"),
+    errno.ENOTDIR: ("a file stands where a folder should be", "move it away, or choose another folder"),
+}
+
 _STRICT = ConfigDict(extra="forbid")
 
 
@@ -39,6 +55,10 @@ class Part(BaseModel):
     bad: str | None = None
     first: int = 0
     last: int = 0
+
+    def files(self) -> tuple[str, ...]:
+        """The files that it has."""
+        return tuple(name for name in (self.rows, self.ledger, self.measures, self.bad) if name)
 
 
 class Stage(BaseModel):
@@ -89,9 +109,9 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: Path, manifest: Manifest) -> RunFolder:
-        """A new run with an empty manifest on disk."""
+        """A new run with an empty manifest on disk; a folder that has none yet is taken over."""
         with writing(path):
-            path.mkdir(parents=True)
+            path.mkdir(parents=True, exist_ok=True)
         run = cls(path, manifest)
         run.save()
         return run
@@ -160,8 +180,14 @@ class RunFolder:
             return pl.read_parquet(path, columns=columns, glob=False)
         except (OSError, pl.exceptions.PolarsError) as error:
             raise DamagedFile(
-                f"cannot be read: {str(error).splitlines()[0]}", place=str(path), hint="run the recipe again"
+                f"cannot be read: {str(error).splitlines()[0]}",
+                place=str(path),
+                hint="`zhiling run --new` makes it again",
             ) from error
+
+    def holds(self, stage: Stage) -> bool:
+        """Whether every file of a stage's parts is there to its end (its middle is not read)."""
+        return all(_is_whole(self.path / name) for part in stage.parts for name in part.files())
 
     def event(self, event: dict[str, Any]) -> None:
         """Appends one line to events.jsonl."""
@@ -194,8 +220,7 @@ class Project:
 
     def next_path(self, name: str) -> Path:
         """The folder of a run to come: `<recipe name>-NNNN`."""
-        paths = list(self.runs.glob("*")) if self.runs.is_dir() else []
-        return self.runs / f"{name}-{max(map(_run_number, paths), default=0) + 1:04d}"
+        return self.runs / f"{name}-{max(map(_run_number, self.run_paths()), default=0) + 1:04d}"
 
     @contextlib.contextmanager
     def lock(self) -> Generator[None]:
@@ -227,6 +252,16 @@ def _run_number(path: Path) -> int:
     return int(found.group(1)) if found else 0
 
 
+def _is_whole(path: Path) -> bool:
+    """A Parquet file ends in its magic word; one that was cut off does not."""
+    try:
+        with path.open("rb") as stream:
+            stream.seek(-len(_PARQUET_END), os.SEEK_END)
+            return stream.read() == _PARQUET_END
+    except OSError:
+        return False
+
+
 def _temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
 
@@ -251,18 +286,19 @@ def writing(path: Path) -> Generator[None]:
     """Turns the disk's own errors into errors that say what to do."""
     try:
         yield
-    except OSError as error:
-        hints = {
-            errno.ENOSPC: (
-                "the disk is full",
-                "make room; `zhiling gc` removes old runs; then `zhiling run`",
-            ),
-            errno.EDQUOT: ("the disk quota is used up", "make room, then `zhiling run`"),
-            errno.EROFS: ("the disk is read-only", "choose another folder"),
-            errno.EACCES: ("no permission to write here", "choose another folder, or change its owner"),
-            errno.EPERM: ("no permission to write here", "choose another folder, or change its owner"),
-        }
-        if error.errno not in hints:
+    except (OSError, pl.exceptions.PolarsError) as error:
+        number = _error_number(error)
+        if number not in _DISK_ERRORS:
             raise
-        message, hint = hints[error.errno]
+        message, hint = _DISK_ERRORS[number]
         raise StepFailed(message, place=str(path), hint=hint) from error
+
+
+def _error_number(error: OSError | pl.exceptions.PolarsError) -> int | None:
+    """The system's number of an error; Polars tells it at the end of its message only."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    told = re.search(r"\(os error (\d+)\)", str(error))
+    number = int(told.group(1)) if told else None
+    # Windows numbers its errors otherwise, and Python knows which is which
+    return OSError(0, "", None, number).errno if number and os.name == "nt" else number

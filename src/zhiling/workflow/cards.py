@@ -76,8 +76,9 @@ def card(name: str) -> Card:
     step: type[Step] = registry.load("step", name)
     text = inspect.getdoc(step) or ""
     return Card(
-        name=name, kind=_kind(step), scope=step.scope, version=step.version, summary=text.splitlines()[0] if text else "",
-        text=text, settings=tuple(_settings(step)), reasons=_reasons(step), columns=_columns(step),
+        name=name, kind=_kind(step), scope=step.scope, version=step.version,
+        summary=text.splitlines()[0] if text else "", text=text,
+        settings=tuple(_settings(step)), reasons=_reasons(step), columns=_columns(step),
         cost=step.cost, source=step.source, limits=step.limits,
         error_rates="not measured on public truth yet",
     )  # fmt: skip

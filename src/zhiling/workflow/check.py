@@ -162,7 +162,10 @@ def _warnings(recipe: Recipe, rows: dict[str, int]) -> Iterator[str]:
     if recipe.evaluate and recipe.evaluate.data:
         against: list[Any] = [getattr(s.step, "against", ()) for line in recipe.steps for s in _lines(line)]
         if not any(recipe.evaluate.data in value for value in against):
-            yield "the evaluation file is not named in a `decontaminate` step: its rows may stand in the training data"
+            yield (
+                "the evaluation file is not named in a `decontaminate` step:"
+                " its rows may stand in the training data"
+            )
 
 
 __all__ = ["Checked", "Estimate", "RecipeError", "check"]

@@ -108,6 +108,9 @@ def load_document(file: Path, profile: str | None = None, overrides: Iterable[st
         profiles: Mapping[str, Any] = tree.get("profiles") or {}
         if profile not in profiles:
             raise UnknownName("profile", profile, map(str, profiles), place=document.place(["profiles"]))
+        if not is_mapping(profiles[profile]):
+            place = document.place(["profiles", profile])
+            raise UsageError(f"profile {profile!r} is no mapping of sections", place=place)
         _merge(document, tree, profiles[profile], (), f"profile {profile!r}")
     for override in overrides:
         _override(document, override)

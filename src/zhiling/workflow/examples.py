@@ -98,7 +98,7 @@ def _read_file(settings: EvaluateSettings, root: Path) -> Examples:
 
 
 def control_pool(recipe: Recipe, run: Run, table: RowTable, tested: Examples) -> pl.DataFrame:
-    """Labelled source rows as they came, before any step; none equal or near to a test row, none of its groups."""
+    """Labelled source rows as they came, before any step: none equal or near a test row or of its group."""
     rows = labelled(table, table.sources())
     if recipe.evaluate is None or recipe.evaluate.data is None:
         assigned = run.folder.read_frame("split.parquet", ["n", "split"]).filter(pl.col("split") == "test")

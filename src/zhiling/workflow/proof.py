@@ -31,6 +31,7 @@ from zhiling.pipeline.store import write_bytes
 from zhiling.pipeline.table import RowTable
 from zhiling.rows.schema import digest
 from zhiling.training import Examples, TrainSettings, nearest_label_name, train
+from zhiling.workflow.document import is_list, is_mapping
 from zhiling.workflow.examples import control_pool, control_rows, examples_of, test_examples, tuned_rows
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import Run, encoder_of
@@ -89,9 +90,10 @@ def evaluation_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) 
         if arm == "before":
             predictions[arm] = dict.fromkeys(_seeds(recipe), _before(work, table))
             continue
-        parts = _control(work, table) if arm == "control" else dict.fromkeys(
-            _seeds(recipe), _tuned(work.settings, run, table)
-        )
+        if arm == "control":
+            parts = _control(work, table)
+        else:
+            parts = dict.fromkeys(_seeds(recipe), _tuned(work.settings, run, table))
         predictions[arm] = {
             seed: _labels(run, _arm(work, arm, seed, examples)["key"]) for seed, examples in parts.items()
         }
@@ -157,7 +159,8 @@ def _carried(work: _Work, folder: Path) -> bool:
 
 
 def _train_one(work: _Work, arm: str, seed: int, parts: tuple[Examples, Examples], folder: Path) -> None:
-    metric = registry.load("metric", work.recipe.evaluate.metrics[0] if work.recipe.evaluate else "accuracy")()
+    name = work.recipe.evaluate.metrics[0] if work.recipe.evaluate else "accuracy"
+    metric = registry.load("metric", name)()
     trained = train(
         work.settings, *parts, seed=seed, evaluate=metric.score,
         progress=lambda epoch: work.tell({"event": "epoch", "arm": arm, "seed": seed, **epoch.__dict__}),
@@ -219,17 +222,18 @@ def label_names(settings: EvaluateSettings, root: Path) -> dict[str, list[str]]:
     from ruamel.yaml import YAML
 
     file = matching([settings.label_names], root, what="evaluate.label_names")[0]
-    tree = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
-    if not isinstance(tree, dict):
+    yaml: Any = YAML(typ="safe", pure=True)
+    tree = yaml.load(file.read_text(encoding="utf-8"))
+    if not is_mapping(tree):
         raise UsageError("label names are a mapping: label → names", place=str(file))
     names: dict[str, list[str]] = {}
     for label, value in tree.items():
-        if isinstance(value, dict):
+        if is_mapping(value):
             names[str(label)] = [
                 str(each) for key, each in value.items() if not str(key).startswith("definition")
             ]
         else:
-            names[str(label)] = [str(each) for each in value] if isinstance(value, list) else [str(value)]
+            names[str(label)] = [str(each) for each in value] if is_list(value) else [str(value)]
     return names
 
 

@@ -69,7 +69,8 @@ class Reader:
             seed=self._plain("seed", int, 0), limit=self._plain("limit", int, None),
             max_failed=float(self._plain("max_failed", float, 0.01)), encoder=self._encoder(steps),
             sources=sources, steps=steps, gates=tuple(self._gates(evaluate)),
-            split=self._section("split", SplitSettings) or SplitSettings.model_validate({}), exports=tuple(self._exports()),
+            split=self._section("split", SplitSettings) or SplitSettings.model_validate({}),
+            exports=tuple(self._exports()),
             train=self._section("train", TrainSettings), evaluate=evaluate,
             budget=self._section("budget", Budget) or Budget(),
         )  # fmt: skip
@@ -107,7 +108,7 @@ class Reader:
                     "source or earlier step", name, known, place=self.document.place((*path, "from"))
                 )
                 self.problems.append(problem)
-        only = item.get("only") or {}
+        only: Any = item.get("only") or dict[str, Any]()
         if not is_mapping(only):
             self._problem(f"only is {only!r}, expected column: values", (*path, "only"))
             only = dict[str, Any]()

@@ -199,8 +199,16 @@ def run_recipe(
             tell({"event": "unchanged", "run": run.id})
             return run
         write_bytes(folder.path / "recipe.yaml", recipe.document.dump().encode())
-        with _bookkeeping(folder):
-            _stages(recipe, plan, run, tell, until)
+        try:
+            with _bookkeeping(folder):
+                _stages(recipe, plan, run, tell, until)
+        except KeyboardInterrupt as error:
+            # amid a query Ctrl-C comes twice, from Polars and from Python, and the second ends the bookkeeping
+            folder.manifest.state = "paused"
+            folder.save()
+            raise Interrupted(
+                "interrupted; everything finished is stored", hint="`zhiling run` goes on"
+            ) from error
         return run
 
 
@@ -254,12 +262,8 @@ def _bookkeeping(folder: RunFolder) -> Generator[None]:
 
     try:
         yield
-    except (KeyboardInterrupt, BudgetReached) as error:
+    except (KeyboardInterrupt, BudgetReached):
         close("paused")
-        if isinstance(error, KeyboardInterrupt):
-            raise Interrupted(
-                "interrupted; everything finished is stored", hint="`zhiling run` goes on"
-            ) from error
         raise
     except GateFailed:
         close("gate_failed")

@@ -279,7 +279,8 @@ def test_step_failure_of_a_table_step_is_told(world: World) -> None:
     class Whole(Size):
         scope = "table"
 
-    with pytest.raises(StepFailed, match="step 'whole' failed on its 65 rows: ValueError: cannot measure a boom"):
+    told = "step 'whole' failed on its 65 rows: ValueError: cannot measure a boom"
+    with pytest.raises(StepFailed, match=told):
         world.run(["boom", *LINES], [StepLine("whole", Whole())])
     assert issubclass(TooManyFailures, StepFailed)
 
@@ -306,3 +307,31 @@ def test_counts_and_failures_of_adopted_parts_survive_a_resume(
         world.run(lines, steps)
     with pytest.raises(TooManyFailures, match="12 of 76 rows failed"):
         world.go_on(RunFolder.open(world.project.newest()), lines, steps)
+
+
+def test_two_repeats_count_their_own_rows(world: World) -> None:
+    first, second = repeat(Until(accepted=5)), repeat(Until(accepted=5))
+    second = dataclasses.replace(
+        second, id="again", steps=tuple(dataclasses.replace(s, id=f"{s.id}2") for s in second.steps[:1])
+    )
+    runner, table = world.run([f"seed number {i}" for i in range(10)], [first, second])
+    assert len(table.kept()) == 20
+    assert [s.counts["repeat"]["accepted"] for s in runner.run.manifest.stages if s.kind == "repeat"] == [5, 5]
+
+
+class Enough(Size):
+    """Stops the rounds after the second and returns the first."""
+
+    name = "enough"
+
+    def best_round(self, rows: pl.DataFrame) -> int | None:
+        return 1 if rows["round"].max() == 2 else None
+
+
+def test_a_step_can_stop_the_rounds_and_choose_one(world: World) -> None:
+    inner = (StepLine("echo", Echo()), StepLine("enough", Enough()))
+    line = RepeatLine("more", Until(stop="enough"), 9, inner)
+    runner, table = world.run(["seed one", "seed two"], [line])
+    assert runner.totals()["rejected"] == {"later_round": 2}
+    assert len(table.kept()) == 4
+    healthy(runner.run)

@@ -81,7 +81,7 @@ def _built(folder: Path, seed: int, *, defects: bool, listen: Listener) -> Built
 
 
 def fates(run: Run) -> pl.DataFrame:
-    """One line per rejected, failed, replaced or unreadable item: `conversation, locator, verdict, reason, step`."""
+    """Items rejected, failed, replaced or unreadable: `conversation, locator, verdict, reason, step`."""
     table = run.table()
     lines = [
         run.folder.read_frame(part.ledger, ["n", "verdict", "reason"])
@@ -126,8 +126,6 @@ def answer(run: Run, questions: Sequence[str]) -> list[Answer]:
         label = predicted.labels[index]
         near = np.where(labels == label, cosines[index], -1.0)
         row = rows.row(int(near.argmax()), named=True)
-        place = row["origin"]["locator"]
-        answers.append(
-            Answer(question, label, float(predicted.best_scores[index]), row["reply"], place, float(near.max()))
-        )
+        score, similarity = float(predicted.best_scores[index]), float(near.max())
+        answers.append(Answer(question, label, score, row["reply"], row["origin"]["locator"], similarity))
     return answers

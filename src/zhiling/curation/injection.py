@@ -1,0 +1,82 @@
+"""Injection: does a text give orders to the model that reads it."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import ClassVar
+
+import numpy as np
+import polars as pl
+
+from zhiling.pipeline.step import Context, Measure
+from zhiling.rows.conversation import flatten
+from zhiling.text.characters import IGNORED_PATTERN
+
+RULES = "injection_rules.toml"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One sign of an injection."""
+
+    name: str
+    weight: float
+    """How sure one hit of this rule makes, 0 to 1."""
+    pattern: str
+
+
+class Injection(Measure):
+    """Writes how strongly the texts of a row look like orders to a language model, 0 to 1, and by which rule.
+
+    All messages but the system's are searched, documents and tool results too: weighted patterns in English
+    and Chinese for orders to forget instructions, to reveal the prompt, to play another part, for forged
+    role markup, and for texts that speak to a model. `pattern` is the heaviest rule that was met, null if
+    there was none. Width, invisible characters and line breaks do not hide a pattern.
+    """
+
+    name: ClassVar[str] = "injection"
+    material: ClassVar[bool] = True
+    cost: ClassVar[str] = "about 0.1 ms per kilobyte"
+    limits: ClassVar[str] = (
+        "Finds known wordings only: an order that reads like an ordinary request (write a poem), encoded text "
+        "and other languages pass. Texts about prompt injection are found as well."
+    )
+
+    def writes(self) -> dict[str, pl.DataType]:
+        """The joined weight of all rules met, and the name of the heaviest."""
+        return {"score": pl.Float64(), "pattern": pl.String()}
+
+    def measure(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
+        """`score` and `pattern` of each row."""
+        lines = flatten(rows["messages"]).filter(pl.col("role") != "system")
+        # Widths are folded and hidden characters removed; line breaks stay, some rules look at line starts.
+        text = lines["text"].fill_null("").str.replace_all(IGNORED_PATTERN, "").str.normalize("NFKC")
+        joined = text.str.replace_all(r"\s+", " ")
+        clean = np.ones(rows.height)
+        heaviest = np.full(rows.height, -1, dtype=np.int64)
+        for place, rule in reversed(list(enumerate(_rules()))):
+            hits = text.str.contains(rule.pattern) | joined.str.contains(rule.pattern)
+            met = np.unique(lines["row"].filter(hits).to_numpy())
+            clean[met] *= 1 - rule.weight
+            heaviest[met] = place  # rules come lightest first here, so the heaviest writes last
+        names = pl.Series([rule.name for rule in _rules()], dtype=pl.String)
+        place = pl.Series(np.where(heaviest < 0, None, heaviest).tolist(), dtype=pl.UInt32)
+        return pl.DataFrame({"score": 1 - clean, "pattern": names.gather(place)})
+
+
+@cache
+def _rules() -> tuple[Rule, ...]:
+    """All rules, the heaviest first, ties by name."""
+    entries = tomllib.loads((files("zhiling.curation") / RULES).read_text(encoding="utf-8"))["rule"]
+    rules = [
+        Rule(
+            entry["name"],
+            float(entry["weight"]),
+            "(?i)(?:" + "|".join(f"(?:{p})" for p in entry["patterns"]) + ")",
+        )
+        for entry in entries
+    ]
+    return tuple(sorted(rules, key=lambda rule: (-rule.weight, rule.name)))
