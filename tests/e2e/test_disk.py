@@ -38,14 +38,26 @@ def told(result: subprocess.CompletedProcess[str], words: str, code: int) -> Non
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """The exports of a run that nothing disturbed."""
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose run, up to its exports, nothing disturbed."""
     root = tmp_path_factory.mktemp("whole")
     write_project(root, ROWS)
-    subprocess.run(
-        [sys.executable, "-m", "zhiling", "run"], cwd=root, env=ENVIRONMENT, check=True, capture_output=True
-    )
-    return exported(root)
+    command = [sys.executable, "-m", "zhiling", "run", "--until", "export"]
+    subprocess.run(command, cwd=root, env=ENVIRONMENT, check=True, capture_output=True)
+    return root
+
+
+@pytest.fixture(scope="module")
+def whole(undisturbed: Path) -> dict[str, bytes]:
+    """Its exports."""
+    return exported(undisturbed)
+
+
+@pytest.fixture(scope="module")
+def used(undisturbed: Path) -> int:
+    """The bytes of all that it wrote."""
+    files = [*(undisturbed / "runs").rglob("*"), *undisturbed.glob("zhiling.sqlite*")]
+    return sum(path.stat().st_size for path in files if path.is_file())
 
 
 @pytest.fixture
@@ -72,13 +84,13 @@ def leave(disk: Path, free: int) -> Path:
     return ballast
 
 
-# From no room for the lock to none for the last export: each size stops the run at another place.
-@pytest.mark.parametrize("free", [0, 12_000, 80_000, 300_000, 550_000, 800_000, 1_000_000])
+# Of what the run writes, up to its exports: each share stops it at another place.
+@pytest.mark.parametrize("share", [0, 0.05, 0.3, 0.6, 0.9])
 def test_a_full_disk_stops_the_run_and_damages_nothing(
-    free: int, disk: Path, whole: dict[str, bytes], cli: Cli
+    share: float, disk: Path, whole: dict[str, bytes], used: int, cli: Cli
 ) -> None:
     write_project(disk, ROWS)
-    ballast = leave(disk, free)
+    ballast = leave(disk, int(share * used))
     stopped = cli("run", "--until", "export", cwd=disk)
     told(stopped, "the disk is full", 1)
     assert "make room" in stopped.stderr
@@ -104,7 +116,8 @@ def test_a_limit_on_file_sizes_stops_the_run_likewise(
         "sys.argv = ['zhiling', 'run']; runpy.run_module('zhiling', run_name='__main__')"
     )
     stopped = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program], cwd=tmp_path, env=ENVIRONMENT,
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     told(stopped, "grows beyond the size that is allowed", 1)
     assert cli("run").returncode == 0
@@ -222,6 +235,7 @@ def test_minutes_that_are_used_up_pause_the_run(tmp_path: Path, whole: dict[str,
     summary = json.loads(stopped.stdout.splitlines()[-1])
     assert (summary["event"], summary["exit"]) == ("summary", 4)
     assert list(tmp_path.glob("runs/*/export/*")) == []
+    recipe.write_text(plain, encoding="utf-8")
     again = cli("run")
     assert again.returncode == 0, again.stderr
     assert exported(tmp_path) == whole

@@ -32,8 +32,7 @@ def demo_command(
 
 
 def _show(played: Played, seconds: float) -> None:
-    counts = played.planted.run.counts
-    print_table(("what became of the rows", "count"), funnel(counts))
+    print_table(("what became of the rows", "count"), funnel(played.planted.run))
     lines = [(s.defect.replace("_", " "), s.planted, s.found, s.wrongly_removed) for s in played.found]
     print_table(("planted defect", "planted", "found", "wrongly removed"), lines)
     rows = [_arms("with planted defects", played.planted), _arms("without", played.clean)]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +17,9 @@ from zhiling.cli.console import (
     print_json,
     print_table,
 )
+
+if TYPE_CHECKING:
+    from zhiling.workflow.run import Run
 
 
 def run_command(
@@ -47,7 +49,7 @@ def run_command(
     if as_json:
         print_json(result.summary())
         return
-    print_table(("rows", "count"), list(funnel(result.counts)), title=f"run {result.id}")
+    print_table(("rows", "count"), funnel(result), title=f"run {result.id}")
     for gate in result.folder.manifest.gates:
         typer.echo(f"gate {gate['check']}: {'ok' if gate['ok'] else 'FAILED'} ({gate['value']:g})")
     typer.echo(f"folder: {result.path}")
@@ -56,14 +58,14 @@ def run_command(
         typer.echo(f"report: {report}")
 
 
-def funnel(counts: Mapping[str, Any]) -> list[tuple[str, int]]:
-    """A run's counts as lines: what came in, what left and why, what stayed."""
-    lines = [("unreadable items (bad)", counts["bad"]), ("in", counts["in"]), ("made", counts["made"])]
-    lines += [(f"rejected: {reason}", -number) for reason, number in counts["rejected"].items()]
-    lines += [(f"failed: {reason}", -number) for reason, number in counts["failed"].items()]
-    lines += [
-        ("replaced", -counts["replaced"]),
-        ("kept", counts["kept"]),
-        ("  of it material", counts["material"]),
-    ]
+def funnel(run: Run) -> list[tuple[str, int]]:
+    """A run's counts as lines: what came in, what left at which step and why, what stayed."""
+    counts = run.counts
+    lines: list[tuple[str, int]] = [("in", counts["in"]), ("made", counts["made"])]
+    for stage in run.folder.manifest.stages:
+        for verdict in ("reject", "failed", "replaced"):
+            for reason, number in stage.counts.get(verdict, {}).items():
+                lines.append((f"{stage.id}: {(reason or verdict).replace('_', ' ')}", -number))
+    lines += [("kept", counts["kept"]), ("  of it material", counts["material"])]
+    lines.append(("unreadable items beside these", counts["bad"]))
     return [line for line in lines if line[1] or line[0] in ("in", "kept")]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal
 
 import numpy as np
 import polars as pl
 from pydantic import Field
 
-from zhiling.curation.evaluation_texts import matching_files, read_texts
+from zhiling.pipeline.fingerprint import matching
 from zhiling.pipeline.step import Context, Decide, verdicts
-from zhiling.rows.conversation import flatten
+from zhiling.rows.conversation import flatten, user_text
+from zhiling.rows.evaluation_file import read_texts
 from zhiling.text.ngrams import CHARACTERS, WORDS, NgramIndex
 from zhiling.text.normalise import normalise
 from zhiling.text.tokens import token_counts
@@ -47,9 +49,9 @@ class Decontaminate(Decide):
         min_length=1, description="Evaluation files (globs): JSONL or CSV, also .gz."
     )
     fields: tuple[str, ...] = Field(
-        ("text", "question", "instruction", "prompt", "messages"),
+        ("text", "question", "instruction", "prompt"),
         min_length=1,
-        description="The text is the first of these fields that a record has.",
+        description="The text is the first of these fields that a record has, else its user messages.",
     )
     on: Literal["user", "all"] = Field(
         "user", description="Which turns are compared: the user's, or all but the system's."
@@ -76,7 +78,7 @@ class Decontaminate(Decide):
         return self.against
 
     def decide(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
-        """Reason `contaminated`; score = the highest share of a turn's runs that match; related = `file#line`."""
+        """Reason `contaminated`; score = highest share of a turn's runs that match; related = `file#line`."""
         evaluation = self._evaluation(context.root)
         turns = self._turns(rows)
         hits = evaluation.index.hits(turns["text"])
@@ -98,21 +100,26 @@ class Decontaminate(Decide):
         )
 
     def _turns(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """`row`, `text` (normal form), `tokens` of the turns to compare; `only`: nothing else was said."""
+        """`row`, `text` (normal form), `tokens` of what is compared; `only`: nothing else was said."""
         role = pl.col("role") == "user" if self.on == "user" else pl.col("role") != "system"
         turns = flatten(rows["messages"]).filter(role).select("row", pl.col("text").fill_null(""))
-        text = normalise(turns["text"])
-        return turns.select("row", only=pl.len().over("row") == 1).with_columns(
-            text=text, tokens=token_counts(text)
+        turns = turns.with_columns(only=pl.len().over("row") == 1)
+        # What the user said in all is a text as well: the gate `contaminated` compares just that.
+        whole = pl.DataFrame(
+            {"row": np.arange(rows.height, dtype=np.uint32), "text": user_text(rows["messages"])}
         )
+        turns = pl.concat([turns, whole.with_columns(only=pl.lit(value=True))])
+        text = normalise(turns["text"])
+        return turns.with_columns(text=text, tokens=token_counts(text))
 
     def _evaluation(self, root: Path) -> Evaluation:
-        files = matching_files(self.against, root)
+        files = matching(self.against, root, what="step 'decontaminate'")
         facts = tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files)
         return _build(facts, str(root), self.fields, self.words, self.characters)
 
 
-class Evaluation(NamedTuple):
+@dataclass(frozen=True)
+class Evaluation:
     """Evaluation texts: the place of each, and their index."""
 
     places: pl.Series
@@ -127,7 +134,7 @@ def _build(
     for name, _, _ in files:
         path = Path(name)
         shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
-        items += read_texts(path, shown, fields)
+        items += [(f"{shown}#{line}", text) for line, text in read_texts(path, fields)]
     text = normalise(pl.Series([item[1] for item in items], dtype=pl.String))
     places = pl.Series([item[0] for item in items], dtype=pl.String)
     return Evaluation(places, NgramIndex.build(text, words, characters))

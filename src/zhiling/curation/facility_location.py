@@ -1,10 +1,10 @@
 """Facility location: the rows that, together, lie nearest to all rows, chosen lazily and greedily.
 
-The value of a chosen set S is the sum over all rows i of max over j in S of the similarity s(i, j) >= 0; each row
-adds what it improves. The greedy choice is within 1 - 1/e of the best set.
+The value of a chosen set S is the sum over all rows i of max over j in S of the similarity s(i, j) >= 0; each
+row adds what it improves. The greedy choice is within 1 - 1/e of the best set.
 
-Source: Mirchandani & Francis 1990 (the problem); Nemhauser et al. 1978 (the bound); Minoux 1978 (lazy evaluation).
-Deviation: similarities outside each row's `neighbours` nearest rows count as 0, so memory is linear in the rows.
+Source: Mirchandani & Francis 1990 (the problem); Nemhauser et al. 1978 (the bound); Minoux 1978 (lazy
+evaluation). Deviation: similarities outside each row's nearest rows count as 0, so memory is linear.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _symmetric(
 def choose(
     near: Neighbours, strata: Sequence[str], quotas: dict[str, int], covered: NDArray[np.float32]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Chosen rows in the order of choice, and what each added to the value; ties go to the smaller row number.
+    """Chosen rows in order of choice, and what each added to the value; ties go to the smaller number.
 
     Args:
         near: similarities of all rows.
@@ -105,7 +105,7 @@ def choose(
 
 
 def nearest(vectors: Vectors, among: Vectors) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """For each vector the row of `among` (at least one) with the highest cosine, and that cosine; ties to the first."""
+    """For each vector the row of `among` (not empty) with the highest cosine, and that; ties to the first."""
     rows = np.zeros(len(vectors), dtype=np.int64)
     values = np.zeros(len(vectors), dtype=np.float32)
     for start in range(0, len(vectors), BLOCK_ROWS):

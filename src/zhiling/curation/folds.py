@@ -1,4 +1,4 @@
-"""Folds for cross-fitting: no conversation or document stands in two, and the order of the rows changes nothing."""
+"""Folds for cross-fitting: whole conversations and documents, whatever the order of the rows."""
 
 from __future__ import annotations
 

@@ -41,8 +41,8 @@ class Injection(Measure):
     material: ClassVar[bool] = True
     cost: ClassVar[str] = "about 0.1 ms per kilobyte"
     limits: ClassVar[str] = (
-        "Finds known wordings only: an order that reads like an ordinary request (write a poem), encoded text "
-        "and other languages pass. Texts about prompt injection are found as well."
+        "Finds known wordings only: an order that reads like an ordinary request (write a poem), encoded "
+        "text and other languages pass. Texts about prompt injection are found as well."
     )
 
     def writes(self) -> dict[str, pl.DataType]:
@@ -63,7 +63,7 @@ class Injection(Measure):
             clean[met] *= 1 - rule.weight
             heaviest[met] = place  # rules come lightest first here, so the heaviest writes last
         names = pl.Series([rule.name for rule in _rules()], dtype=pl.String)
-        place = pl.Series(np.where(heaviest < 0, None, heaviest).tolist(), dtype=pl.UInt32)
+        place = pl.Series(heaviest).replace(-1, None).cast(pl.UInt32)
         return pl.DataFrame({"score": 1 - clean, "pattern": names.gather(place)})
 
 

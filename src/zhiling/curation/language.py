@@ -30,8 +30,8 @@ class Language(Measure):
     name: ClassVar[str] = "language"
     cost: ClassVar[str] = "60 µs a row, 350 MB for the detector's models"
     limits: ClassVar[str] = (
-        "Texts of one or two words are often wrong in Latin script. Simplified and traditional Chinese are both "
-        "`zh`. A row of mixed languages gets the strongest. Only the beginning (`characters`) is read."
+        "Texts of one or two words are often wrong in Latin script. Simplified and traditional Chinese are "
+        "both `zh`. A row of mixed languages gets the strongest. Only the beginning (`characters`) is read."
     )
     source: ClassVar[str] = "lingua-py 2: character 1- to 5-grams and rules by script"
 

@@ -1,9 +1,9 @@
 """How alike questions and replies are, in several views, each corrected for how popular either side is.
 
-A view is a space in which questions and replies have vectors: the encoder's; n-grams weighted by rarity; topics of
-single texts (the main directions of their n-grams); and topics of question and reply together, fitted on other
-conversations. In each, all pairs of a block of rows get three numbers: the cosine, and the mean cosine of the
-question (the reply) to its nearest replies (questions) of other conversations.
+A view is a space in which questions and replies have vectors: the encoder's; n-grams weighted by rarity;
+topics of single texts (the main directions of their n-grams); and topics of question and reply together,
+fitted on other conversations. In each, all pairs of a block of rows get three numbers: the cosine, and
+the mean cosine of the question (the reply) to its nearest replies (questions) of other conversations.
 
 Source: Lample et al. 2018, eq. 3 (CSLS: 2 · cosine minus the two means); here their weights are learnt.
 """
@@ -78,7 +78,7 @@ class _Topics:
 
     @classmethod
     def of(cls, texts: Any, count: int) -> _Topics:
-        """By the eigenvectors of all cosines: with 2**18 columns far cheaper than a decomposition of the columns."""
+        """From the eigenvectors of all cosines: far cheaper than a decomposition of 2**18 columns."""
         height: int = texts.shape[0]
         cosines = (texts @ texts.T).toarray().astype(np.float64)
         first = max(height - count, 0)

@@ -56,7 +56,7 @@ _IPV6 = re.compile(
 )
 _VERSION_BEFORE = re.compile(
     r"(?:\bv|version|release|build|firmware|software|upgrade|update|section|chapter"
-    r"|版本号?|固件|升级[到至]?|第)[^\d\n]{0,12}$",
+    r"|版本号?|固件|升级[到至]?|第)[^\d\n。！？!?，,；;]{0,12}$",
     re.IGNORECASE,
 )
 _CARD_BEFORE = re.compile(r"(?:\bcards?\b|\bcc\b|卡)[^\d\n]{0,16}$", re.IGNORECASE)

@@ -37,7 +37,7 @@ class Sample(Decide):
     share: float | None = Field(None, ge=0, le=1, description="The chance of each row to be kept.")
     per: str | None = Field(
         None,
-        description="Keep `size` rows of each value of this: language, task, label or a column such as `lang.language`.",
+        description="Keep `size` rows per value of this: language, task, label, a column (`lang.language`).",
     )
 
     @model_validator(mode="after")
@@ -66,5 +66,6 @@ def _smallest(draws: np.ndarray, ids: pl.Series, keys: pl.Series, size: int) -> 
     """True for the `size` rows of each key with the smallest draws, ties by id."""
     order = pl.DataFrame({"draw": draws, "id": ids, "key": keys}).with_row_index("row").sort("draw", "id")
     kept = np.zeros(len(draws), dtype=bool)
-    kept[order.group_by("key", maintain_order=True).head(size)["row"].to_numpy()] = True
+    place = pl.int_range(pl.len()).over("key")
+    kept[order.filter(place < size)["row"].to_numpy()] = True
     return kept

@@ -57,7 +57,7 @@ class Select(Decide):
         return self.method == "coverage"
 
     def decide(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
-        """Reason `not_selected`; score = gain, draw or length; related = the chosen row that stands for it."""
+        """Reason `not_selected`; score = gain, draw or length; related = the row that stands for it."""
         order = rows["id"].arg_sort()
         rows = rows[order]
         keys = strata(rows, self.balance)

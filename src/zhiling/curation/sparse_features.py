@@ -29,7 +29,7 @@ def require(module: str) -> Any:
 
 
 def ngram_matrix(texts: Sequence[str], longest: int) -> Any:
-    """Rows of unit length with a sublinear count per character n-gram of length 1 to `longest`: CSR, float32."""
+    """Rows of unit length, a sublinear count per character n-gram of 1 to `longest`: CSR, float32."""
     rows = hash_ngrams(texts, 1, longest, BUCKETS)
     return require("scipy.sparse").csr_matrix(
         (rows.values, rows.indices, rows.indptr), shape=(len(texts), BUCKETS), dtype=np.float32

@@ -104,8 +104,13 @@ def control_pool(recipe: Recipe, run: Run, table: RowTable, tested: Examples) ->
         assigned = run.folder.read_frame("split.parquet", ["n", "split"]).filter(pl.col("split") == "test")
         groups = table.read(["group"], assigned["n"].sort().to_numpy().astype(np.int64))["group"].drop_nulls()
         rows = rows.filter(~pl.col("group").is_in(groups.implode()).fill_null(False))
-    near = _near(rows["text"].to_list(), tested.texts, recipe.split.near or 1.0)
-    return rows.filter(pl.Series(~near)).sort("id")
+    return apart_from(rows, tested, recipe.split.near).sort("id")
+
+
+def apart_from(rows: pl.DataFrame, tested: Examples, near: float | None) -> pl.DataFrame:
+    """Rows whose text is not equal or near (as the split means it) to a text that is tested on."""
+    touched = _near(rows["text"].to_list(), tested.texts, near or 1.0)
+    return rows.filter(pl.Series(~touched, dtype=pl.Boolean))
 
 
 def _near(texts: Sequence[str], tested: Sequence[str], threshold: float) -> NDArray[np.bool_]:

@@ -32,7 +32,14 @@ from zhiling.pipeline.table import RowTable
 from zhiling.rows.schema import digest
 from zhiling.training import Examples, TrainSettings, nearest_label_name, train
 from zhiling.workflow.document import is_list, is_mapping
-from zhiling.workflow.examples import control_pool, control_rows, examples_of, test_examples, tuned_rows
+from zhiling.workflow.examples import (
+    apart_from,
+    control_pool,
+    control_rows,
+    examples_of,
+    test_examples,
+    tuned_rows,
+)
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import Run, encoder_of
 from zhiling.workflow.settings import EvaluateSettings
@@ -40,13 +47,48 @@ from zhiling.workflow.settings import EvaluateSettings
 
 @dataclass(frozen=True)
 class _Work:
-    """What every arm needs."""
+    """What every arm needs.
+
+    Attributes:
+        settings: of the training, the backbone's folder found.
+        tested: the rows to be tested on; none where the recipe evaluates nothing.
+        parts: the run's own train and dev rows, without those near to a tested one.
+        left_out: how many of them were.
+    """
 
     recipe: Recipe
     run: Run
+    table: RowTable
     settings: TrainSettings
     tested: Examples
+    parts: tuple[pl.DataFrame, pl.DataFrame]
+    left_out: int
     tell: Listener
+
+    @classmethod
+    def of(cls, recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> _Work:
+        """Gathers the examples of a run."""
+        assert recipe.train is not None
+        tested = test_examples(recipe, run, table) if recipe.evaluate else Examples((), (), (), ())
+        whole = [tuned_rows(run, table, part) for part in ("train", "dev")]
+        train_rows, dev_rows = (apart_from(rows, tested, recipe.split.near) for rows in whole)
+        left_out = sum(rows.height for rows in whole) - train_rows.height - dev_rows.height
+        settings = _located(recipe.train, recipe.root)
+        return cls(recipe, run, table, settings, tested, (train_rows, dev_rows), left_out, tell)
+
+    def tuned(self) -> tuple[Examples, Examples]:
+        """Train and dev examples of the run's own split."""
+        return examples_of(self.parts[0], replies=self.settings.replies), examples_of(self.parts[1])
+
+    def control(self) -> dict[int, tuple[Examples, Examples]]:
+        """Per seed as many rows as the tuned model had, from the sources as they came."""
+        pool = control_pool(self.recipe, self.run, self.table, self.tested)
+        sizes = (self.parts[0].height, self.parts[1].height)
+        drawn = {seed: control_rows(pool, sizes, seed) for seed in _seeds(self.recipe)}
+        return {
+            seed: (examples_of(rows, replies=self.settings.replies), examples_of(dev))
+            for seed, (rows, dev) in drawn.items()
+        }
 
 
 def train_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> None:
@@ -55,16 +97,13 @@ def train_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> No
     Raises:
         UsageError: too few labelled rows in the train or dev part.
     """
-    assert recipe.train is not None
-    settings = _located(recipe.train, recipe.root)
-    examples, dev = _tuned(settings, run, table)
+    work = _Work.of(recipe, run, table, tell)
+    examples, dev = work.tuned()
     if not len(examples) or not len(dev):
         raise UsageError(
             f"{len(examples)} labelled rows to train on and {len(dev)} in the dev part",
             hint="map a `label` in a source, and give `split` a dev share",
         )
-    tested = test_examples(recipe, run, table) if recipe.evaluate else Examples((), (), (), ())
-    work = _Work(recipe, run, settings, tested, tell)
     best: dict[str, Any] | None = None
     for seed in _seeds(recipe):
         result = _arm(work, "after", seed, (examples, dev))
@@ -74,47 +113,25 @@ def train_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> No
     _keep_model(run, best["key"])
     run.folder.manifest.results["train"] = {
         "rows": len(examples), "dev_rows": len(dev), "labels": len(set(examples.targets)),
-        **{name: best[name] for name in ("seed", "dev_score", "unseen")},
+        "near_test_left_out": work.left_out, **{name: best[name] for name in ("seed", "dev_score", "unseen")},
     }  # fmt: skip
     run.folder.save()
 
 
 def evaluation_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> None:
     """Runs the other arms and writes `evaluation/scores.json` and `evaluation/rows.parquet`."""
-    assert recipe.train is not None
     assert recipe.evaluate is not None
-    tested = test_examples(recipe, run, table)
-    work = _Work(recipe, run, _located(recipe.train, recipe.root), tested, tell)
+    work = _Work.of(recipe, run, table, tell)
     predictions: dict[str, dict[int, list[str]]] = {}
     for arm in recipe.evaluate.arms:
         if arm == "before":
-            predictions[arm] = dict.fromkeys(_seeds(recipe), _before(work, table))
+            predictions[arm] = dict.fromkeys(_seeds(recipe), _before(work))
             continue
-        if arm == "control":
-            parts = _control(work, table)
-        else:
-            parts = dict.fromkeys(_seeds(recipe), _tuned(work.settings, run, table))
+        parts = work.control() if arm == "control" else dict.fromkeys(_seeds(recipe), work.tuned())
         predictions[arm] = {
             seed: _labels(run, _arm(work, arm, seed, examples)["key"]) for seed, examples in parts.items()
         }
     _write_scores(work, recipe.evaluate, predictions)
-
-
-def _tuned(settings: TrainSettings, run: Run, table: RowTable) -> tuple[Examples, Examples]:
-    """Train and dev examples of the run's own split."""
-    train_rows, dev_rows = tuned_rows(run, table, "train"), tuned_rows(run, table, "dev")
-    return examples_of(train_rows, replies=settings.replies), examples_of(dev_rows)
-
-
-def _control(work: _Work, table: RowTable) -> dict[int, tuple[Examples, Examples]]:
-    """Per seed as many rows as the tuned model had, from the sources as they came."""
-    pool = control_pool(work.recipe, work.run, table, work.tested)
-    sizes = (tuned_rows(work.run, table, "train").height, tuned_rows(work.run, table, "dev").height)
-    drawn = {seed: control_rows(pool, sizes, seed) for seed in _seeds(work.recipe)}
-    return {
-        seed: (examples_of(rows, replies=work.settings.replies), examples_of(dev))
-        for seed, (rows, dev) in drawn.items()
-    }
 
 
 def _seeds(recipe: Recipe) -> list[int]:
@@ -190,12 +207,12 @@ def _labels(run: Run, key: str) -> list[str]:
     return run.folder.read_frame(f"evaluation/arms/{key[:16]}/predictions.parquet")["label"].to_list()
 
 
-def _before(work: _Work, table: RowTable) -> list[str]:
+def _before(work: _Work) -> list[str]:
     """Labels by the nearest label name."""
     assert work.recipe.evaluate is not None
     names = label_names(work.recipe.evaluate, work.recipe.root)
     if not names:
-        known = {*tuned_rows(work.run, table, "train")["label"], *work.tested.targets}
+        known = {*work.parts[0]["label"], *work.tested.targets}
         names = {label: [label.replace("_", " ").replace("-", " ")] for label in known}
     return list(nearest_label_name(work.tested.texts, names, _encode(work)).labels)
 

@@ -203,7 +203,7 @@ def run_recipe(
             with _bookkeeping(folder):
                 _stages(recipe, plan, run, tell, until)
         except KeyboardInterrupt as error:
-            # amid a query Ctrl-C comes twice, from Polars and from Python, and the second ends the bookkeeping
+            # amid a query Ctrl-C comes twice, from Polars and from Python; the second ends the bookkeeping
             folder.manifest.state = "paused"
             folder.save()
             raise Interrupted(

@@ -1,0 +1,115 @@
+"""Decontaminate: copies are found in both languages, short and general texts do no harm, bad files are told."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.unit.curation.frames import CONTEXT, empty, pairs, reasons, turns
+from zhiling.curation.decontaminate import Decontaminate
+from zhiling.errors import DamagedFile, MissingInput, UsageError
+from zhiling.pipeline.step import Context
+
+ENGLISH = (
+    "My front door lock blinks red three times and then refuses to open with the code that I set last week."
+)
+CHINESE = "门锁闪了三下红灯之后就打不开了，我上周设置的开门密码也没有用，请问现在应该怎么办才好？"
+SHORT = "Can I pay by card?"
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Context:
+    lines = [{"text": ENGLISH}, {"text": CHINESE}, {"text": SHORT}, {"text": "Hi"}]
+    (tmp_path / "eval.jsonl").write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
+    return dataclasses.replace(CONTEXT, root=tmp_path)
+
+
+STEP = Decontaminate(against=("eval.jsonl",))
+CONTAMINATED = "contaminated"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (ENGLISH, CONTAMINATED),
+        (ENGLISH.upper().replace(" ", "  "), CONTAMINATED),
+        ("Hello! " + ENGLISH + " Thanks a lot in advance.", CONTAMINATED),
+        (CHINESE, CONTAMINATED),
+        ("你好，" + CHINESE.replace("，", "。") + "谢谢", CONTAMINATED),
+        (SHORT, CONTAMINATED),
+        ("can i pay by card", CONTAMINATED),
+        ("Can I pay by card? My bank has blocked it and now I need another way.", None),
+        ("My front door lock blinks red and refuses to open.", None),
+        ("门锁闪了三下红灯之后就打不开了。", None),
+        ("Hi", CONTAMINATED),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_copies_are_found_and_likeness_is_not_enough(
+    text: str | None, expected: str | None, context: Context
+) -> None:
+    assert reasons(STEP.decide(pairs((text, "ok")), context)) == [expected]
+
+
+def test_the_place_of_the_evaluation_text_is_named(context: Context) -> None:
+    answer = STEP.decide(pairs((CHINESE, ""), (ENGLISH, ""), ("other", "")), context)
+    assert answer["related"].to_list() == ["eval.jsonl#2", "eval.jsonl#1", None]
+    assert answer["score"].to_list() == [1.0, 1.0, 0.0]
+
+
+def test_a_turn_counts_by_itself_and_a_greeting_only_alone(context: Context) -> None:
+    rows = turns(
+        [("user", "Hi"), ("assistant", "Hello!"), ("user", "Where is my parcel?")],
+        [("user", "Hello"), ("assistant", "Yes?"), ("user", SHORT)],
+        [("system", ENGLISH), ("user", "Where is it?"), ("assistant", ENGLISH)],
+    )
+    assert reasons(STEP.decide(rows, context)) == [None, CONTAMINATED, None]
+    everywhere = Decontaminate(against=("eval.jsonl",), on="all").decide(rows, context)
+    assert reasons(everywhere) == [None, CONTAMINATED, CONTAMINATED]
+
+
+def test_a_share_of_the_runs_can_be_asked_for(context: Context) -> None:
+    rows = pairs((ENGLISH + " " + " ".join(f"word{number}" for number in range(200)), ""))
+    assert reasons(STEP.decide(rows, context)) == [CONTAMINATED]
+    assert reasons(Decontaminate(against=("eval.jsonl",), share=0.5).decide(rows, context)) == [None]
+
+
+def test_other_formats_and_fields(tmp_path: Path) -> None:
+    context = dataclasses.replace(CONTEXT, root=tmp_path)
+    with gzip.open(tmp_path / "a.csv.gz", "wt", encoding="utf-8") as file:
+        file.write(f'number,query\n1,"{ENGLISH}"\n')
+    record = {"messages": [{"role": "user", "content": CHINESE}, {"role": "assistant", "content": "ok"}]}
+    (tmp_path / "b.jsonl").write_text(json.dumps(record), encoding="utf-8")
+    rows = pairs((ENGLISH, ""), (CHINESE, ""))
+    assert reasons(Decontaminate(against=("*.csv.gz",), fields=("query",)).decide(rows, context)) == [
+        CONTAMINATED,
+        None,
+    ]
+    assert reasons(Decontaminate(against=("b.jsonl",)).decide(rows, context)) == [None, CONTAMINATED]
+
+
+def test_a_changed_file_is_read_again(context: Context) -> None:
+    rows = pairs(("a brand new question", ""))
+    assert reasons(STEP.decide(rows, context)) == [None]
+    (context.root / "eval.jsonl").write_text('{"text": "A brand new question!"}\n', encoding="utf-8")
+    assert reasons(STEP.decide(rows, context)) == [CONTAMINATED]
+
+
+def test_files_that_are_missing_or_damaged_are_errors(context: Context) -> None:
+    with pytest.raises(MissingInput, match=r"none\.jsonl"):
+        Decontaminate(against=("none.jsonl",)).decide(pairs(("a", "b")), context)
+    (context.root / "bad.jsonl").write_text('{"text": "fine"}\n{"text": \n', encoding="utf-8")
+    with pytest.raises(DamagedFile, match=r"bad\.jsonl:2"):
+        Decontaminate(against=("bad.jsonl",)).decide(pairs(("a", "b")), context)
+    with pytest.raises(UsageError, match="fields"):
+        Decontaminate(against=("eval.jsonl",), fields=("body",)).decide(pairs(("a", "b")), context)
+
+
+def test_no_rows_and_the_fingerprint(context: Context) -> None:
+    assert STEP.decide(empty(), context).height == 0
+    assert STEP.files() == ("eval.jsonl",)
