@@ -1,4 +1,4 @@
-"""Properties of choosing and measuring steps: no order of rows matters, sizes are exact, bounds are monotone."""
+"""Properties of choosing steps: no order of rows matters, sizes are exact, bounds are monotone."""
 
 from __future__ import annotations
 

@@ -9,6 +9,14 @@ from numpy.typing import NDArray
 from zhiling.pipeline.step import Context
 
 
+def group_numbers(rows: pl.DataFrame) -> pl.Series:
+    """A number per row, equal for rows of one group; a row without a group is a group by itself.
+
+    As numbers, because Polars 2.1 counts distinct long strings within groups too high after `scatter`.
+    """
+    return rows["group"].fill_null(rows["id"]).rank("dense").alias("group")
+
+
 def group_folds(rows: pl.DataFrame, count: int, context: Context) -> NDArray[np.int64]:
     """The fold of each row, 0 to `count` - 1: whole groups, dealt out like cards in random order.
 

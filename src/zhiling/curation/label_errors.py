@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from zhiling.curation.cross_fitting import out_of_fold
-from zhiling.curation.folds import group_folds
+from zhiling.curation.folds import group_folds, group_numbers
 from zhiling.curation.label import label_of
 from zhiling.curation.sparse_features import ngram_matrix
 from zhiling.pipeline.step import Context, Measure, Scope
@@ -62,9 +62,7 @@ class LabelErrors(Measure):
 
     def applies(self, rows: pl.DataFrame) -> pl.Series:
         """Rows with a label that stands in enough groups, if there are two such labels."""
-        frame = pl.DataFrame(
-            {"label": label_of(rows["target"]), "owner": rows["group"].fill_null(rows["id"])}
-        )
+        frame = pl.DataFrame({"label": label_of(rows["target"]), "owner": group_numbers(rows)})
         common = frame.drop_nulls("label").group_by("label").agg(groups=pl.col("owner").n_unique())
         common = common.filter(pl.col("groups") >= self.groups_per_label)["label"]
         if len(common) < 2:
@@ -80,7 +78,7 @@ class LabelErrors(Measure):
         given = label_of(ordered["target"])
         names = given.unique().sort()
         classes = given.replace_strict(names, np.arange(len(names)), return_dtype=pl.Int64).to_numpy()
-        count = min(self.folds, ordered["group"].fill_null(ordered["id"]).n_unique())
+        count = min(self.folds, group_numbers(ordered).n_unique())
         folds = group_folds(ordered, count, context)
         probabilities = out_of_fold(self._features(ordered, given, context), classes, folds, self.ridge)
         answer = _judge(probabilities, classes, names)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from lingua import LanguageDetector
 
 UNDETERMINED = "und"
-# High accuracy with 16 languages: 60 microseconds a row, 99 % of English sentences right; the low-accuracy
-# mode 92 %, at a third of the time. All 75 languages: twice the time, 6 points worse on short English.
+# With these, 99.3 % of short English sentences are right and all Chinese ones; with sixteen languages in
+# lingua's low-accuracy mode 92 %, at a third of the time; with all 75 languages in that mode 82 %.
 DEFAULT = ("en", "zh", "ja", "ko", "de", "fr", "es", "pt", "it", "ru", "ar", "vi")
 
 
@@ -28,7 +28,7 @@ class Language(Measure):
     """
 
     name: ClassVar[str] = "language"
-    cost: ClassVar[str] = "60 µs a row, 350 MB for the detector's models"
+    cost: ClassVar[str] = "about 0.1 ms a row, and 350 MB for the detector's models"
     limits: ClassVar[str] = (
         "Texts of one or two words are often wrong in Latin script. Simplified and traditional Chinese are "
         "both `zh`. A row of mixed languages gets the strongest. Only the beginning (`characters`) is read."

@@ -53,7 +53,7 @@ class NearDedup(Decide):
     method: Literal["minhash", "exact"] = Field(default="minhash", description="how candidates are found")
     within_group: bool = Field(
         default=False,
-        description="whether rows of one group are compared too: the turns of a conversation repeat each other",
+        description="whether rows of one group are compared too: turns of a conversation repeat each other",
     )
 
     class Reason(StrEnum):

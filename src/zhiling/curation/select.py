@@ -99,12 +99,13 @@ class Select(Decide):
         kept[chosen] = True
         score = np.zeros(rows.height)
         score[chosen] = gains
-        related = pl.Series([None] * rows.height, dtype=pl.String)
+        stand_ins = np.full(rows.height, -1, dtype=np.int64)
         removed = np.flatnonzero(~kept)
         if len(chosen) and len(removed):
             ranked = np.sort(chosen)
             stands, _ = nearest(vectors[removed], vectors[ranked])
-            related = related.scatter(removed, rows["id"][ranked[stands]])
+            stand_ins[removed] = ranked[stands]
+        related = rows["id"].gather(pl.Series(stand_ins).replace(-1, None).cast(pl.UInt32))
         return verdicts(~kept, Reason.NOT_SELECTED, score=score, related=related)
 
     def _covered(self, vectors: NDArray[np.float32], context: Context) -> NDArray[np.float32]:

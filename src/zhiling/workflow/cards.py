@@ -107,4 +107,4 @@ def _reasons(step: type[Step]) -> tuple[str, ...]:
 def _columns(step: type[Step]) -> dict[str, str]:
     if any(info.is_required() for info in step.model_fields.values()):
         return {}
-    return {name: str(dtype) for name, dtype in step().writes().items()}
+    return {name: str(dtype) for name, dtype in step.model_construct().writes().items()}

@@ -58,7 +58,16 @@ class Run:
         return restore(self.folder, self.folder.manifest.stages)
 
     def rows(self, split: str | None = None) -> pl.DataFrame:
-        """The exported rows, of one split part if named, with a column `split`."""
+        """The exported rows, of one split part if named, with a column `split`.
+
+        Raises:
+            MissingInput: the run was left or stopped before its rows were split.
+        """
+        if not (self.path / "split.parquet").is_file():
+            raise MissingInput(
+                f"run {self.id!r} has not come to its split: it is {self.folder.manifest.state}",
+                hint="`zhiling run` goes on with it; `zhiling rows` shows what it has",
+            )
         table = self.table()
         columns = [
             "id",

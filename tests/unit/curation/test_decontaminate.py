@@ -1,4 +1,4 @@
-"""Decontaminate: copies are found in both languages, short and general texts do no harm, bad files are told."""
+"""Decontaminate: copies are found in both languages, short texts do no harm, bad files are told."""
 
 from __future__ import annotations
 

@@ -316,7 +316,8 @@ def test_two_repeats_count_their_own_rows(world: World) -> None:
     )
     runner, table = world.run([f"seed number {i}" for i in range(10)], [first, second])
     assert len(table.kept()) == 20
-    assert [s.counts["repeat"]["accepted"] for s in runner.run.manifest.stages if s.kind == "repeat"] == [5, 5]
+    blocks = [stage for stage in runner.run.manifest.stages if stage.kind == "repeat"]
+    assert [block.counts["repeat"]["accepted"] for block in blocks] == [5, 5]
 
 
 class Enough(Size):

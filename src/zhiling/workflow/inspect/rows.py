@@ -80,10 +80,8 @@ def _last_lines(run: Run, step: str | None) -> pl.DataFrame:
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
     """A row as plain JSON: nulls inside messages left out, the target as an object."""
-    messages = [
-        {key: value for key, value in message.items() if value is not None}
-        for message in row["messages"] or []
-    ]
+    given: list[dict[str, Any]] = row["messages"] or []
+    messages = [{key: value for key, value in message.items() if value is not None} for message in given]
     target = orjson.loads(row["target"]) if row["target"] else None
     fields = (
         "id",
