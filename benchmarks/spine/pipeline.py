@@ -101,11 +101,11 @@ def lines(rounds: list[Round], data: str) -> list[dict[str, Any]]:
     }
     kept = ", ".join(f"{side} {rounds[0].rows[side]}" for side in SIDES)
     note = (
-        "all stages but the language detector; medians of rounds in turns. zhiling verifies each removal, keeps "
-        f"a ledger of each row and splits without leaks; the peer does none of it. Rows: {kept}"
+        "all stages but the language detector; medians of rounds in turns. zhiling verifies each removal, "
+        f"keeps a ledger of each row and splits without leaks; the peer does none of it. Rows: {kept}"
     )
     times = by_stage(rounds, "cpu_s", "CPU s") | by_stage(rounds, "wall_s", "wall s")
-    made = [
+    return [
         ratio_row(
             "spine.1a", "the pipeline without language: CPU time, datasets over zhiling", "cpu", plain,
             beside=totals | times, data=data, note=note,
@@ -123,12 +123,11 @@ def lines(rounds: list[Round], data: str) -> list[dict[str, Any]]:
             note="resident memory in rounds without the detector; by stage",
         ),
         ratio_row(
-            "spine.1d", "the pipeline without language, no leaks on either side: CPU time, datasets over zhiling",
+            "spine.1d", "the pipeline without language, no leaks on either side: CPU time, times",
             "cpu", safe, data=data,
-            note="as 1a, but the peer's split too keeps near questions together: LSH at .5 over distinct questions",
+            note="as 1a, but the peer too keeps near questions together: LSH at .5 over distinct questions",
         ),
     ]  # fmt: skip
-    return made
 
 
 def main() -> None:

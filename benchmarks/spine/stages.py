@@ -35,7 +35,7 @@ class Stages:
 
 
 def peak_mb() -> float:
-    """The most memory that was resident since the peak was last forgotten; since the start where it cannot be."""
+    """The most memory that was resident since `_forget_peak`, or since the start where that does nothing."""
     if STATUS.exists():
         lines = STATUS.read_text(encoding="utf-8").splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024

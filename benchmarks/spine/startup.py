@@ -50,9 +50,8 @@ def main() -> None:
     made = [line(letter, options.runs) for letter in JOBS]
     path = record("spine", made)
     for each in made:
-        print(
-            f"{each['id']}  {each['what']}: {each['value']} s (goal {each['goal']}), {each['low']}-{each['high']}"
-        )
+        shown = f"{each['value']} s, {each['low']} to {each['high']} (goal {each['goal']})"
+        print(f"{each['id']}  {each['what']}: {shown}")
     print(f"-> {path}")
 
 

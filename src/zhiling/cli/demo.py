@@ -43,10 +43,15 @@ def _show(played: Played, seconds: float) -> None:
         typer.echo(f"? {answer.question}")
         typer.echo(f"  {answer.label} ({answer.score:.2f}) · {answer.place} ({answer.similarity:.2f})")
         typer.echo(f"  {_cut(answer.reply)}")
-    report = played.planted.run.path / "report" / "index.html"
-    typer.echo(f"report: {report} (中文: {report.with_name('index.zh.html').name}) · {seconds:.0f} s")
-    place = played.planted.run.project.root
+    report = _near(played.planted.run.path / "report" / "index.html")
+    typer.echo(f"report: {report} (中文: index.zh.html) · {seconds:.0f} s")
+    place = _near(played.planted.run.project.root)
     typer.echo(f"next: cd {place} && zhiling rows --rejected -n 5 && zhiling why n:100")
+
+
+def _near(path: Path) -> Path:
+    """The path as seen from here, where it lies below."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _arms(name: str, built: Built) -> tuple[str, ...]:
