@@ -250,3 +250,14 @@ def test_help_of_every_verb(cli: Cli) -> None:
 
     text = cli("--help").stdout
     assert all(verb in text for verb in VERBS)
+
+
+def test_set_brings_a_missing_section_into_being(tmp_path: Path, cli: Cli) -> None:
+    write_project(tmp_path, 30)
+    result = cli(
+        "run", "--json", "--set", "budget.minutes=5", "--set", "split.train=0.6", "--set", "split.test=0.3"
+    )
+    assert result.returncode == 0, result.stderr
+    unknown = cli("check", "--set", "budgt.minutes=5")
+    assert unknown.returncode == 2
+    assert "unknown section" in unknown.stderr

@@ -17,7 +17,7 @@ import polars as pl
 
 from zhiling.errors import StepFailed, ZhilingError
 from zhiling.pipeline import ledger
-from zhiling.pipeline.runner import balance, summarise
+from zhiling.pipeline.books import balance, summarise
 from zhiling.pipeline.step import Verdict
 from zhiling.pipeline.store import RunFolder, Stage
 from zhiling.pipeline.table import RowTable, restore

@@ -17,6 +17,8 @@ from zhiling.errors import MissingInput, UnknownName, UsageError
 Path_ = tuple[str | int, ...]
 
 _ID_LISTS = ("sources", "steps")
+SETTABLE = ("budget", "encoder", "evaluate", "split", "train")
+"""Sections that `--set section.field=value` may bring into being."""
 
 
 @dataclass
@@ -157,6 +159,8 @@ def _override(document: Document, override: str) -> None:
     if not keys:
         raise UsageError(f"--set {override!r} names a step, not one of its fields")
     for key in keys[:-1]:
+        if not path and key in SETTABLE and key not in node:
+            node[key] = CommentedMap()
         if not is_mapping(node.get(key)):
             known = [str(each) for each in node if is_mapping(node.get(each))]
             raise UnknownName(

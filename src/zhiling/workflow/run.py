@@ -20,8 +20,9 @@ import polars as pl
 
 from zhiling.errors import BudgetReached, GateFailed, Interrupted, MissingInput, ZhilingError
 from zhiling.pipeline import fingerprint
+from zhiling.pipeline.books import summarise
 from zhiling.pipeline.plan import Plan, SourceLine
-from zhiling.pipeline.runner import Listener, Runner, summarise
+from zhiling.pipeline.runner import Listener, Runner
 from zhiling.pipeline.store import Manifest, Project, RunFolder, write_bytes
 from zhiling.pipeline.table import RowTable, restore
 from zhiling.workflow.document import plain

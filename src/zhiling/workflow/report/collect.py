@@ -69,7 +69,7 @@ def collect(path: Path) -> ReportFacts:
 
 def _counts(book: Book) -> Mapping[str, Any]:
     """The run's counts; of a run that was left before it counted, from its files."""
-    from zhiling.pipeline.runner import summarise
+    from zhiling.pipeline.books import summarise
 
     return book.run.manifest.counts or summarise(book.stages, book.table)
 
