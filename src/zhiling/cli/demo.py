@@ -37,7 +37,8 @@ def _show(played: Played, seconds: float) -> None:
     print_table(("planted defect", "planted", "found", "wrongly removed"), lines)
     rows = [_arms("with planted defects", played.planted), _arms("without", played.clean)]
     n = played.planted.scores["n"]
-    header = (f"accuracy, {n} questions, 3 seeds", "before", "control", "after", "after − control")
+    seeds = len(played.planted.scores["seeds"])
+    header = (f"accuracy, {n} questions, {seeds} seeds", "before", "control", "after", "after − control")
     print_table(header, rows)
     for answer in played.answers:
         typer.echo(f"? {answer.question}")
