@@ -14,6 +14,8 @@ from zhiling.rows.schema import CONTENT_COLUMNS
 from zhiling.text.characters import IGNORED_PATTERN
 
 _LOOSE_SPACE = r"\s\s|[^\S ]|^ | $"
+_FURTHER = ("reasoning", "media", "tool_calls", "tool_call_id", "name")
+_SLICE_ROWS = 20_000
 
 
 class ExactDedup(Decide):
@@ -103,10 +105,16 @@ def _folded(text: pl.Series) -> pl.Series:
 
 def _conversation_keys(rows: pl.DataFrame) -> pl.Series:
     """One string a row: every message with all its fields, then the columns that shape what is learnt."""
+    said = rows["messages"].explode(empty_as_null=False, keep_nulls=False).struct
+    rest = [name for name in _FURTHER if _used(said.field(name))]
+    others = [name for name in CONTENT_COLUMNS[1:] if _used(rows[name])]
+    # A slice at a time: what lies between (several copies of the text) stays small.
+    slices = (rows.slice(start, _SLICE_ROWS) for start in range(0, max(rows.height, 1), _SLICE_ROWS))
+    return pl.concat([_keys_of(part, rest, others) for part in slices])
+
+
+def _keys_of(rows: pl.DataFrame, rest: list[str], others: list[str]) -> pl.Series:
     lines = flatten(rows["messages"])
-    rest = [
-        name for name in ("reasoning", "media", "tool_calls", "tool_call_id", "name") if _used(lines[name])
-    ]
     coded = lines.select(
         pl.concat_str(
             pl.col("role").fill_null(""),
@@ -116,7 +124,6 @@ def _conversation_keys(rows: pl.DataFrame) -> pl.Series:
         ).alias("line"),
     )
     whole = _joined(coded["line"], rows["messages"].list.len().fill_null(0))
-    others = [name for name in CONTENT_COLUMNS[1:] if _used(rows[name])]
     if not others:
         return whole
     return rows.select(whole + "\x1d" + pl.struct(others).struct.json_encode()).to_series()

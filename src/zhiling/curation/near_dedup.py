@@ -13,11 +13,14 @@ from pydantic import Field
 
 from zhiling.curation.parts import Part, part_text
 from zhiling.pipeline.step import Context, Decide, verdicts
+from zhiling.text.buffers import offsets_of
 from zhiling.text.jaccard import jaccard
 from zhiling.text.minhash import near_duplicates
 from zhiling.text.normalise import normalise
 from zhiling.text.shingles import Shingles, shingles
 from zhiling.text.union_find import components
+
+_SLICE_ROWS = 20_000
 
 
 class NearDedup(Decide):
@@ -76,7 +79,7 @@ class NearDedup(Decide):
         if context.reference is not None and context.reference.height:
             rows = pl.concat([rows.select(columns), context.reference.select(columns)])
         ids = rows["id"]
-        sets = shingles(normalise(part_text(rows["messages"], self.on)), self.size)
+        sets = self._sets(rows["messages"])
         apart = np.arange(len(ids)) if self.within_group else _groups(rows["group"])
         pairs = near_duplicates(sets, self.jaccard, self.method)
         priority = _priority(sets, ids, judged)
@@ -90,6 +93,14 @@ class NearDedup(Decide):
             score=chosen.similarity[:judged],
             related=cluster.set(pl.Series(~removed), None),
         ).with_columns(cluster.alias("cluster"))
+
+    def _sets(self, messages: pl.Series) -> Shingles:
+        """The shingles of each row; a slice at a time, so the texts are never held twice."""
+        starts = range(0, max(len(messages), 1), _SLICE_ROWS)
+        texts = (part_text(messages.slice(start, _SLICE_ROWS), self.on) for start in starts)
+        parts = [shingles(normalise(text), self.size) for text in texts]
+        sizes = np.concatenate([part.sizes for part in parts])
+        return Shingles(np.concatenate([part.hashes for part in parts]), offsets_of(sizes))
 
 
 @dataclass(frozen=True)

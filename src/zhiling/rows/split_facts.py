@@ -145,10 +145,11 @@ def near_pairs_across(texts: Texts, part: Integers) -> int:
     lower = _run_starts(postings.group)
     upper = _run_starts(postings.group * len(PARTS) + part[postings.row])
     comparison = Comparison(grams, texts.near)
+    limits = comparison.limits(postings)
     # Texts without shingles (`???`) can be equal, but not near.
     pairs = [_keys(*_equal(number, grams.sizes == 0))]
     for probe, partner in _blocks(postings.row, lower, upper):
-        fits = comparison.plausible(postings, probe, partner)
+        fits = limits.allow(probe, partner)
         keys = _keys(postings.row[partner[fits]], postings.row[probe[fits]])
         found = comparison.verified(keys >> 32, keys & 0xFFFFFFFF)
         pairs.append(_keys(found.left, found.right))

@@ -63,18 +63,33 @@ class Postings:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """The size of each posting's set, and the largest that the set of a partner can have."""
+
+    size: NDArray[np.int32]
+    most: NDArray[np.int32]
+
+    def allow(self, probe: Rows, partner: Rows) -> NDArray[np.bool_]:
+        """Whether two postings (by index) can belong to a pair."""
+        fits = self.size[partner] <= self.most[probe]
+        fits &= self.size[probe] <= self.most[partner]
+        return fits
+
+
+@dataclass(frozen=True)
 class Comparison:
     """What two rows must reach, over which sets."""
 
     shingles: Shingles
     threshold: float
 
-    def plausible(self, postings: Postings, probe: Rows, partner: Rows) -> NDArray[np.bool_]:
-        """Whether two postings (by index) can belong to a pair at the threshold, by size and position."""
-        sizes = self.shingles.sizes
-        first, second = sizes[postings.row[probe]], sizes[postings.row[partner]]
-        rest = np.minimum(first - postings.position[probe], second - postings.position[partner])
-        return rest >= self._least_common(first + second)
+    def limits(self, postings: Postings) -> Limits:
+        """Whom each posting can form a pair at the threshold with, by size and position."""
+        size = self.shingles.sizes[postings.row]
+        rest = size - postings.position
+        # Beyond the position both sets must hold t / (1 + t) of their joint size: that bounds the other's.
+        most = np.floor((rest + _SLACK) * ((1.0 + self.threshold) / self.threshold)) - size
+        return Limits(size.astype(np.int32), most.astype(np.int32))
 
     def verified(self, left: Rows, right: Rows) -> Pairs:
         """Those of the pairs that reach the threshold."""
@@ -116,7 +131,7 @@ def link(postings: Postings, comparison: Comparison) -> Pairs:
     the threshold.
     """
     neighbour = np.flatnonzero(np.diff(postings.group) == 0)
-    neighbour = neighbour[comparison.plausible(postings, neighbour, neighbour + 1)]
+    neighbour = neighbour[comparison.limits(postings).allow(neighbour, neighbour + 1)]
     found = [comparison.verified(*_unique(postings.row[neighbour], postings.row[neighbour + 1]))]
     labels = components(len(comparison.shingles), found[0].left, found[0].right)
     apart, low, high = _apart(postings, labels)
@@ -159,12 +174,13 @@ def _candidates(
     row_ends = np.flatnonzero(np.diff(postings.row[active], append=-1)) + 1
     pairs_before = np.concatenate([[0], np.cumsum(counts[active])[row_ends - 1]])
     row_bounds = np.concatenate([[0], row_ends])
+    limits = comparison.limits(postings)
     for first, last in row_ranges(pairs_before, _BLOCK_PAIRS):
         chosen = active[row_bounds[first] : row_bounds[last]]
-        probe = np.repeat(chosen, counts[chosen])
-        before = np.cumsum(counts[chosen]) - counts[chosen]
-        partner = np.arange(len(probe)) + np.repeat(low[chosen] - before, counts[chosen])
-        fits = comparison.plausible(postings, probe, partner)
+        number = counts[chosen]
+        probe = np.repeat(chosen, number)
+        partner = np.arange(len(probe)) + np.repeat(low[chosen] - (np.cumsum(number) - number), number)
+        fits = limits.allow(probe, partner)
         yield _unique(postings.row[partner[fits]], postings.row[probe[fits]])
 
 

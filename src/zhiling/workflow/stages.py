@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,13 @@ def _roots(table: RowTable, frame: pl.DataFrame) -> pl.Series:
             waiting += parents.get(parent) or []
         return found
 
-    return pl.Series("roots", [ancestry(row) for row in frame["id"].to_list()], dtype=pl.List(pl.String))
+    # Most rows come from a source: only those that a step made are looked at one by one.
+    own = frame.select("id")
+    known = own.filter(pl.col("id").is_in(made["id"].implode())).with_columns(
+        pl.col("id").map_elements(ancestry, return_dtype=pl.List(pl.String)).alias("roots")
+    )
+    roots = pl.coalesce("roots", pl.concat_list("id"))
+    return own.join(known, on="id", how="left", maintain_order="left").select(roots).to_series()
 
 
 def export_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> None:
@@ -114,15 +121,17 @@ def write_export(run: Run, table: RowTable, format: Format | str, path: Path) ->
     files: list[dict[str, Any]] = []
     losses: dict[str, int] = {}
     columns = ["id", "messages", "alternatives", "task", "target", "language", "tools", "origin", "extra"]
-    for part in PARTS:
-        numbers = assigned.filter(pl.col("split") == part)["n"].sort().to_numpy().astype("int64")
-        target = path.with_name(f"{path.stem}.{part}{path.suffix}")
-        with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with chosen.open(target) as writer:
-                for rows in table.batches(columns, numbers, _EXPORT_ROWS):
-                    writer.write(rows)
-        files.append({"path": target.name, "split": part, "rows": writer.written.rows})
+    targets = {part: path.with_name(f"{path.stem}.{part}{path.suffix}") for part in PARTS}
+    numbers = assigned["n"].sort().to_numpy().astype("int64")
+    with writing(path), ExitStack() as stack:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        writers = {part: stack.enter_context(chosen.open(target)) for part, target in targets.items()}
+        for rows in table.batches(columns, numbers, _EXPORT_ROWS):
+            placed = rows.join(assigned, on="n", how="left", maintain_order="left")
+            for part, writer in writers.items():
+                writer.write(placed.filter(pl.col("split") == part).drop("split"))
+    for part, writer in writers.items():
+        files.append({"path": targets[part].name, "split": part, "rows": writer.written.rows})
         for loss, number in writer.written.losses.items():
             losses[loss] = losses.get(loss, 0) + number
     return {"path": path.name, "format": chosen.name, "files": files, "losses": losses}
