@@ -127,9 +127,8 @@ class Teller:
         elif kind in ("done", "reused"):
             self._line(_done(event))
         elif kind in ("stage", "epoch", "arm"):
-            self._progress(
-                " · ".join(f"{key} {value}" for key, value in event.items() if key != "event"), force=False
-            )
+            told = [f"{key} {_cell(value)}" for key, value in event.items() if key != "event"]
+            self._progress(" · ".join(told), force=False)
 
     def _rate(self, seen: int) -> str:
         seconds = max(1e-6, time.monotonic() - self._started)
@@ -152,6 +151,9 @@ class Teller:
             self._progress(text, force=True)
 
 
+_QUIET = {"measured": "measured", "keep": "kept", "passed": "unchanged"}
+
+
 def _done(event: dict[str, Any]) -> str:
     counts = event.get("counts", {})
     told: list[str] = []
@@ -163,7 +165,8 @@ def _done(event: dict[str, Any]) -> str:
             told.append(
                 inner if name in ("rows", "repeat") else f"{name}: {inner}" if list(values) != [""] else inner
             )
+    quiet = [f"{sum(counts[name].values()):,} {word}" for name, word in _QUIET.items() if name in counts]
     reused = event.get("reused") or (event["event"] == "reused" and "all")
     seconds = f" · {event['seconds']:.1f} s" if event.get("seconds") else ""
     taken_over = f" · {reused} reused" if reused else ""
-    return f"  {event['step']:<14} {'; '.join(told) or 'nothing to do'}{taken_over}{seconds}"
+    return f"  {event['step']:<14} {'; '.join(told or quiet) or 'no rows'}{taken_over}{seconds}"
