@@ -6,7 +6,7 @@ import gzip
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -81,7 +81,11 @@ class Writer:
             packed = gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0)
             file = cast("IO[bytes]", self._closing.enter_context(packed))
         self._file = file
-        self._file.write(form.header())
+        try:
+            self._file.write(form.header())
+        except OSError:
+            self.discard()
+            raise
 
     @property
     def written(self) -> Written:
@@ -96,13 +100,18 @@ class Writer:
 
     def close(self) -> Written:
         """Completes the file and puts it under its name."""
-        self._closing.close()
+        try:
+            self._closing.close()
+        except OSError:  # the last bytes did not fit
+            self.discard()
+            raise
         self._partial.replace(self._path)
         return self.written
 
     def discard(self) -> None:
-        """Removes what was written."""
-        self._closing.close()
+        """Removes what was written; a disk that cannot take the last bytes does not keep it from doing so."""
+        with suppress(OSError):
+            self._closing.close()
         self._partial.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
