@@ -63,6 +63,11 @@ class RepeatLine:
     steps: tuple[StepLine, ...]
 
 
+def steps_of(line: StepLine | RepeatLine) -> tuple[StepLine, ...]:
+    """The steps of a recipe line: itself, or the inner ones of a `repeat`."""
+    return line.steps if isinstance(line, RepeatLine) else (line,)
+
+
 @dataclass(frozen=True)
 class Plan:
     """Everything that a run of the pipeline depends on.

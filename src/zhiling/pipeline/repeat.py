@@ -16,6 +16,7 @@ from zhiling.pipeline import ledger
 from zhiling.pipeline.plan import RepeatLine, StepLine
 from zhiling.pipeline.step import Make, Verdict
 from zhiling.pipeline.store import Part, Stage
+from zhiling.rows.target import LABEL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -92,7 +93,7 @@ class _Rounds:
         column = self._line.until.column
         read = "target" if column == "label" else column
         rows = self._runner.table.read(["id", read], self._made())
-        slot = pl.col("target").str.json_path_match("$.labels[0]") if column == "label" else pl.col(column)
+        slot = LABEL if column == "label" else pl.col(column)
         return rows.select("id", "n", slot.alias("slot")).sort("id")
 
     def _missing(self, accepted: pl.DataFrame) -> int:

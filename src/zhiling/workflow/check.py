@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from zhiling.errors import MissingInput, RecipeError, UsageError, ZhilingError
+from zhiling.errors import MissingInput, UsageError, ZhilingError
 from zhiling.pipeline import fingerprint
-from zhiling.pipeline.plan import Plan, RepeatLine, SourceLine, StepLine
+from zhiling.pipeline.plan import Plan, SourceLine, steps_of
 from zhiling.pipeline.store import Project, RunFolder
 from zhiling.rows.evaluation_file import read_records
 from zhiling.workflow.recipe import Recipe
@@ -68,7 +68,7 @@ def check(recipe: Recipe) -> Checked:
 
 def _missing(recipe: Recipe) -> Iterator[ZhilingError]:
     load, _ = encoder_of(recipe)
-    needed = [line for line in recipe.steps for line in _lines(line)]
+    needed = [line for line in recipe.steps for line in steps_of(line)]
     try:
         if load is not None:
             load()
@@ -90,10 +90,6 @@ def _missing(recipe: Recipe) -> Iterator[ZhilingError]:
                 error.message, place=recipe.document.place(("train", "backbone")), hint=error.hint
             )
     yield from _evaluation(recipe)
-
-
-def _lines(line: StepLine | RepeatLine) -> tuple[StepLine, ...]:
-    return line.steps if isinstance(line, RepeatLine) else (line,)
 
 
 def _evaluation(recipe: Recipe) -> Iterator[ZhilingError]:
@@ -134,7 +130,7 @@ def _estimate(plan: Plan, rows: dict[str, int], project: Project) -> Estimate:
     known = _measured(project)
     seconds = 0.0
     for line in plan.steps:
-        for step in _lines(line):
+        for step in steps_of(line):
             usual = _SECONDS_PER_ENCODED_ROW if step.step.uses_encoder() else _SECONDS_PER_ROW
             seconds += total * known.get(step.step.name, usual)
     return Estimate(rows, round(seconds, 1), bool(known))
@@ -160,12 +156,9 @@ def _warnings(recipe: Recipe, rows: dict[str, int]) -> Iterator[str]:
         if number == 0:
             yield f"source {source!r} gives no rows"
     if recipe.evaluate and recipe.evaluate.data:
-        against: list[Any] = [getattr(s.step, "against", ()) for line in recipe.steps for s in _lines(line)]
+        against: list[Any] = [getattr(s.step, "against", ()) for line in recipe.steps for s in steps_of(line)]
         if not any(recipe.evaluate.data in value for value in against):
             yield (
                 "the evaluation file is not named in a `decontaminate` step:"
                 " its rows may stand in the training data"
             )
-
-
-__all__ = ["Checked", "Estimate", "RecipeError", "check"]

@@ -16,6 +16,7 @@ from zhiling.rows.conversation import reply_text, user_text
 from zhiling.rows.evaluation_file import read_records
 from zhiling.rows.schema import digest
 from zhiling.rows.split_texts import WINDOW
+from zhiling.rows.target import LABEL
 from zhiling.text.jaccard import similar_pairs
 from zhiling.text.normalise import normalise
 from zhiling.text.overlap import first_with_equal_set
@@ -24,7 +25,6 @@ from zhiling.training import Examples
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import Run
 from zhiling.workflow.settings import EvaluateSettings
-from zhiling.workflow.stages import LABEL
 
 UNKNOWN = "und"
 

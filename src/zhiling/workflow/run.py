@@ -21,7 +21,7 @@ import polars as pl
 from zhiling.errors import BudgetReached, GateFailed, Interrupted, MissingInput, ZhilingError
 from zhiling.pipeline import fingerprint
 from zhiling.pipeline.books import summarise
-from zhiling.pipeline.plan import Plan, SourceLine
+from zhiling.pipeline.plan import Plan, SourceLine, steps_of
 from zhiling.pipeline.runner import Listener, Runner
 from zhiling.pipeline.store import Manifest, Project, RunFolder, write_bytes
 from zhiling.pipeline.table import RowTable, restore
@@ -166,7 +166,7 @@ def run_fingerprint(recipe: Recipe, plan: Plan) -> str:
     sources = [fingerprint.source_key(line.source, line.id, line.files, plan.root) for line in plan.sources]
     named = [recipe.evaluate.data, recipe.evaluate.label_names] if recipe.evaluate else []
     files = fingerprint.matching([name for name in named if name], recipe.root, what="evaluate")
-    steps = [file for line in recipe.steps for step in _inner(line) for file in step.files()]
+    steps = [file for line in recipe.steps for inner in steps_of(line) for file in inner.step.files()]
     files += fingerprint.matching(steps, recipe.root, what="steps")
     tree = {key: value for key, value in recipe.document.tree.items() if key not in ("budget", "profiles")}
     digests = [fingerprint.file_digest(file) for file in files]
@@ -174,10 +174,6 @@ def run_fingerprint(recipe: Recipe, plan: Plan) -> str:
     return fingerprint.digest(
         fingerprint.canonical([version("zhiling"), plain(tree), sources, digests, encoder])
     )
-
-
-def _inner(line: Any) -> list[Any]:
-    return [inner.step for inner in line.steps] if hasattr(line, "steps") else [line.step]
 
 
 def run_recipe(

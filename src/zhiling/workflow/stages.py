@@ -18,12 +18,11 @@ from zhiling.pipeline.table import RowTable
 from zhiling.rows.conversation import user_text
 from zhiling.rows.formats.format import Format
 from zhiling.rows.splits import PARTS, group_keys, split
+from zhiling.rows.target import LABEL
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import Run
 
 _EXPORT_ROWS = 20_000
-LABEL = pl.col("target").str.json_path_match("$.labels[0]")
-"""A row's (first) label, null where its target has none."""
 
 
 def gate_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> None:

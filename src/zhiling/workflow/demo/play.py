@@ -16,6 +16,7 @@ from zhiling.pipeline.ledger import TERMINAL
 from zhiling.pipeline.runner import Listener
 from zhiling.rows.conversation import all_text, reply_text, user_text
 from zhiling.rows.evaluation_file import read_texts
+from zhiling.rows.target import LABEL
 from zhiling.training import load
 from zhiling.workflow.demo import locate
 from zhiling.workflow.demo.plant import TRUTH, build
@@ -114,7 +115,7 @@ def answer(run: Run, questions: Sequence[str]) -> list[Answer]:
     rows = run.rows()
     rows = rows.with_columns(
         user_text(rows["messages"]).alias("question"), reply_text(rows["messages"]).alias("reply"),
-        pl.col("target").str.json_path_match("$.labels[0]").alias("label"),
+        LABEL.alias("label"),
     ).filter(pl.col("reply") != "")  # fmt: skip
     predicted = load(run.path / "model").predict(questions)
     encode, _ = encoder_of(Recipe.load(run.project.root / "recipe.yaml"))

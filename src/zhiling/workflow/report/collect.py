@@ -11,6 +11,7 @@ import polars as pl
 
 from zhiling.pipeline.store import Stage
 from zhiling.rows.conversation import question_text, reply_text
+from zhiling.rows.target import LABEL
 from zhiling.text.tokens import token_counts
 from zhiling.workflow.inspect.book import Book
 from zhiling.workflow.report.collect_evaluation import evaluation_facts
@@ -88,7 +89,7 @@ def _row_facts(book: Book) -> RowFacts:
     exported = book.table.exported()
     tables: dict[str, tuple[tuple[str, int], ...]] = {}
     distinct: dict[str, int] = {}
-    label = pl.col("target").str.json_path_match("$.labels[0]").alias("label")
+    label = LABEL.alias("label")
     frame = book.table.read([_language(book), "task", "source", "target"], exported).with_columns(label)
     frame = frame.rename({_language(book): "language"})
     for name in ("language", "task", "source", "label"):
