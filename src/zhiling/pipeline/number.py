@@ -47,11 +47,12 @@ def number_source(line: SourceLine, frame: pl.DataFrame, first: int, copies: Cou
             else pl.Series([None] * height, dtype=pl.String)
         )
 
-    origin = pl.DataFrame({"locator": given("locator"), "group": given("group")}).select(
+    named = {name: given(name) for name in ("locator", "group", "licence")}
+    origin = pl.DataFrame(named).select(
         pl.struct(
             pl.lit(line.id).alias("source"),
             "locator",
-            pl.lit(line.source.licence, dtype=pl.String).alias("licence"),
+            pl.coalesce("licence", pl.lit(line.source.licence, dtype=pl.String)).alias("licence"),
             "group",
             pl.lit(None, dtype=pl.List(pl.String)).alias("parents"),
             pl.lit(None, dtype=pl.String).alias("maker"),

@@ -12,11 +12,12 @@ from zhiling.pipeline.step import Encoder, Source, Step
 
 @dataclass(frozen=True)
 class SourceLine:
-    """A source of the recipe with its files."""
+    """A source of the recipe with its files, and the files that those name."""
 
     id: str
     source: Source
     files: tuple[Path, ...]
+    further: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ class Runner:
         return self.table
 
     def _read(self, position: int, line: SourceLine) -> None:
-        key = fingerprint.source_key(line.source, line.id, line.files, self.plan.root)
+        key = fingerprint.source_key(line.source, line.id, (*line.files, *line.further), self.plan.root)
         key = fingerprint.digest(key.encode(), str(self.plan.limit).encode())
         stage = Stage(
             id=line.id, kind="source", use=line.source.name, key=key, base_key=key,

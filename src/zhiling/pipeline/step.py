@@ -298,7 +298,8 @@ class Batch:
 
     Attributes:
         rows: `messages` and any of `alternatives, task, target, language, tools, extra`, plus `locator`
-            (string, required), `key` (the source's own key, or null), `group` (string or null).
+            (string, required), `key` (the source's own key, or null), `group` (string or null), `licence`
+            (of the row alone; the source's where it is null).
         bad: unreadable items.
     """
 
@@ -321,6 +322,10 @@ class Source(BaseModel):
     def paths(self) -> tuple[str, ...]:
         """The globs, as a tuple."""
         return (self.path,) if isinstance(self.path, str) else self.path
+
+    def further_files(self, files: Sequence[Path], root: Path) -> Sequence[Path]:
+        """Files that these ones name and that shape the rows too (images, the files of an index)."""
+        return ()
 
     @abstractmethod
     def read(self, files: Sequence[Path], root: Path) -> Iterator[Batch]:

@@ -1,8 +1,170 @@
-"""The machine-readable truth of a row (`target`, JSON): what the schema of its task puts where."""
+"""The machine-readable truth of a row (`target`, JSON): one schema a shape, and which shape a task has.
+
+A labelled example keeps every text that a model sees in `messages`: one message a field, told apart by the
+message's `name` (a passage has role `document`, all others `user`; what the model should write is the
+assistant's). `target` holds the truth by reference: labels, and places in those messages. So steps that look
+at texts (redaction, deduplication, languages) see all of them, and a place moves when its text is rewritten.
+
+Places are in code points, `end` exclusive, `message` the index into `messages`. An empty list is a truth too:
+no label fits, no entity is there, the passage does not answer. A row without truth has a null target.
+"""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import polars as pl
+from pydantic import BaseModel, ConfigDict, Field
 
 LABEL = pl.col("target").str.json_path_match("$.labels[0]")
 """A row's (first) label, null where its target has none."""
+
+CHOICE = "choice"
+"""`name` of the messages that are the options of a multiple-choice question, in order."""
+
+
+class _Truth(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Place(_Truth):
+    """A piece of a message: `text == messages[message].text[start:end]`."""
+
+    message: Annotated[int, Field(ge=0)] = 0
+    start: Annotated[int, Field(ge=0)]
+    end: Annotated[int, Field(ge=0)]
+
+
+class Labels(_Truth):
+    """One label, several, or none that fits (`[]`). `multi` says that a row of this set may have several."""
+
+    labels: list[str]
+    multi: bool = False
+
+
+class Score(_Truth):
+    """A number, such as the similarity of two sentences."""
+
+    score: float
+
+
+class Span(Place):
+    """An entity."""
+
+    label: str
+
+
+class Entities(_Truth):
+    """Entities; `tokens` and their `tags` where the set is tagged token by token."""
+
+    spans: list[Span]
+    tokens: list[tuple[int, int]] | None = None
+    tags: list[str] | None = None
+
+
+class Triple(_Truth):
+    """A fact: who, how, whom, in words; the places where the text says so, if the set tells them."""
+
+    subject: str
+    relation: str
+    object: str
+    subject_place: Place | None = None
+    object_place: Place | None = None
+
+
+class Relations(_Truth):
+    """Facts that the text states; `spans` are its entities, where the set names them."""
+
+    relations: list[Triple]
+    spans: list[Span] | None = None
+
+
+class Answer(_Truth):
+    """An answer in words, and its place where it is a piece of a message."""
+
+    text: str
+    place: Place | None = None
+
+
+class Answers(_Truth):
+    """Right answers, the best first; `[]`: the passage does not answer the question."""
+
+    answers: list[Answer]
+
+
+class Choice(_Truth):
+    """Index of the right one among the messages named `choice`, from 0."""
+
+    choice: Annotated[int, Field(ge=0)]
+
+
+class Translation(_Truth):
+    """Languages (BCP-47) of the question and of the reply."""
+
+    source_language: str
+    target_language: str
+
+
+class Constraint(_Truth):
+    """What a reply must keep to: `include`, `exclude` (these words), `length` (with bounds), `format`, …."""
+
+    kind: str
+    values: list[str] = []
+    at_least: int | None = None
+    at_most: int | None = None
+
+
+class Constraints(_Truth):
+    """All of a row's constraints."""
+
+    constraints: list[Constraint]
+
+
+class Slot(_Truth):
+    """A slot of a dialogue's state with its value, as the user wants it after the last user turn."""
+
+    domain: str
+    slot: str
+    value: str
+
+
+class DialogueState(_Truth):
+    """What the user wants so far, all slots."""
+
+    state: list[Slot]
+
+
+class Tests(_Truth):
+    """Programs that a right reply passes: `setup` runs first, then each of `tests` alone."""
+
+    tests: list[str]
+    setup: str = ""
+    language: str = "python"
+
+
+class Steps(_Truth):
+    """An instruction sequence: what is to be done, step by step."""
+
+    steps: list[str]
+
+
+SHAPES: dict[str, tuple[type[_Truth], ...]] = {
+    "classification": (Labels, Score),
+    "matching": (Labels, Score),
+    "ner": (Entities,),
+    "relation": (Relations,),
+    "qa": (Answers, Choice),
+    "commonsense": (Choice, Labels),
+    "translation": (Translation,),
+    "summarisation": (),
+    "dialogue": (DialogueState, Labels),
+    "controlled": (Constraints,),
+    "code": (Tests,),
+    "sequence": (Steps,),
+}
+"""Task → the shapes that its target may have; `()`: the reply is the whole truth."""
+
+
+def spelled(truth: BaseModel) -> str:
+    """A target as its JSON: fields that were not set are left out."""
+    return truth.model_dump_json(exclude_none=True, exclude_unset=True)

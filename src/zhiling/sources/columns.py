@@ -17,7 +17,7 @@ from zhiling.pipeline.step import Bad, Batch
 from zhiling.sources.files import excerpt
 from zhiling.sources.json_values import as_list, noun
 from zhiling.sources.names import find
-from zhiling.sources.record_source import LANGUAGE_TAG, SOURCE_ROW, Tag
+from zhiling.sources.record_source import LANGUAGE_TAG, Tag, source_frame
 from zhiling.sources.records import Records
 
 _TAG = re.compile(LANGUAGE_TAG)
@@ -105,14 +105,7 @@ class Columns:
         """The rows of all records that were not refused, and every Bad."""
         numbers = pl.Series(self.lines, dtype=pl.Int64).cast(pl.String)
         given = {"locator": pl.select(pl.lit(self.place + ":") + numbers).to_series(), **columns}
-        frame = pl.DataFrame(
-            [
-                given[name].cast(dtype).alias(name)
-                if name in given
-                else pl.Series(name, [None] * len(self.items), dtype=dtype)
-                for name, dtype in SOURCE_ROW.items()
-            ]
-        )
+        frame = source_frame(given, len(self.items))
         if self._bad:
             good = [index not in self._bad for index in range(len(self.items))]
             frame = frame.filter(pl.Series(good, dtype=pl.Boolean))

@@ -18,7 +18,14 @@ from zhiling.sources.conversation_facts import Facts
 from zhiling.sources.files import excerpt
 from zhiling.sources.messages import ConversationField, Messages, gather
 from zhiling.sources.names import find, known
-from zhiling.sources.record_source import BATCH_ROWS, LANGUAGE_TAG, SOURCE_ROW, RecordSource, even
+from zhiling.sources.record_source import (
+    BATCH_ROWS,
+    LANGUAGE_TAG,
+    SOURCE_ROW,
+    RecordSource,
+    even,
+    source_frame,
+)
 from zhiling.sources.replies import Each, Rows, merge, ranges, rows_of
 
 BATCH_MESSAGES = 400_000
@@ -106,7 +113,7 @@ class Conversations(RecordSource):
             "language": [self.language or _language(fields) for fields in rest],
             "extra": [self._extra(fields) for fields in rest],
         }
-        return pl.DataFrame(columns, schema_overrides=SOURCE_ROW).select(*SOURCE_ROW)
+        return source_frame(columns, len(pairs))
 
     def _group(self, conversation: str, fields: dict[str, Any]) -> str:
         value = None if self.group == "conversation" else fields.get(self.group)

@@ -19,7 +19,7 @@ from zhiling.sources.html_text import read_html
 from zhiling.sources.markdown import read_markdown
 from zhiling.sources.passages import Document, Passage, passages
 from zhiling.sources.plain_text import read_plain_text
-from zhiling.sources.record_source import SOURCE_ROW, Tag, even
+from zhiling.sources.record_source import SOURCE_ROW, Tag, even, source_frame
 
 READERS: dict[str, Callable[[Iterable[tuple[int, str]]], Document]] = {
     ".md": read_markdown,
@@ -88,14 +88,12 @@ class Documents(Source):
                 {"document": pl.Series("text", [each.text for each in found], dtype=pl.String)}
             ),
             "task": ["passage"] * len(found),
-            "target": [None] * len(found),
             "language": [self.language] * len(found),
             "extra": [_extra(each, title) for each in found],
             "locator": [_locator(each, place) for each in found],
-            "key": [None] * len(found),
             "group": [place] * len(found),
         }
-        return pl.DataFrame(columns, schema_overrides=SOURCE_ROW).select(*SOURCE_ROW)
+        return source_frame(columns, len(found))
 
 
 def _lines(content: Iterable[Block | Bad], bad: list[Bad]) -> Iterator[tuple[int, str]]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import polars as pl
 from pydantic import Field
@@ -26,11 +26,28 @@ Tag = Annotated[str, Field(pattern=LANGUAGE_TAG)]
 """A BCP-47 language tag such as `en`, `zh` or `zh-Hant`."""
 
 SOURCE_ROW: dict[str, pl.DataType] = {
-    **{name: ROW[name] for name in ("messages", "task", "target", "language", "extra")},
+    **{
+        name: ROW[name]
+        for name in ("messages", "alternatives", "task", "target", "language", "tools", "extra")
+    },
     "locator": pl.String(),
     "key": pl.String(),
     "group": pl.String(),
+    "licence": pl.String(),
 }
+"""What sources give; `licence` only where a row has one of its own, which then counts for it."""
+
+
+def source_frame(columns: Mapping[str, Any], height: int) -> pl.DataFrame:
+    """Rows as sources give them: these columns in the order of SOURCE_ROW, the others null."""
+    return pl.DataFrame(
+        [
+            pl.Series(name, columns[name], dtype=dtype)
+            if name in columns
+            else pl.Series(name, [None], dtype=dtype).new_from_index(0, height)
+            for name, dtype in SOURCE_ROW.items()
+        ]
+    )
 
 
 class RecordSource(Source):

@@ -129,7 +129,8 @@ def plan_of(recipe: Recipe) -> Plan:
             files = fingerprint.matching(entry.source.paths(), recipe.root, what=f"source {entry.id!r}")
         except MissingInput as error:
             raise MissingInput(error.message, place=place, hint=error.hint) from error
-        lines.append(SourceLine(entry.id, entry.source, tuple(files)))
+        further = entry.source.further_files(files, recipe.root)
+        lines.append(SourceLine(entry.id, entry.source, tuple(files), tuple(further)))
     load, identity = encoder_of(recipe)
     return Plan(
         name=recipe.name, root=recipe.root, seed=recipe.seed, sources=tuple(lines), steps=recipe.steps,
@@ -163,7 +164,10 @@ def _absolute(settings: Mapping[str, Any], root: Path) -> dict[str, Any]:
 
 def run_fingerprint(recipe: Recipe, plan: Plan) -> str:
     """What the whole run depends on: the resolved recipe, all files that it names, the version of zhiling."""
-    sources = [fingerprint.source_key(line.source, line.id, line.files, plan.root) for line in plan.sources]
+    sources = [
+        fingerprint.source_key(line.source, line.id, (*line.files, *line.further), plan.root)
+        for line in plan.sources
+    ]
     named = [recipe.evaluate.data, recipe.evaluate.label_names] if recipe.evaluate else []
     files = fingerprint.matching([name for name in named if name], recipe.root, what="evaluate")
     steps = [file for line in recipe.steps for inner in steps_of(line) for file in inner.step.files()]
