@@ -10,7 +10,7 @@ import polars as pl
 from pydantic import Field
 
 from zhiling.curation.personal_data import KINDS, SUSPICIOUS, Kind
-from zhiling.curation.placeholders import Numbering, SpanCut, rewrite_target
+from zhiling.curation.placeholders import Numbering, SpanCut, rewrite_json, rewrite_target
 from zhiling.curation.turns import TEXTS, Turns, nest_alternatives
 from zhiling.pipeline.step import Context, Failure, Made, Make
 
@@ -18,8 +18,8 @@ from zhiling.pipeline.step import Context, Failure, Made, Make
 class Redact(Make):
     """Replaces e-mail addresses, telephone, card and identity numbers, IPs and secrets by `[EMAIL_1]` etc.
 
-    One value has one placeholder in all messages, alternatives and rows of its group (`origin.group`; a row
-    without one is its own group). Spans and tokens of `target` move along; a row whose span is cut through
+    One value has one placeholder in all messages, alternatives, `extra` and rows of its group
+    (`origin.group`; a row without one is its own group). Spans and tokens of `target` move along; a row whose span is cut through
     by a placeholder is the failure `span_cut`. Rows without a finding are not rewritten and keep their id.
 
     Kinds: email; phone (Chinese mobile and fixed, international, North American, or announced by words);
@@ -33,7 +33,7 @@ class Redact(Make):
     cost: ClassVar[str] = "cheap: about 3 microseconds a row, 100 for one with a suspicious number"
     limits: ClassVar[str] = (
         "Names, postal addresses, 15-digit ids, passports and addresses in other scripts are not found; "
-        "numbers inside URLs, toll-free lines and what stands in `extra` are left as they are. "
+        "numbers inside URLs and toll-free lines are left as they are. "
         "A part number written like a social security number is taken for one."
     )
     source: ClassVar[str] = (
@@ -44,7 +44,7 @@ class Redact(Make):
 
     def reads(self) -> tuple[str, ...]:
         """Everything that can hold text, and the group."""
-        return ("messages", "alternatives", "target", "group")
+        return ("messages", "alternatives", "target", "tools", "extra", "group")
 
     def make(self, rows: pl.DataFrame, context: Context) -> Made:
         """The rows with findings, rewritten."""
@@ -58,7 +58,7 @@ class Redact(Make):
             Turns.of_messages(suspects["messages"]),
             Turns.of_alternatives(suspects["alternatives"]),
         )
-        targets = suspects["target"].to_list()
+        targets, extras = suspects["target"].to_list(), suspects["extra"].to_list()
         numberings = _numberings(suspects, (own, answers))
         for row, (numbering, target) in enumerate(zip(numberings, targets, strict=True)):
             texts = own.rewrite(row, kinds, numbering)
@@ -68,12 +68,16 @@ class Redact(Make):
             except SpanCut as error:
                 failures.append(Failure(suspects["id"][row], "span_cut", str(error), place="target"))
                 continue
-            if texts.changed or others.changed or targets[row] != target:
+            extra = extras[row]
+            extras[row] = extra and rewrite_json(extra, kinds, numbering)
+            if texts.changed or others.changed or targets[row] != target or extras[row] != extra:
                 kept.append(row)
         made = suspects.select(
             own.series().alias("messages"),
             nest_alternatives(suspects["alternatives"], answers.series()).alias("alternatives"),
             pl.Series("target", targets, dtype=pl.String),
+            pl.Series("extra", extras, dtype=pl.String),
+            "tools",
             pl.concat_list("id").alias("parents"),
         )
         return Made(made[kept], failures)
@@ -81,7 +85,8 @@ class Redact(Make):
 
 def _suspicious(rows: pl.DataFrame) -> pl.Series:
     """Rows with a text that can hold a finding: one search over the flattened texts."""
-    found = rows["target"].str.contains(SUSPICIOUS).fill_null(False).to_numpy().copy()
+    elsewhere = pl.col("target", "extra").str.contains(SUSPICIOUS).fill_null(False)
+    found = rows.select(pl.any_horizontal(elsewhere)).to_series().to_numpy().copy()
     for turns in (Turns.of_messages(rows["messages"]), Turns.of_alternatives(rows["alternatives"])):
         used = [name for name in TEXTS if turns.lines[name].null_count() < turns.lines.height]
         if used:

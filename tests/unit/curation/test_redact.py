@@ -140,3 +140,18 @@ def test_a_megabyte() -> None:
 def test_kinds_are_a_setting() -> None:
     made = make(pairs(("a@example.com 13812345678", None)), kinds=["phone"])
     assert texts(made) == [["a@example.com [PHONE_1]"]]
+
+
+def test_what_has_no_place_in_the_record_is_redacted_too_and_nothing_of_a_row_is_lost() -> None:
+    frame = pairs(("mail a@example.com", "ok"), ("你好", "好")).with_columns(
+        extra=pl.Series(
+            ['{"from":"A@example.com","lines":2,"who":["张三","b@example.com"]}', '{"tel":"13812345678"}']
+        ),
+        tools=pl.Series(['[{"name":"find"}]', None]),
+    )
+    made = make(frame)
+    assert made.rows["extra"].to_list() == [
+        '{"from":"[EMAIL_1]","lines":2,"who":["张三","[EMAIL_2]"]}',
+        '{"tel":"[PHONE_1]"}',
+    ]
+    assert made.rows["tools"].to_list() == ['[{"name":"find"}]', None]
