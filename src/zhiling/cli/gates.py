@@ -21,7 +21,8 @@ def gates_command(run: RunName = None, as_json: AsJson = False) -> None:
                 if gate[name] is not None
             ]
             answer = "ok    " if gate["ok"] else "FAILED"
-            typer.echo(f"{answer} {gate['check']}: {gate['value']:g} ({', '.join(bounds)})")
+            detail = f"; {gate['detail']}" if gate.get("detail") else ""
+            typer.echo(f"{answer} {gate['check']}: {gate['value']:g} ({', '.join(bounds)}){detail}")
         if not gates:
             typer.echo("the recipe names no gates")
     if not all(gate["ok"] for gate in gates):

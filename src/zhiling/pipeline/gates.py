@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from zhiling.errors import UsageError
 from zhiling.pipeline import fingerprint
+from zhiling.pipeline.ancestry import roots
 from zhiling.pipeline.table import RowTable
 from zhiling.rows.conversation import user_text
 from zhiling.rows.evaluation_file import read_texts
@@ -26,6 +27,7 @@ GATES: dict[str, str] = {
     "bad": "zhiling.pipeline.gates:BadShare",
     "contaminated": "zhiling.pipeline.gates:Contaminated",
     "failed": "zhiling.pipeline.gates:FailedShare",
+    "licence": "zhiling.pipeline.gates:Licence",
     "rejected": "zhiling.pipeline.gates:RejectedShare",
     "rows": "zhiling.pipeline.gates:Rows",
 }
@@ -33,13 +35,14 @@ GATES: dict[str, str] = {
 
 @dataclass(frozen=True)
 class GateResult:
-    """A gate's answer: `{"check", "ok", "value", "at_least", "at_most"}` in the run's summary."""
+    """A gate's answer: `{"check", "ok", "value", "at_least", "at_most", "detail"}` in the run's summary."""
 
     check: str
     ok: bool
     value: float
     at_least: float | None
     at_most: float | None
+    detail: str = ""
 
 
 class Gate(BaseModel):
@@ -66,7 +69,13 @@ class Gate(BaseModel):
         value = self.value(table, counts, root)
         low = self.at_least is None or value >= self.at_least
         high = self.at_most is None or value <= self.at_most
-        return GateResult(self.name, low and high, value, self.at_least, self.at_most)
+        ok = low and high
+        detail = "" if ok else self.detail(table)
+        return GateResult(self.name, ok, value, self.at_least, self.at_most, detail)
+
+    def detail(self, table: RowTable) -> str:
+        """What the figure is made of, for people; asked where the gate says no."""
+        return ""
 
 
 class Rows(Gate):
@@ -114,6 +123,36 @@ class RejectedShare(_Share):
     def value(self, table: RowTable, counts: Mapping[str, Any], root: Path) -> float:
         """Between 0 and 1."""
         return self._share(sum(counts["rejected"].values()), counts)
+
+
+class Licence(Gate):
+    """Rows about to be exported that carry (or come from a row with) no licence, or one that is not allowed."""
+
+    name = "licence"
+
+    allow: tuple[str, ...] = Field(
+        min_length=1, description="the licences that are allowed, as the sources spell them"
+    )
+    at_most: float | None = Field(0, description="the figure may not be greater")
+
+    def value(self, table: RowTable, counts: Mapping[str, Any], root: Path) -> float:
+        """A number of rows."""
+        return self._refused(table)["id"].n_unique()
+
+    def detail(self, table: RowTable) -> str:
+        """Each refused licence with its rows."""
+        rows = self._refused(table).group_by("licence").agg(pl.col("id").n_unique()).sort("licence")
+        return "; ".join(f"{name or 'none stated'}: {number:,} rows" for name, number in rows.iter_rows())
+
+    def _refused(self, table: RowTable) -> pl.DataFrame:
+        """`id, licence`: a line for each row and each licence that it must not have."""
+        ids = table.read(["id"], table.exported())["id"]
+        sources = table.read(["id", "licence"], table.sources()).rename({"id": "root"})
+        found = pl.DataFrame({"id": ids, "root": roots(table, ids)}).explode("root", empty_as_null=False)
+        licences = found.join(sources, on="root", how="inner").select("id", "licence")
+        allowed = [name.casefold() for name in self.allow]
+        refused = ~pl.col("licence").fill_null("").str.to_lowercase().is_in(allowed)
+        return licences.filter(refused).unique()
 
 
 class Contaminated(Gate):

@@ -11,6 +11,7 @@ import polars as pl
 
 from zhiling.errors import GateFailed
 from zhiling.pipeline import registry
+from zhiling.pipeline.ancestry import roots
 from zhiling.pipeline.runner import Listener
 from zhiling.pipeline.standing import Standing
 from zhiling.pipeline.store import writing
@@ -37,7 +38,11 @@ def gate_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> Non
     run.folder.save()
     for result in results:
         tell({"event": "gate", **result.__dict__})
-    failed = [f"{result.check} is {result.value:g}" for result in results if not result.ok]
+    failed = [
+        f"{result.check} is {result.value:g}" + (f" ({result.detail})" if result.detail else "")
+        for result in results
+        if not result.ok
+    ]
     if failed:
         raise GateFailed(
             f"gates failed: {'; '.join(failed)}",
@@ -72,30 +77,8 @@ def _split_rows(table: RowTable, group_by: Sequence[str]) -> pl.DataFrame:
         user_text(frame["messages"]).alias("text"),
         LABEL.alias("label"),
         "language",
-        _roots(table, frame).alias("roots"),
+        roots(table, frame["id"]),
     )
-
-
-def _roots(table: RowTable, frame: pl.DataFrame) -> pl.Series:
-    """Own id and the ids of all ancestors of each row."""
-    made = table.read(["id", "origin"], table.made())
-    parents = dict(zip(made["id"].to_list(), made["origin"].struct.field("parents").to_list(), strict=True))
-
-    def ancestry(row: str) -> list[str]:
-        found, waiting = [row], list(parents.get(row) or [])
-        while waiting:
-            parent = waiting.pop()
-            found.append(parent)
-            waiting += parents.get(parent) or []
-        return found
-
-    # Most rows come from a source: only those that a step made are looked at one by one.
-    own = frame.select("id")
-    known = own.filter(pl.col("id").is_in(made["id"].implode())).with_columns(
-        pl.col("id").map_elements(ancestry, return_dtype=pl.List(pl.String)).alias("roots")
-    )
-    roots = pl.coalesce("roots", pl.concat_list("id"))
-    return own.join(known, on="id", how="left", maintain_order="left").select(roots).to_series()
 
 
 def export_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> None:
