@@ -13,9 +13,10 @@ from zhiling.rows.schema import digest
 from zhiling.sources.columns import Columns
 from zhiling.sources.files import excerpt
 from zhiling.sources.names import find
+from zhiling.sources.problem import Problem
 from zhiling.sources.records import Records
 from zhiling.sources.times import seconds
-from zhiling.sources.turn_lists import Problem, Turn, read_turns, unknown
+from zhiling.sources.turn_lists import Turn, read_turns, unknown
 
 ConversationField = Literal["conversation", "speaker", "time", "text", "turns", "label"]
 Fields = Mapping[ConversationField, str]

@@ -13,6 +13,7 @@ from typing import Any
 
 from zhiling.sources.json_values import as_list, as_object
 from zhiling.sources.names import find
+from zhiling.sources.problem import Problem
 
 _LINE = re.compile(r"\s*([^:：\n]{1,40})[:：]\s*(.*)", re.DOTALL)
 
@@ -26,14 +27,6 @@ class Turn:
     time: str | None = None
     labels: list[str] | None = None
     rest: dict[str, Any] = field(default_factory=dict[str, Any])
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Why a turn list cannot be read: class and message of a Bad."""
-
-    cls: str
-    message: str
 
 
 def read_turns(
