@@ -5,6 +5,18 @@ message's `name` (a passage has role `document`, all others `user`; what the mod
 assistant's). `target` holds the truth by reference: labels, and places in those messages. So steps that look
 at texts (redaction, deduplication, languages) see all of them, and a place moves when its text is rewritten.
 
+Messages of a labelled example by task, as `role name` (most have no name; `?`: where the set has it):
+
+    classification, ner, relation   user
+    matching                        user first · user second
+    qa                              document context? · user question · assistant? (a worked solution)
+    qa, commonsense with a choice   document context? · user question · user choice …
+    translation, summarisation      user · assistant
+    dialogue                        user · assistant · … · user
+    controlled, code                user · assistant
+
+Further right replies (a second summary, a second translation) are `alternatives` of kind `chosen`.
+
 Places are in code points, `end` exclusive, `message` the index into `messages`. An empty list is a truth too:
 no label fits, no entity is there, the passage does not answer. A row without truth has a null target.
 """
@@ -21,6 +33,12 @@ LABEL = pl.col("target").str.json_path_match("$.labels[0]")
 
 CHOICE = "choice"
 """`name` of the messages that are the options of a multiple-choice question, in order."""
+
+FIRST, SECOND = "first", "second"
+"""Names of the two texts of a pair."""
+
+CONTEXT, QUESTION = "context", "question"
+"""Names of a passage (role `document`) and of what is asked about it."""
 
 
 class _Truth(BaseModel):
@@ -68,6 +86,8 @@ class Triple(_Truth):
     subject: str
     relation: str
     object: str
+    subject_type: str | None = None
+    object_type: str | None = None
     subject_place: Place | None = None
     object_place: Place | None = None
 
@@ -126,6 +146,7 @@ class Slot(_Truth):
     domain: str
     slot: str
     value: str
+    also: list[str] | None = None  # other spellings of the value that count as right
 
 
 class DialogueState(_Truth):

@@ -7,10 +7,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tests.unit.curation.frames import CONTEXT, empty, pairs, reasons, turns
+from tests.unit.curation.frames import CONTEXT, empty, pairs, reasons, rows, turns
 from zhiling.curation.valid import Valid, read_labels
 from zhiling.errors import MissingInput, UsageError
 from zhiling.pipeline.step import Context
+from zhiling.rows.conversation import nest
 
 GOOD = [("system", "s"), ("user", "你好"), ("assistant", "您好")]
 
@@ -35,6 +36,23 @@ GOOD = [("system", "s"), ("user", "你好"), ("assistant", "您好")]
 )
 def test_structure(conversation: list[tuple[str, str | None]], reason: str | None) -> None:
     assert reasons(Valid().decide(turns(conversation, GOOD), CONTEXT)) == [reason, None]
+
+
+def test_named_fields_of_one_example_are_one_turn() -> None:
+    """A passage, a question and its options (ADR 0005); a second text without a name is a second turn."""
+    said = [
+        ("document", "他在北京。", "context"),
+        ("user", "他在哪里？", "question"),
+        ("user", "北京", "choice"),
+        ("user", "上海", "choice"),
+        ("user", "a", "first"),
+        ("user", "b", None),
+        ("user", "a", "first"),
+        ("user", "", "second"),
+    ]
+    flat = pl.DataFrame(said, schema=["role", "text", "name"], orient="row")
+    frame = rows(nest(flat, [4, 2, 2]))
+    assert reasons(Valid().decide(frame, CONTEXT)) == [None, "roles_not_alternating", "empty_question"]
 
 
 def test_a_greeting_can_be_refused_and_alternation_ignored() -> None:
