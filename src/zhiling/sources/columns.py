@@ -34,6 +34,7 @@ class Columns:
         self.items = records.items
         self.place = records.place
         self.lines = records.lines
+        self.marks = records.marks
         self.names = list(dict.fromkeys(name for item in records.items for name in item))
         self._bad: dict[int, Bad] = {}
         self._records_bad = records.bad
@@ -41,7 +42,8 @@ class Columns:
     def refuse(self, index: int, cls: str, message: str) -> None:
         """Makes the record at this index a Bad; the first reason stays."""
         item = self.items[index]
-        place = f"{self.place}:{self.lines[index]}"
+        mark = self.marks[index] if self.marks else ""
+        place = f"{self.place}:{self.lines[index]}{mark}"
         self._bad.setdefault(index, Bad(place, cls, message, excerpt(_shown(item))))
 
     def is_refused(self, index: int) -> bool:
@@ -104,7 +106,8 @@ class Columns:
     def batch(self, columns: dict[str, pl.Series]) -> Batch:
         """The rows of all records that were not refused, and every Bad."""
         numbers = pl.Series(self.lines, dtype=pl.Int64).cast(pl.String)
-        given = {"locator": pl.select(pl.lit(self.place + ":") + numbers).to_series(), **columns}
+        marks = pl.Series(self.marks, dtype=pl.String) if self.marks else pl.lit("")
+        given = {"locator": pl.select(pl.lit(self.place + ":") + numbers + marks).to_series(), **columns}
         frame = source_frame(given, len(self.items))
         if self._bad:
             good = [index not in self._bad for index in range(len(self.items))]

@@ -18,9 +18,11 @@ class Records:
         lines: the line where each record begins.
         items: the records; CSV cells are strings, JSON values are what they are.
         bad: what could not be read among them.
+        marks: what stands behind each line in places (`#turn 3`), where a line holds several items.
     """
 
     place: str
     lines: Sequence[int]
     items: Sequence[dict[str, Any]]
     bad: Sequence[Bad] = ()
+    marks: Sequence[str] = ()
