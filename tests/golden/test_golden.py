@@ -31,7 +31,9 @@ def test_the_export_is_what_it_was(case: Path, tmp_path: Path) -> None:
     shutil.copytree(case, root, ignore=shutil.ignore_patterns("expected"))
     run = zhiling.Recipe.load(root / "recipe.yaml").run(until="export")
     assert [finding for finding in examine(run.path) if not finding.ok] == []
-    found = {path.name: path.read_bytes() for path in (run.path / "export").iterdir()}
+    written = {path.name: path.read_bytes() for path in (run.path / "export").iterdir()}
+    # a card holds keys, which every version of a step changes; it has tests of its own
+    found = {name: content for name, content in written.items() if not name.endswith(".card.md")}
     expected = {path.name: path.read_bytes() for path in (case / "expected").iterdir()}
     assert sorted(found) == sorted(expected)
     for name, content in expected.items():

@@ -19,8 +19,9 @@ class Redact(Make):
     """Replaces e-mail addresses, telephone, card and identity numbers, IPs and secrets by `[EMAIL_1]` etc.
 
     One value has one placeholder in all messages, alternatives, `extra` and rows of its group
-    (`origin.group`; a row without one is its own group). Spans and tokens of `target` move along; a row whose span is cut through
-    by a placeholder is the failure `span_cut`. Rows without a finding are not rewritten and keep their id.
+    (`origin.group`; a row without one is its own group). Spans and tokens of `target` move along; a row
+    whose span is cut through by a placeholder is the failure `span_cut`. Rows without a finding are not
+    rewritten and keep their id.
 
     Kinds: email; phone (Chinese mobile and fixed, international, North American, or announced by words);
     card (Luhn); resident_id (Chinese, checksum); ssn; iban (modulo 97); ip (v4, v6); secret (in URLs:

@@ -126,7 +126,7 @@ class RejectedShare(_Share):
 
 
 class Licence(Gate):
-    """Rows about to be exported that carry (or come from a row with) no licence, or one that is not allowed."""
+    """Rows about to be exported with a licence (their own or an ancestor's) that is not allowed, or none."""
 
     name = "licence"
 

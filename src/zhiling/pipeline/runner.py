@@ -96,7 +96,7 @@ class Runner:
         """Those of `numbers` that `from` and `only` let through."""
         if not line.sources and not line.only:
             return numbers
-        columns = {name: self._latest(name) for name in line.only}
+        columns = {name: self.run.manifest.latest(name) for name in line.only}
         frame = self.table.read(["via", *columns.values()], numbers)
         keep = pl.lit(True)
         if line.sources:
@@ -104,13 +104,6 @@ class Runner:
         for name, values in line.only.items():
             keep &= pl.col(columns[name]).is_in(list(values)).fill_null(False)
         return frame.filter(keep)["n"].to_numpy().astype(np.int64)
-
-    def _latest(self, column: str) -> str:
-        """A record column, or its latest measure where a step measured one of that name."""
-        for stage in reversed(self.run.manifest.stages):
-            if stage.kind == "measure" and any(name == column for name in stage.counts.get("columns", {})):
-                return f"{stage.id}.{column}"
-        return column
 
     def take(self, position: int, line: StepLine, numbers: NDArray[np.int64], round: int = 0,
              reference: NDArray[np.int64] | None = None) -> None:  # fmt: skip

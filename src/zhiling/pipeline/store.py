@@ -100,6 +100,13 @@ class Manifest(BaseModel):
     versions: dict[str, str] = Field(default_factory=dict)
     host: dict[str, Any] = Field(default_factory=dict)
 
+    def latest(self, column: str) -> str:
+        """A record column, or its latest measure where a step measured one of that name."""
+        for stage in reversed(self.stages):
+            if stage.kind == "measure" and column in stage.counts.get("columns", {}):
+                return f"{stage.id}.{column}"
+        return column
+
 
 class RunFolder:
     """One run's folder: parts in, parts out, manifest saved atomically."""
