@@ -20,6 +20,7 @@ Role = str
 """system, user, assistant, tool or document."""
 
 _FIELDS = {field.name: field.dtype for field in MESSAGE.fields}
+_VIEWS = pl.CompatLevel.newest()  # strings go to Arrow as they are; older levels copy them
 _arrow: Any = pa  # has no type stubs
 
 
@@ -33,11 +34,13 @@ def nest(flat: pl.DataFrame, lengths: Sequence[int] | NDArray[np.integer[Any]]) 
     offsets = np.concatenate([[0], np.cumsum(np.asarray(lengths, dtype=np.int64))])
     if offsets[-1] != flat.height:
         raise ValueError(f"lengths sum up to {offsets[-1]}, but there are {flat.height} messages")
-    full = flat.select(
-        pl.col(name).cast(dtype) if name in flat.columns else pl.lit(None, dtype=dtype).alias(name)
+    full = [
+        flat.get_column(name).cast(dtype)
+        if name in flat.columns
+        else pl.Series(name, [None], dtype=dtype).new_from_index(0, flat.height)
         for name, dtype in _FIELDS.items()
-    )
-    values = cast(Any, full.to_struct("messages")).to_arrow()
+    ]
+    values = cast(Any, pl.DataFrame(full).to_struct("messages")).to_arrow(compat_level=_VIEWS)
     nested = _arrow.LargeListArray.from_arrays(_arrow.array(offsets, type=_arrow.int64()), values)
     return pl.Series("messages", nested).cast(pl.List(MESSAGE))
 
@@ -47,17 +50,12 @@ def dialogue(turns: Mapping[Role, pl.Series]) -> pl.Series:
     if not turns:
         raise ValueError("a dialogue needs at least one turn")
     height = len(next(iter(turns.values())))
-    order = pl.Series(np.arange(height), dtype=pl.UInt32)
-    flat = pl.concat(
-        [
-            pl.DataFrame({"row": order, "text": text.cast(pl.String).rename("text")})
-            .with_columns(pl.lit(role).alias("role"), pl.lit(turn, dtype=pl.UInt8).alias("turn"))
-            .filter(pl.col("text").is_not_null())
-            for turn, (role, text) in enumerate(turns.items())
-        ]
-    ).sort("row", "turn")
-    lengths = np.bincount(flat["row"].to_numpy(), minlength=height)
-    return nest(flat.select("role", "text"), lengths)
+    said = np.column_stack([text.is_not_null().to_numpy() for text in turns.values()])
+    row, turn = np.nonzero(said)  # row by row, in the order of the turns
+    texts = pl.concat([text.cast(pl.String).rename("text") for text in turns.values()])
+    roles = pl.Series("role", list(turns), dtype=pl.String)
+    flat = pl.DataFrame([roles.gather(turn), texts.gather(turn * height + row)])
+    return nest(flat, said.sum(axis=1))
 
 
 def flatten(messages: pl.Series) -> pl.DataFrame:

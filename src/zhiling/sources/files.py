@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import codecs
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
 from zhiling.pipeline.step import Bad
 from zhiling.sources.decompress import pieces
 from zhiling.sources.encoding import Encoding, byte_order_mark, recognise_narrow, recognise_wide
+from zhiling.sources.slices import is_utf8
 
 MAX_LINE_BYTES = 10_000_000
 EXCERPT_CHARACTERS = 80
@@ -27,11 +29,28 @@ class Block:
 
     Attributes:
         first: the number of the first line, from 1.
-        lines: the lines without their ends, valid UTF-8 without NUL bytes, whatever the file's encoding.
+        data: the lines, each ended by LF; valid UTF-8 without NUL bytes, whatever the file's encoding.
+        begins: the number of each line, where they do not count up from the first.
     """
 
     first: int
-    lines: list[bytes]
+    data: bytes
+    begins: Sequence[int] | None = None
+
+    @cached_property
+    def lines(self) -> list[bytes]:
+        """The lines without their ends."""
+        return self.data[:-1].split(b"\n")
+
+    @cached_property
+    def numbers(self) -> Sequence[int]:
+        """The number of each line."""
+        return self.begins or range(self.first, self.first + self.data.count(b"\n"))
+
+
+def block_of(first: int, lines: Sequence[bytes]) -> Block:
+    """A block of at least one line."""
+    return Block(first, b"\n".join((*lines, b"")))
 
 
 def place_of(path: Path, root: Path) -> str:
@@ -80,7 +99,7 @@ def decoded_blocks(
         if isinstance(item, Bad):
             yield item
             continue
-        if encoding == "auto" and not all(map(bytes.isascii, item.lines)):
+        if encoding == "auto" and not item.data.isascii():
             encoding = recognise_narrow(item.lines) or "auto"
         yield from _checked(item, place, "utf-8" if encoding == "auto" else encoding)
 
@@ -115,16 +134,18 @@ def _raw_blocks(content: Iterable[bytes | Bad], place: str) -> Iterator[Block | 
                 start, skipped, data = start or data[:400], skipped + len(data) - 1, data[-1:]
             carry = data
             continue
-        lines, carry = data[:cut].splitlines(), data[cut:]
+        whole, carry = _unified(data[:cut]), data[cut:]
         if skipped:
-            yield _too_long(place, number, skipped + len(lines[0]), start)
-            lines, number, skipped, start = lines[1:], number + 1, 0, b""
-        yield from _within_limit(Block(number, lines), place)
-        number += len(lines)
+            end = whole.index(b"\n")
+            yield _too_long(place, number, skipped + end, start)
+            whole, number, skipped, start = whole[end + 1 :], number + 1, 0, b""
+        if whole:
+            yield from _within_limit(Block(number, whole), place)
+            number += whole.count(b"\n")
     if skipped:
         yield _too_long(place, number, skipped + len(carry), start)
     elif carry:
-        yield from _within_limit(Block(number, carry.splitlines()), place)
+        yield from _within_limit(Block(number, _unified(carry + b"\n")), place)
     for bad in ending:
         yield Bad(f"{place}:{number}", bad.cls, bad.message, bad.excerpt)
 
@@ -134,18 +155,24 @@ def _too_long(place: str, number: int, size: int, start: bytes) -> Bad:
     return Bad(f"{place}:{number}", "line_too_long", message, excerpt(start))
 
 
+def _unified(data: bytes) -> bytes:
+    """Whole lines with all their ends as LF."""
+    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
+
+
 def _within_limit(block: Block, place: str) -> Iterator[Block | Bad]:
     # a piece is far below the limit, so only the line that was carried over can exceed it
-    if block.lines and len(block.lines[0]) > MAX_LINE_BYTES:
-        yield _too_long(place, block.first, len(block.lines[0]), block.lines[0])
-        block = Block(block.first + 1, block.lines[1:])
-    if block.lines:
+    end = block.data.index(b"\n") if len(block.data) > MAX_LINE_BYTES else 0
+    if end > MAX_LINE_BYTES:
+        yield _too_long(place, block.first, end, block.data)
+        block = Block(block.first + 1, block.data[end + 1 :])
+    if block.data:
         yield block
 
 
 def _checked(block: Block, place: str, encoding: str) -> Iterator[Block | Bad]:
     """The block as valid UTF-8, cut in two around each line that is not."""
-    if encoding == "utf-8" and _is_clean(block.lines):
+    if encoding == "utf-8" and b"\0" not in block.data and is_utf8(block.data):
         yield block
         return
     start = 0
@@ -156,20 +183,11 @@ def _checked(block: Block, place: str, encoding: str) -> Iterator[Block | Bad]:
             lines[index] = checked
             continue
         if index > start:
-            yield Block(block.first + start, lines[start:index])
+            yield block_of(block.first + start, lines[start:index])
         yield checked
         start = index + 1
     if start < len(lines):
-        yield Block(block.first + start, lines[start:])
-
-
-def _is_clean(lines: list[bytes]) -> bool:
-    joined = b"\n".join(lines)
-    try:
-        joined.decode()
-    except UnicodeDecodeError:
-        return False
-    return b"\0" not in joined
+        yield block_of(block.first + start, lines[start:])
 
 
 def _checked_line(line: bytes, place: str, encoding: str) -> bytes | Bad:
