@@ -18,7 +18,8 @@ Messages of a labelled example by task, as `role name` (most have no name; `?`: 
 Further right replies (a second summary, a second translation) are `alternatives` of kind `chosen`.
 
 Places are in code points, `end` exclusive, `message` the index into `messages`. An empty list is a truth too:
-no label fits, no entity is there, the passage does not answer. A row without truth has a null target.
+no label fits, no entity is there, the passage does not answer. A row without truth has a null target. A row
+that the step `template` wrote also says how (`template`), and its places are in the new messages.
 """
 
 from __future__ import annotations
@@ -53,14 +54,44 @@ class Place(_Truth):
     end: Annotated[int, Field(ge=0)]
 
 
-class Labels(_Truth):
+class Shown(Place):
+    """A message of the example as it stands in the prompt."""
+
+    role: str = "user"
+    name: str | None = None
+
+
+class Template(_Truth):
+    """How a row was written from a labelled example, so that its reply can be read: see `rows/templates`.
+
+    `fields` are the example's messages in their order. `labels` are those that the prompt lists, `words` their
+    names there (where these differ), `withheld` the right ones that it does not list. `explained`: a worked
+    solution stands before the answer. `placed`: the truth tells places. `shots`: ids of the demonstrations.
+    """
+
+    wording: str
+    fields: list[Shown]
+    labels: list[str] | None = None
+    words: list[str] | None = None
+    multi: bool = False
+    placed: bool = False
+    explained: bool = False
+    withheld: list[str] | None = None
+    shots: list[str] | None = None
+
+
+class _Target(_Truth):
+    template: Template | None = None
+
+
+class Labels(_Target):
     """One label, several, or none that fits (`[]`). `multi` says that a row of this set may have several."""
 
     labels: list[str]
     multi: bool = False
 
 
-class Score(_Truth):
+class Score(_Target):
     """A number, such as the similarity of two sentences."""
 
     score: float
@@ -72,7 +103,7 @@ class Span(Place):
     label: str
 
 
-class Entities(_Truth):
+class Entities(_Target):
     """Entities; `tokens` and their `tags` where the set is tagged token by token."""
 
     spans: list[Span]
@@ -92,7 +123,7 @@ class Triple(_Truth):
     object_place: Place | None = None
 
 
-class Relations(_Truth):
+class Relations(_Target):
     """Facts that the text states; `spans` are its entities, where the set names them."""
 
     relations: list[Triple]
@@ -106,19 +137,19 @@ class Answer(_Truth):
     place: Place | None = None
 
 
-class Answers(_Truth):
+class Answers(_Target):
     """Right answers, the best first; `[]`: the passage does not answer the question."""
 
     answers: list[Answer]
 
 
-class Choice(_Truth):
+class Choice(_Target):
     """Index of the right one among the messages named `choice`, from 0."""
 
     choice: Annotated[int, Field(ge=0)]
 
 
-class Translation(_Truth):
+class Translation(_Target):
     """Languages (BCP-47) of the question and of the reply."""
 
     source_language: str
@@ -134,7 +165,7 @@ class Constraint(_Truth):
     at_most: int | None = None
 
 
-class Constraints(_Truth):
+class Constraints(_Target):
     """All of a row's constraints."""
 
     constraints: list[Constraint]
@@ -149,13 +180,13 @@ class Slot(_Truth):
     also: list[str] | None = None  # other spellings of the value that count as right
 
 
-class DialogueState(_Truth):
+class DialogueState(_Target):
     """What the user wants so far, all slots."""
 
     state: list[Slot]
 
 
-class Tests(_Truth):
+class Tests(_Target):
     """Programs that a right reply passes: `setup` runs first, then each of `tests` alone."""
 
     tests: list[str]
@@ -163,10 +194,14 @@ class Tests(_Truth):
     language: str = "python"
 
 
-class Steps(_Truth):
+class Steps(_Target):
     """An instruction sequence: what is to be done, step by step."""
 
     steps: list[str]
+
+
+class Reply(_Target):
+    """No truth but the reply: what a templated row has where its task needs no target."""
 
 
 SHAPES: dict[str, tuple[type[_Truth], ...]] = {
@@ -183,7 +218,7 @@ SHAPES: dict[str, tuple[type[_Truth], ...]] = {
     "code": (Tests,),
     "sequence": (Steps,),
 }
-"""Task → the shapes that its target may have; `()`: the reply is the whole truth."""
+"""Task → the shapes that its target may have; `()`: the reply is the whole truth (templated: `Reply`)."""
 
 
 def spelled(truth: BaseModel) -> str:
