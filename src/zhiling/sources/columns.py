@@ -7,8 +7,9 @@ and its rows are filtered once at the end, so building a column never looks at t
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, cast
 
 import orjson
 import polars as pl
@@ -21,6 +22,8 @@ from zhiling.sources.record_source import LANGUAGE_TAG, Tag, source_frame
 from zhiling.sources.records import Records
 
 _TAG = re.compile(LANGUAGE_TAG)
+_PLAIN = (pl.String, pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64)
+_NOTHING: Mapping[str, pl.Series] = MappingProxyType({})
 
 
 class Columns:
@@ -35,9 +38,21 @@ class Columns:
         self.place = records.place
         self.lines = records.lines
         self.marks = records.marks
-        self.names = list(dict.fromkeys(name for item in records.items for name in item))
+        self.marks = records.marks
+        self._frame = records.frame
+        self.names = (
+            list(dict.fromkeys(name for item in records.items for name in item))
+            if self._frame is None
+            else self._frame.columns
+        )
         self._bad: dict[int, Bad] = {}
         self._records_bad = records.bad
+
+    def values(self, field: str) -> list[Any]:
+        """One field of every record; None where it is missing."""
+        if self._frame is None:
+            return [item.get(field) for item in self.items]
+        return self._frame[field].to_list() if field in self._frame.columns else [None] * len(self.items)
 
     def refuse(self, index: int, cls: str, message: str) -> None:
         """Makes the record at this index a Bad; the first reason stays."""
@@ -58,13 +73,10 @@ class Columns:
         """One field as strings; numbers and booleans as JSON spells them, lists and objects are refused."""
         if field is None:
             return self.nulls("text")
-        values = [item.get(field) for item in self.items]
-        try:
-            series = pl.Series(field, values, dtype=pl.String)
-        except TypeError:
-            series = pl.Series(
-                field, [self._spelled(i, field, v) for i, v in enumerate(values)], dtype=pl.String
-            )
+        series = self._column(field)
+        if series is None:
+            spelled = [self._spelled(i, field, value) for i, value in enumerate(self.values(field))]
+            series = pl.Series(field, spelled, dtype=pl.String)
         if required and series.null_count():
             missing: list[int] = series.is_null().arg_true().to_list()
             for index in missing:
@@ -76,13 +88,16 @@ class Columns:
         """One field as lists of labels; a lone label is a list of one, an empty text is none."""
         if field is None:
             return [None] * len(self.items)
-        return [self._label(index, field, item.get(field)) for index, item in enumerate(self.items)]
+        return [self._label(index, field, value) for index, value in enumerate(self.values(field))]
 
     def key(self, field: str | None) -> pl.Series:
         """A key or group as a string, whatever JSON value it is; null where it is missing or empty."""
         if field is None:
             return self.nulls("key")
-        values = [item.get(field) for item in self.items]
+        series = self._column(field)
+        if series is not None:
+            return series.replace([""], [None]).alias("key") if len(series) else series.alias("key")
+        values = self.values(field)
         spelled = [v or None if isinstance(v, str | None) else orjson.dumps(v).decode() for v in values]
         return pl.Series("key", spelled, dtype=pl.String)
 
@@ -90,25 +105,37 @@ class Columns:
         """The language of each record, and the field that was used for it."""
         field = find("record", "language", self.names)
         if tag is None and field is not None:
-            values = [item.get(field) for item in self.items]
-            if all(v is None or (isinstance(v, str) and _TAG.fullmatch(v)) for v in values):
-                return pl.Series("language", values, dtype=pl.String), {field}
-        return pl.Series("language", [tag] * len(self.items), dtype=pl.String), set()
+            series = self._column(field)
+            if series is not None and all(map(_TAG.fullmatch, series.drop_nulls().unique().to_list())):
+                return series.alias("language"), {field}
+        return pl.Series("language", [tag], dtype=pl.String).new_from_index(0, len(self.items)), set()
 
-    def extra(self, used: set[str]) -> pl.Series:
-        """The fields without a place in the record as JSON objects; null where nothing is left."""
-        if used.issuperset(self.names):
+    def extra(self, used: set[str], more: Mapping[str, pl.Series] = _NOTHING) -> pl.Series:
+        """The fields without a place in the record as JSON objects; null where nothing is left.
+
+        Args:
+            used: the fields that have a place.
+            more: what is added to them, where it is not null; a field of the same name is told as `name_2`.
+        """
+        shown = {name: f"{name}_2" if name in more else name for name in self.names if name not in used}
+        if self._frame is None and shown:
+            given = {name: series.to_list() for name, series in more.items()}
+            rest = [
+                self._rest(index, item, shown, {name: given[name][index] for name in given})
+                for index, item in enumerate(self.items)
+            ]
+            return pl.Series("extra", rest, dtype=pl.String)
+        parts = [self._fragments(name, self._given(field)) for field, name in shown.items()]
+        parts += [self._fragments(name, series) for name, series in more.items()]
+        if not parts:
             return self.nulls("extra")
-        return pl.Series(
-            "extra", [self._rest(index, item, used) for index, item in enumerate(self.items)], dtype=pl.String
-        )
+        frame = pl.DataFrame([part.alias(str(number)) for number, part in enumerate(parts)])
+        body = pl.concat_str(frame.columns, separator=",", ignore_nulls=True).replace("", None)
+        return frame.select(extra=pl.concat_str(pl.lit("{"), body, pl.lit("}"))).to_series()
 
     def batch(self, columns: dict[str, pl.Series]) -> Batch:
         """The rows of all records that were not refused, and every Bad."""
-        numbers = pl.Series(self.lines, dtype=pl.Int64).cast(pl.String)
-        marks = pl.Series(self.marks, dtype=pl.String) if self.marks else pl.lit("")
-        given = {"locator": pl.select(pl.lit(self.place + ":") + numbers + marks).to_series(), **columns}
-        frame = source_frame(given, len(self.items))
+        frame = source_frame({"locator": self._locators(), **columns}, len(self.items))
         if self._bad:
             good = [index not in self._bad for index in range(len(self.items))]
             frame = frame.filter(pl.Series(good, dtype=pl.Boolean))
@@ -117,6 +144,45 @@ class Columns:
     def problems(self) -> tuple[Bad, ...]:
         """Every Bad of the batch: lines that are no record, then records that were refused."""
         return (*self._records_bad, *(self._bad[index] for index in sorted(self._bad)))
+
+    def _locators(self) -> pl.Series:
+        lines = pl.DataFrame({"line": pl.Series(self.lines, dtype=pl.Int64)})
+        parts = [pl.lit(f"{self.place}:"), pl.col("line").cast(pl.String)]
+        parts += [pl.lit(pl.Series(self.marks, dtype=pl.String))] if self.marks else []
+        return lines.select(locator=pl.concat_str(parts)).to_series()
+
+    def _given(self, field: str) -> pl.Series:
+        return cast(pl.DataFrame, self._frame)[field]
+
+    def _column(self, field: str) -> pl.Series | None:
+        """One field as strings where all its values are strings, integers or missing, else None."""
+        if self._frame is None:
+            try:
+                return pl.Series(field, self.values(field), dtype=pl.String)
+            except TypeError:
+                return None
+        if field not in self._frame.columns:
+            return self.nulls(field)
+        series = self._frame[field]
+        return series.cast(pl.String) if series.dtype in _PLAIN else None
+
+    def _fragments(self, name: str, values: pl.Series) -> pl.Series:
+        """`"name":value` as JSON for each value, null where it is null."""
+        head = orjson.dumps(name).decode() + ":"
+        if values.dtype in _PLAIN and values.dtype != pl.String:
+            body = values.cast(pl.String)
+        elif values.dtype == pl.String:
+            body = (
+                values.to_frame("value")
+                .select(pl.when(pl.col("value").is_not_null()).then(pl.struct("value").struct.json_encode()))
+                .to_series()
+                .str.strip_prefix('{"value":')
+                .str.strip_suffix("}")
+            )
+        else:
+            spelled = [None if value is None else self._dumped(i, value) for i, value in enumerate(values)]
+            body = pl.Series(spelled, dtype=pl.String)
+        return body.to_frame("value").select(pl.concat_str(pl.lit(head), "value")).to_series()
 
     def _spelled(self, index: int, field: str, value: Any) -> str | None:
         if value is None or isinstance(value, str):
@@ -140,10 +206,16 @@ class Columns:
         self.refuse(index, "wrong_type", message)
         return None
 
-    def _rest(self, index: int, item: dict[str, Any], used: set[str]) -> str | None:
-        rest = {name: value for name, value in item.items() if name not in used and value is not None}
+    def _rest(
+        self, index: int, item: dict[str, Any], shown: dict[str, str], more: dict[str, Any]
+    ) -> str | None:
+        rest = {shown[name]: value for name, value in item.items() if name in shown and value is not None}
+        rest |= {name: value for name, value in more.items() if value is not None}
+        return self._dumped(index, rest) if rest else None
+
+    def _dumped(self, index: int, value: Any) -> str | None:
         try:
-            return orjson.dumps(rest).decode() if rest else None
+            return orjson.dumps(value).decode()
         except orjson.JSONEncodeError as error:
             self.refuse(index, "too_deep", f"{error}; at most 250 levels are kept")
             return None

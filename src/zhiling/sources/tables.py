@@ -1,4 +1,4 @@
-"""Tables: one record a row of instruction data, from JSON Lines or CSV."""
+"""Tables: one record a row of instruction data, from JSON, CSV, TSV or Parquet."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from zhiling.sources.names import find
 from zhiling.sources.record_source import TableSource
 from zhiling.sources.records import Records
 
+INPUT_LINES = "input_lines"
 TableField = Literal["user", "assistant", "system", "label"]
 
 
@@ -21,7 +22,8 @@ class Tables(TableSource):
 
     Without `fields`, the usual names are found: `instruction` (joined with `input`) and `output`,
     `prompt` and `response`, `question` and `answer`, or `text` alone. A record without a reply becomes
-    material of task `utterance`. What has no place in the record goes to `extra`.
+    material of task `utterance`. What has no place in the record goes to `extra`; where a user's text was
+    joined from two columns, so does the number of lines of the second, `input_lines`.
 
     Attributes:
         fields: ours → theirs, for `user`, `assistant`, `system`, `label`; several columns are joined by
@@ -44,26 +46,26 @@ class Tables(TableSource):
         chosen = {
             role: self._chosen(role, columns.names) for role in ("system", "user", "assistant", "label")
         }
+        user, input_lines = _joined(columns, chosen["user"], required=True)
         texts = {
-            role: _joined(columns, chosen[role], required=role == "user")
-            for role in ("system", "user", "assistant")
+            "system": _joined(columns, chosen["system"])[0].replace([""], [None]),
+            "user": user,
+            "assistant": _joined(columns, chosen["assistant"])[0],
         }
-        system = texts["system"]
-        texts["system"] = system.replace([""], [None]) if len(system) else system
         language, used = columns.language(self.language)
         key = self.key or find("record", "key", columns.names)
-        labels = columns.labels(chosen["label"][0] if chosen["label"] else None)
+        label = chosen["label"][0] if chosen["label"] else None
         used |= {field for fields in chosen.values() for field in fields}
-        task = pl.select(
-            pl.when(texts["assistant"].is_null()).then(pl.lit("utterance")).otherwise(pl.lit(self.task))
-        ).to_series()
+        used |= {self.group} if self.group else set()
+        answered = texts["assistant"].is_not_null()
+        task = pl.select(pl.when(answered).then(pl.lit(self.task)).otherwise(pl.lit("utterance")))
         return columns.batch(
             {
                 "messages": dialogue(texts),
-                "task": task,
-                "target": labels_target(labels),
+                "task": task.to_series(),
+                "target": labels_target(columns.labels(label)) if label else columns.nulls("target"),
                 "language": language,
-                "extra": columns.extra(used | ({self.group} if self.group else set())),
+                "extra": columns.extra(used, {} if input_lines is None else {INPUT_LINES: input_lines}),
                 "key": columns.key(key),
                 "group": columns.key(self.group),
             }
@@ -84,16 +86,24 @@ class Tables(TableSource):
         return (found,) if found else ()
 
 
-def _joined(columns: Columns, fields: tuple[str, ...], *, required: bool) -> pl.Series:
-    """The first field, and the others where they hold something, joined by line breaks."""
+def _joined(
+    columns: Columns, fields: tuple[str, ...], *, required: bool = False
+) -> tuple[pl.Series, pl.Series | None]:
+    """The first field, and the others where they hold something, joined by line breaks.
+
+    Of two fields, also how many lines the second one has, null where it holds nothing.
+    """
     if not fields:
-        return columns.nulls("text")
-    first = columns.text(fields[0], required=required)
+        return columns.nulls("text"), None
+    joined = columns.text(fields[0], required=required).alias("first")
+    lines = None
     for field in fields[1:]:
-        other = columns.text(field)
-        first = pl.DataFrame({"first": first, "other": other}).select(
-            pl.when(pl.col("other").fill_null("") == "")
-            .then("first")
-            .otherwise(pl.concat_str("first", "other", separator="\n", ignore_nulls=True))
-        )["first"]
-    return first
+        pair = pl.DataFrame([joined, columns.text(field).alias("other")])
+        held = pl.col("other").fill_null("") != ""
+        both = pl.concat_str("first", "other", separator="\n", ignore_nulls=True)
+        count = pl.col("other").str.count_matches("\n", literal=True) + 1
+        joined, lines = pair.select(
+            pl.when(held).then(both).otherwise("first").alias("first"),
+            pl.when(held).then(count).alias("lines"),
+        )
+    return joined, lines if len(fields) == 2 else None

@@ -33,7 +33,10 @@ def test_alpaca_columns_are_found(tmp_path: Path) -> None:
     assert rows["task"].to_list() == ["instruction", "instruction"]
     assert rows["key"].to_list() == ["7", None]
     assert rows["locator"].to_list() == ["a.jsonl:1", "a.jsonl:2"]
-    assert [json.loads(extra or "{}") for extra in rows["extra"]] == [{"id": 7, "rating": 5}, {}]
+    assert [json.loads(extra or "{}") for extra in rows["extra"]] == [
+        {"id": 7, "rating": 5, "input_lines": 1},
+        {},
+    ]
     assert bad == []
 
 
