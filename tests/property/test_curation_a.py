@@ -56,6 +56,9 @@ def by_id(answer: pl.DataFrame, ids: pl.Series) -> dict[str, tuple[object, ...]]
 @given(ROWS, st.randoms(use_true_random=False))
 def test_order_changes_nothing(texts: list[tuple[str | None, str | None]], random: object) -> None:
     frame = pairs(*texts)
+    scores = pl.Series([len(reply or "") % 3 for _, reply in texts], dtype=pl.Float64)
+    extra = pl.Series([f'{{"day": "{len(asked or "") % 3}"}}' for asked, _ in texts], dtype=pl.String)
+    frame = frame.with_columns(scores.alias("q.score"), extra.alias("extra"))
     order = list(range(frame.height))
     random.shuffle(order)  # type: ignore[attr-defined]
     steps: list[Decide] = [
@@ -63,6 +66,9 @@ def test_order_changes_nothing(texts: list[tuple[str | None, str | None]], rando
         ExactDedup(on="user"),
         NearDedup(jaccard=0.5, size=2),
         NearDedup(size=3),
+        NearDedup(jaccard=0.5, size=2, keep="first"),
+        NearDedup(jaccard=0.5, size=2, keep="best", column="q.score"),
+        NearDedup(jaccard=0.5, size=2, keep="newest", column="extra.day", method="exact"),
     ]
     for step in [*steps, Length(), Valid(), Truncated()]:
         straight = by_id(step.decide(frame, CONTEXT), frame["id"])

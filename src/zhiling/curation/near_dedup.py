@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from zhiling.curation.parts import Part, part_text
-from zhiling.pipeline.step import Context, Decide, verdicts
+from zhiling.curation.survivor import KeepsOne
+from zhiling.pipeline.step import Context, verdicts
 from zhiling.text.buffers import offsets_of
 from zhiling.text.jaccard import jaccard
 from zhiling.text.minhash import near_duplicates
@@ -23,17 +24,17 @@ from zhiling.text.union_find import components
 _SLICE_ROWS = 20_000
 
 
-class NearDedup(Decide):
+class NearDedup(KeepsOne):
     """Rejects rows whose word 5-grams (character 5-grams of Chinese) nearly equal those of a row that stays.
 
     Candidates come from MinHash, and each removal is verified: a rejected row has a Jaccard similarity of
     at least `jaccard` to the kept row that `related` names, so no chain of small changes removes a row
-    unlike all that stay. Where rows compete, the one with more distinct shingles stays, then the smaller
-    id: the order of rows changes nothing. Rows accepted before (in `repeat`) are compared with, and stay,
-    but are never judged.
+    unlike all that stay. `keep` says which of the competing rows stays; the order of rows changes nothing.
+    Rows accepted before (in `repeat`) are compared with, and stay, but are never judged.
 
     Reasons: `near_duplicate`. Score: the exact Jaccard similarity to `related`, 0 for a kept row. Column
-    `cluster`: the id of the row that stands for this one (its own, if it stays).
+    `cluster`: the id of the row that stands for this one (its own, if it stays); splits and selections can
+    group by it.
     """
 
     name = "near_dedup"
@@ -65,8 +66,8 @@ class NearDedup(Decide):
         NEAR_DUPLICATE = "near_duplicate"
 
     def reads(self) -> tuple[str, ...]:
-        """The texts, and which rows belong together."""
-        return ("messages", "group")
+        """The texts, which rows belong together, and what decides which of them stays."""
+        return ("messages", "group", *self.column_read())
 
     def writes(self) -> dict[str, pl.DataType]:
         """The representative of each row."""
@@ -82,7 +83,7 @@ class NearDedup(Decide):
         sets = self._sets(rows["messages"])
         apart = np.arange(len(ids)) if self.within_group else _groups(rows["group"])
         pairs = near_duplicates(sets, self.jaccard, self.method)
-        priority = _priority(sets, ids, judged)
+        priority = self.priority(rows, sets.sizes, np.arange(len(ids)) < judged)
         labels = components(len(sets), pairs.left, pairs.right)
         chosen = _choose(sets, labels, priority, apart, judged, self.jaccard)
         cluster = ids.gather(chosen.representative[:judged])
@@ -107,15 +108,6 @@ class NearDedup(Decide):
 class _Choice:
     representative: NDArray[np.int64]
     similarity: NDArray[np.float64]
-
-
-def _priority(sets: Shingles, ids: pl.Series, judged: int) -> NDArray[np.int64]:
-    """Rank of each row, 0 first: reference rows, then more shingles, then the smaller id."""
-    frame = pl.DataFrame({"judged": np.arange(len(ids)) < judged, "size": -sets.sizes, "id": ids})
-    order = frame.with_row_index("row").sort("judged", "size", "id", "row")["row"].to_numpy()
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order))
-    return rank
 
 
 def _groups(group: pl.Series) -> NDArray[np.int64]:

@@ -1,0 +1,84 @@
+"""Which of several rows that say the same stays: the settings `keep` and `column` of the duplicate steps."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from zhiling.pipeline.step import Decide
+
+_EXTRA = "extra."
+
+
+class KeepsOne(Decide):
+    """A step that keeps one row of each cluster, the same one whatever the order of the rows."""
+
+    keep: Literal["longest", "first", "best", "newest"] = Field(
+        default="longest",
+        description="which row of a cluster stays. longest: the one that says most; best, newest: the "
+        "largest value of `column`; first: its smallest value, or without `column` the smallest id. Ties: "
+        "more text, then the smaller id",
+    )
+    column: str | None = Field(
+        default=None,
+        min_length=1,
+        description="what best, newest and first compare: a measured column such as `reward.score`, or "
+        "`extra.NAME`, a field of the source. Numbers by size, text (dates, releases) by code point; a row "
+        "without a value comes last",
+    )
+
+    @model_validator(mode="after")
+    def _column_fits(self) -> Self:
+        if self.keep in ("best", "newest") and self.column is None:
+            raise ValueError(f"keep: {self.keep} needs `column`: the score, date or release to compare")
+        if self.keep == "longest" and self.column is not None:
+            raise ValueError(f"column={self.column!r} has no effect with keep: longest; use best or newest")
+        return self
+
+    def column_read(self) -> tuple[str, ...]:
+        """The column of the record or of a measure that `column` lies in, if there is one."""
+        if self.column is None:
+            return ()
+        return ("extra",) if self.column.startswith(_EXTRA) else (self.column,)
+
+    def priority(
+        self, rows: pl.DataFrame, size: NDArray[np.int64], later: NDArray[np.bool_]
+    ) -> NDArray[np.int64]:
+        """Rank of each row, 0 for the one to keep before all others, shape (rows,).
+
+        Args:
+            rows: `id` and `column_read()`.
+            size: how much each row says.
+            later: rows that never stay before the others (those judged, beside rows accepted before).
+        """
+        keys = self._keys(rows)
+        by = {"later": False} | {key.name: self.keep != "first" for key in keys}
+        if self.column or self.keep == "longest":
+            by["size"] = True
+        by |= {"id": False, "row": False}
+        frame = pl.DataFrame({"later": later, "size": size, "id": rows["id"]}).with_columns(keys)
+        ranked = frame.with_row_index("row").sort(*by, descending=list(by.values()), nulls_last=True)
+        order = ranked["row"].to_numpy()
+        rank = np.empty(len(order), dtype=np.int64)
+        rank[order] = np.arange(len(order))
+        return rank
+
+    def _keys(self, rows: pl.DataFrame) -> list[pl.Series]:
+        """What the column says, as numbers (`value`) and as text (`text`, where it is no number)."""
+        if self.column is None:
+            return []
+        if self.column.startswith(_EXTRA):
+            field = self.column.removeprefix(_EXTRA)
+            found = rows["extra"].fill_null("{}").str.json_path_match(f'$["{field}"]')
+        else:
+            found = rows[self.column]
+        if not found.dtype.is_numeric():
+            found = found.cast(pl.String)
+        value = found.cast(pl.Float64, strict=False).fill_nan(None).alias("value")
+        if found.dtype != pl.String:
+            return [value]
+        return [value, found.set(value.is_not_null(), None).alias("text")]
