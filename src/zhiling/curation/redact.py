@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 import polars as pl
 from pydantic import Field
 
 from zhiling.curation.personal_data import KINDS, SUSPICIOUS, Kind
-from zhiling.curation.placeholders import Numbering, SpanCut, rewrite_json, rewrite_target
-from zhiling.curation.turns import TEXTS, Turns, nest_alternatives
-from zhiling.pipeline.step import Context, Failure, Made, Make
+from zhiling.curation.placeholders import PLACEHOLDER, Numbering, rewrite
+from zhiling.curation.turns import REWRITES, Turns, holding, rewrite_rows
+from zhiling.pipeline.step import Context, Made, Make
 
 
 class Redact(Make):
@@ -45,65 +45,28 @@ class Redact(Make):
 
     def reads(self) -> tuple[str, ...]:
         """Everything that can hold text, and the group."""
-        return ("messages", "alternatives", "target", "tools", "extra", "group")
+        return (*REWRITES, "group")
 
     def make(self, rows: pl.DataFrame, context: Context) -> Made:
         """The rows with findings, rewritten."""
-        suspects = rows.filter(_suspicious(rows))
+        suspects = rows.filter(holding(rows, SUSPICIOUS))
         if not suspects.height:
             return Made(pl.DataFrame())
         # Shorter conversations of a group first: they are the beginnings of the longer ones.
         suspects = suspects.sort(pl.col("messages").list.len(), "id")
-        kinds, failures, kept = frozenset(self.kinds), list[Failure](), list[int]()
-        own, answers = (
-            Turns.of_messages(suspects["messages"]),
-            Turns.of_alternatives(suspects["alternatives"]),
+        kinds = frozenset(self.kinds)
+        return rewrite_rows(
+            suspects,
+            [partial(rewrite, kinds=kinds, numbering=numbering) for numbering in _numberings(suspects)],
         )
-        targets, extras = suspects["target"].to_list(), suspects["extra"].to_list()
-        numberings = _numberings(suspects, (own, answers))
-        for row, (numbering, target) in enumerate(zip(numberings, targets, strict=True)):
-            texts = own.rewrite(row, kinds, numbering)
-            others = answers.rewrite(row, kinds, numbering)
-            try:
-                targets[row] = target and rewrite_target(target, texts.texts, kinds, numbering)
-            except SpanCut as error:
-                failures.append(Failure(suspects["id"][row], "span_cut", str(error), place="target"))
-                continue
-            extra = extras[row]
-            extras[row] = extra and rewrite_json(extra, kinds, numbering)
-            if texts.changed or others.changed or targets[row] != target or extras[row] != extra:
-                kept.append(row)
-        made = suspects.select(
-            own.series().alias("messages"),
-            nest_alternatives(suspects["alternatives"], answers.series()).alias("alternatives"),
-            pl.Series("target", targets, dtype=pl.String),
-            pl.Series("extra", extras, dtype=pl.String),
-            "tools",
-            pl.concat_list("id").alias("parents"),
-        )
-        return Made(made[kept], failures)
 
 
-def _suspicious(rows: pl.DataFrame) -> pl.Series:
-    """Rows with a text that can hold a finding: one search over the flattened texts."""
-    elsewhere = pl.col("target", "extra").str.contains(SUSPICIOUS).fill_null(False)
-    found = rows.select(pl.any_horizontal(elsewhere)).to_series().to_numpy().copy()
-    for turns in (Turns.of_messages(rows["messages"]), Turns.of_alternatives(rows["alternatives"])):
-        used = [name for name in TEXTS if turns.lines[name].null_count() < turns.lines.height]
-        if used:
-            hits = turns.lines.select(
-                pl.any_horizontal(pl.col(used).str.contains(SUSPICIOUS).fill_null(False))
-            )
-            found[turns.owner[hits.to_series().to_numpy()]] = True
-    return pl.Series(found)
-
-
-def _numberings(rows: pl.DataFrame, parts: Sequence[Turns]) -> list[Numbering]:
+def _numberings(rows: pl.DataFrame) -> list[Numbering]:
     """One numbering a group, as a list with one entry a row; numbers that stand in its texts are taken."""
     groups = rows.select(pl.when(pl.col("group").is_null()).then("\0" + pl.col("id")).otherwise("group"))
     numberings: defaultdict[str, Numbering] = defaultdict(Numbering)
     of_row: list[Numbering] = [numberings[group] for group in groups.to_series().to_list()]
-    for turns in parts:
-        for line in turns.with_placeholders():
+    for turns in (Turns.of_messages(rows["messages"]), Turns.of_alternatives(rows["alternatives"])):
+        for line in turns.matching(PLACEHOLDER.pattern).arg_true().to_list():
             of_row[int(turns.owner[line])].reserve(turns.line_text(line))
     return of_row
