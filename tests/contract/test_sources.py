@@ -157,7 +157,10 @@ def test_settings_go_to_json_and_back(name: str) -> None:
 CHANGES: dict[str, Any] = {
     "path": "other", "licence": "MIT", "encoding": "gb18030", "delimiter": ";", "language": "zh",
     "task": "qa", "key": "number", "group": "customer", "labels": ["a"], "max_characters": 900,
-    "each": "first", "roles": {"agent": "clerk"},
+    "each": "first", "roles": {"agent": "clerk"}, "kind": "classification", "where": {"text": "a"},
+    "extract": {"text": "(?P<text>.+)"}, "licence_field": "licence", "names": ["a", "b"], "separator": "|",
+    "missing": ["-"], "absent": "none", "ends": "inclusive", "mismatch": "relocate", "answer_as": "index",
+    "languages": ["en", "zh"],
 }  # fmt: skip
 
 

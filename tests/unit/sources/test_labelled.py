@@ -34,15 +34,15 @@ def test_labels_of_every_kind(tmp_path: Path) -> None:
         {"text": "h", "label": {"x": 1}},
         {"label": "no text"},
     ]
-    rows, bad = read(labelled(labels=("refund",)), [write_jsonl(tmp_path / "a.jsonl", items)], tmp_path)
+    rows, bad = read(labelled(), [write_jsonl(tmp_path / "a.jsonl", items)], tmp_path)
     assert targets(rows) == [
         {"labels": ["refund"]},
-        {"labels": ["refund", "delivery"]},
+        {"labels": ["refund", "delivery"], "multi": True},
         {"labels": ["3"]},
         {"labels": ["true"]},
         None,
         None,
-        {"labels": []},
+        {"labels": [], "multi": True},
     ]
     assert rows["task"].to_list() == ["classification"] * 4 + ["utterance"] * 2 + ["classification"]
     assert told(bad) == [("a.jsonl:8", "wrong_type"), ("a.jsonl:9", "missing_field")]

@@ -1,0 +1,166 @@
+"""Dialogue state: what the user wants so far, told by states, by frames or by the acts of each turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any, NamedTuple
+
+from zhiling.sources.json_values import as_list, as_object
+from zhiling.sources.labelled.example import Example, Text, Unreadable, Values, spelled
+from zhiling.sources.labelled.manner import Manner
+from zhiling.sources.names import find, known
+
+State = dict[tuple[str, str], list[dict[str, Any]]]
+"""(domain, slot) → its values, each a `Slot` of `zhiling.rows.target`."""
+
+STATE_FIELDS = ("frames", "state", "belief_state", "dialog_act", "dialogue_act")
+NOTHING = frozenset({"none", "", "?"})
+"""What acts name where they name no slot or no value."""
+
+
+class Turn(NamedTuple):
+    """What was said, and what else the turn tells."""
+
+    role: str
+    text: str
+    told: dict[str, Any]
+
+
+def dialogue_state(values: Values, _: Manner) -> Example:
+    """The turns up to a user's one, and all slots that hold a value after it."""
+    state: State = values["state"]
+    return Example(values["turns"], {"state": [slot for told in state.values() for slot in told]})
+
+
+def user_turns(item: dict[str, Any], field: str, key: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A record for each user turn of a dialogue, with its mark, the turns up to it and the state after it.
+
+    Raises:
+        Unreadable: `wrong_type`, `unknown_speaker`, `empty_text`; `no_state` where no turn tells one.
+    """
+    listed = as_list(item.get(field))
+    if not listed:
+        raise Unreadable("wrong_type", f"the turns are {item.get(field)!r:.60}; a list of turns is needed")
+    turns = [_turn(each, number) for number, each in enumerate(listed, 1)]
+    if not any(name in turn.told for turn in turns for name in STATE_FIELDS):
+        names = ", ".join(STATE_FIELDS)
+        raise Unreadable("no_state", f"no turn has one of {names}, so the dialogue's state is not told")
+    rest = {name: value for name, value in item.items() if name != field}
+    texts = [Text(turn.role, turn.text) for turn in turns]
+    state: State = {}
+    for number, turn in enumerate(turns, 1):
+        if turn.role == "user":
+            state = _after(state, turn.told)
+            mark = f"#turn {number}"
+            named = {"key": f"{item[key]}{mark}", "dialogue": item[key]} if key and key in item else {}
+            yield mark, {**rest, **named, "turn": turn.told, "turns": texts[:number], "state": state}
+
+
+def _turn(value: Any, number: int) -> Turn:
+    fields = as_object(value) or {}
+    speaker, text = (find("conversations", name, fields) for name in ("speaker", "text"))
+    if speaker is None or text is None or not isinstance(fields[text], str):
+        message = f"turn {number} is {value!r:.60}; an object with speaker and text is needed"
+        raise Unreadable("wrong_type", message)
+    role = _roles().get(str(fields[speaker]).strip().casefold())
+    if role is None:
+        message = f"turn {number} is said by {fields[speaker]!r:.40}; one of {', '.join(_roles())} is needed"
+        raise Unreadable("unknown_speaker", message)
+    if not fields[text].strip():
+        raise Unreadable("empty_text", f"turn {number} has no text; a dialogue needs all of its turns")
+    told = {name: each for name, each in fields.items() if name not in (speaker, text) and each is not None}
+    return Turn(role, fields[text], told)
+
+
+@cache
+def _roles() -> dict[str, str]:
+    """Speaker in lower case → role; in dialogues with a state the system is who answers."""
+    roles = {"customer": "user", "agent": "assistant", "system": "assistant"}
+    return {name.casefold(): role for who, role in roles.items() for name in known("speakers")[who]}
+
+
+def _after(state: State, told: Mapping[str, Any]) -> State:
+    """The state after a user's turn."""
+    if "frames" in told:
+        return _of_frames(state, told["frames"])
+    for name in ("state", "belief_state"):
+        if told.get(name) is not None:
+            return _whole(told[name])
+    acts = told.get("dialog_act", told.get("dialogue_act"))
+    return state if acts is None else {**state, **_informed(acts)}
+
+
+def _of_frames(state: State, frames: Any) -> State:
+    """Each frame holds all slots of its service (SGD); services that are not spoken of keep theirs."""
+    after = dict(state)
+    for frame in as_list(frames) or []:
+        named = as_object(frame) or {}
+        service, told = named.get("service"), as_object(named.get("state"))
+        slots = as_object((told or {}).get("slot_values"))
+        if not isinstance(service, str) or slots is None:
+            raise Unreadable(
+                "wrong_type", f"a frame is {frame!r:.60}; service and state.slot_values are needed"
+            )
+        after = {key: value for key, value in after.items() if key[0] != service}
+        after |= {(service, name): [_slot(service, name, value)] for name, value in slots.items()}
+    return after
+
+
+def _whole(state: Any) -> State:
+    """A state as `{domain: {slot: value}}`, `{"domain-slot": value}` or a list of {domain, slot, value}."""
+    listed, named = as_list(state), as_object(state)
+    found: State = {}
+    if listed is not None:
+        for each in listed:
+            slot = as_object(each) or {}
+            domain, name = (spelled(slot.get(part), part) or "" for part in ("domain", "slot"))
+            found.setdefault((domain, name), []).append(_slot(domain, name, slot.get("value")))
+    elif named is not None:
+        for domain, told in named.items():
+            slots = as_object(told)
+            if slots is None:
+                first, _, name = domain.rpartition("-")
+                found[first, name] = [_slot(first, name, told)]
+            else:
+                found |= {(domain, name): [_slot(domain, name, value)] for name, value in slots.items()}
+    else:
+        raise Unreadable("wrong_type", f"a state is {state!r:.60}; an object or a list is needed")
+    return found
+
+
+def _informed(acts: Any) -> State:
+    """Slots that a user's turn informs of; what a later turn says of a slot replaces it."""
+    found: State = {}
+    for act, domain, slot, value in _acts(acts):
+        if act.casefold() == "inform" and slot.casefold() not in NOTHING and value.casefold() not in NOTHING:
+            found.setdefault((domain, slot), []).append(_slot(domain, slot, value))
+    return found
+
+
+def _acts(acts: Any) -> Iterator[tuple[str, str, str, str]]:
+    """From `{"Domain-Act": [[slot, value]]}` (MultiWOZ) or `[[act, domain, slot, value]]` (CrossWOZ)."""
+    named, listed = as_object(acts), as_list(acts)
+    if named is not None:
+        told = [
+            (act, domain, *(as_list(pair) or []))
+            for name, pairs in named.items()
+            for domain, _, act in [name.rpartition("-")]
+            for pair in as_list(pairs) or [None]
+        ]
+    else:
+        told = [tuple(as_list(act) or []) for act in listed or []]
+    for each in told:
+        if len(each) != 4 or not all(isinstance(part, str) for part in each):
+            raise Unreadable("wrong_type", f"an act is {each!r:.60}; act, domain, slot and value are needed")
+        yield each[0], each[1], each[2], each[3]
+
+
+def _slot(domain: str, name: str, value: Any) -> dict[str, Any]:
+    """A slot with its value; of several spellings the first is the value."""
+    listed = as_list(value)
+    told = [spelled(each, name) for each in ([value] if listed is None else listed)]
+    first, *also = [each for each in told if each] or [None]
+    if first is None:
+        raise Unreadable("wrong_type", f"slot {name!r} is {value!r:.60}; a text or a list of texts is needed")
+    return {"domain": domain, "slot": name, "value": first, **({"also": also} if also else {})}

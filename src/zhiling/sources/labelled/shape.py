@@ -1,0 +1,96 @@
+"""Records brought into shape before they are read: chosen, nested fields lifted, texts taken apart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import orjson
+
+from zhiling.pipeline.step import Bad
+from zhiling.sources.files import excerpt
+from zhiling.sources.json_values import as_object
+from zhiling.sources.labelled.example import Unreadable, spelled
+from zhiling.sources.records import Records
+
+Item = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What is done to each record.
+
+    Attributes:
+        where: field → values; records that hold another one are none of the source's.
+        paths: dotted names (`userInput.text`) that become fields of that name, and leave their object.
+        extract: field → pattern whose named groups become fields. A text that the pattern fits whole gives
+            its place to them; a text in which it is only found stays too.
+    """
+
+    where: Mapping[str, frozenset[str]]
+    paths: Sequence[str]
+    extract: Mapping[str, re.Pattern[str]]
+
+    def of(self, records: Records) -> Records:
+        """The records of the source in this shape."""
+        if not (self.where or self.paths or self.extract):
+            return records
+        items: list[Item] = []
+        lines: list[int] = []
+        bad = list(records.bad)
+        for line, item in zip(records.lines, records.items, strict=True):
+            try:
+                if not self._is_wanted(item):
+                    continue
+                items.append(self._extracted(_lifted(item, self.paths)))
+                lines.append(line)
+            except Unreadable as error:
+                bad.append(refused(error, records.place, line, item))
+        return replace(records, items=items, lines=lines, bad=bad)
+
+    def _is_wanted(self, item: Item) -> bool:
+        return all(str(_at(item, name)) in values for name, values in self.where.items())
+
+    def _extracted(self, item: Item) -> Item:
+        for field, pattern in self.extract.items():
+            text = spelled(item.get(field), field) or ""
+            whole = pattern.fullmatch(text)
+            found = whole or pattern.search(text)
+            if found is None:
+                message = f"{field} is {text!r:.80}; it does not fit {pattern.pattern!r}"
+                raise Unreadable("pattern_mismatch", message)
+            rest = {name: value for name, value in item.items() if whole is None or name != field}
+            item = {**rest, **{name: part for name, part in found.groupdict().items() if part is not None}}
+        return item
+
+
+def refused(error: Unreadable, place: str, line: int, item: Item) -> Bad:
+    """The Bad of a record that has no row yet."""
+    return Bad(f"{place}:{line}", error.cls, error.message, excerpt(orjson.dumps(item, default=str)))
+
+
+def _at(item: Item, path: str) -> Any:
+    value: Any = item
+    if path in item:
+        return item[path]
+    for part in path.split("."):
+        value = cast(Item, value).get(part) if isinstance(value, dict) else None
+    return value
+
+
+def _lifted(item: Item, paths: Sequence[str]) -> Item:
+    for path in paths:
+        if path not in item and (value := _at(item, path)) is not None:
+            item = {**_without(item, path.split(".")), path: value}
+    return item
+
+
+def _without(item: Item, path: Sequence[str]) -> Item:
+    """The item without one nested value, and without objects that are empty then."""
+    head, *rest = path
+    left = {name: value for name, value in item.items() if name != head}
+    inner = as_object(item.get(head)) if rest else None
+    kept = _without(inner, rest) if inner is not None else None
+    return {**left, head: kept} if kept else left
