@@ -5,19 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, cast
+from typing import Annotated, Any, ClassVar, cast
 
 import numpy as np
 import orjson
 import polars as pl
+from pydantic import Field, field_validator
 
 from zhiling.pipeline.step import Bad, Batch
 from zhiling.rows.conversation import nest
+from zhiling.sources.alternatives import rejected_reply
+from zhiling.sources.chat_files import Layout, is_chat, one_json_chat
 from zhiling.sources.columns import labels_target
 from zhiling.sources.conversation_facts import Facts
-from zhiling.sources.files import excerpt
-from zhiling.sources.messages import ConversationField, Messages, gather
-from zhiling.sources.names import find, known
+from zhiling.sources.files import blocks, excerpt, place_of
+from zhiling.sources.gather import ConversationField, Gatherer
+from zhiling.sources.messages import Messages
+from zhiling.sources.names import find
 from zhiling.sources.record_source import (
     BATCH_ROWS,
     LANGUAGE_TAG,
@@ -27,63 +31,82 @@ from zhiling.sources.record_source import (
     source_frame,
 )
 from zhiling.sources.replies import Each, Rows, merge, ranges, rows_of
+from zhiling.sources.speakers import Others, Speaker, Speakers, check_names
 
 BATCH_MESSAGES = 400_000
-Speaker = Literal["customer", "agent", "system"]
-ROLES: dict[Speaker, str] = {"customer": "user", "agent": "assistant", "system": "system"}
 _TAG = re.compile(LANGUAGE_TAG)
 
 
 class Conversations(RecordSource):
-    """Support logs: one line a message (conversation, speaker, time, text) or one line a conversation.
+    """Support logs: a line a message, a line a conversation, or a file a chat.
+
+    Lines are JSON or CSV with conversation, speaker, time and text; a conversation is a list of turns or a
+    transcript. Files of text (`.txt`, `.log`, …) are transcripts, one chat each, see `transcripts`; so is a
+    `.json` that holds one list of turns. A log in which many talk at once is followed by its reply links.
 
     Each reply to a customer becomes a row of task `dialogue`: all earlier turns, then the reply.
     Neighbouring messages of one speaker are one turn. A customer's turn that nobody answered is material
     of task `utterance`. A value of the question or the reply goes to the row's `extra`; failing that, the
-    one value that the conversation has. The messages of one file are held in memory at once.
+    one value that the conversation has; what the log itself notes there as `notices`. Texts stay as they
+    are, HTML entities included: cleaning is a step's business. The messages of one file are held in memory
+    at once.
 
     Attributes:
-        fields: ours → theirs, for `conversation`, `speaker`, `time`, `text`, `turns`, `label`; the usual
-            names are found, but for `label`.
-        roles: who speaks, for `customer`, `agent`, `system`; they come before the usual names.
+        fields: ours → theirs, for `conversation`, `speaker`, `time`, `text`, `turns`, `label`, and `links`
+            (pairs of messages of a log, as numbers from 0), `reply` (a reply apart from its turns), `right`
+            (1 or 0: whether that reply is right; a wrong one becomes a rejected alternative to the right
+            one). The usual names are found, but for `label`, `reply` and `right`.
+        roles: who speaks, for `customer`, `agent`, `system`, `notice` (what the log itself notes); they come
+            before the usual names. A name between slashes is a regular expression: `/agent [0-9]+/`.
+        others: what speakers without a role are: bad items (`refuse`), customers, agents, notices, or by
+            order (`first`): who speaks first is the customer, unless one is named, and the rest are agents.
+            In threads of a log, where names are nicknames, `refuse` means `first`.
+        layout: whether a file holds `records` or one `chat`; `auto` tells it by name and first lines.
         each: a row per `reply`, per `conversation` (up to its last reply) or for the `first` reply only.
+        context: at most so many turns before a reply, the last ones; not for `each: conversation`.
         group: what is never split: the conversation, or a field such as the customer's number
             (the conversation where that is missing).
     """
 
     name: ClassVar[str] = "conversations"
+    version: ClassVar[int] = 2
 
     fields: dict[ConversationField, str] = {}
     roles: dict[Speaker, str | tuple[str, ...]] = {}
+    others: Others = "refuse"
+    layout: Layout = "auto"
     each: Each = "reply"
+    context: Annotated[int, Field(ge=1)] = 500
     group: str = "conversation"
+
+    @field_validator("roles")
+    @classmethod
+    def _names_can_be_read(cls, roles: dict[Speaker, str | tuple[str, ...]]) -> Any:
+        for names in roles.values():
+            check_names([names] if isinstance(names, str) else names)
+        return roles
 
     def read(self, files: Sequence[Path], root: Path) -> Iterator[Batch]:
         """Rows of all files in batches of about 20,000; a conversation does not reach across files."""
-        return even(batch for file in files for batch in self._file(file, root))
+        speakers = Speakers(self.roles, self.others)
+        in_threads = Speakers(self.roles, "first" if self.others == "refuse" else self.others, usual=False)
+        return even(batch for file in files for batch in self._file(file, root, speakers, in_threads))
 
-    def _roles(self) -> dict[str, str]:
-        named = known("speakers")
-        roles: dict[str, str] = {}
-        for speaker, role in ROLES.items():
-            roles |= {name.casefold(): role for name in named[speaker]}
-        for speaker, names in self.roles.items():
-            roles |= {
-                n.strip().casefold(): ROLES[speaker] for n in ([names] if isinstance(names, str) else names)
-            }
-        return roles
-
-    def _file(self, file: Path, root: Path) -> Iterator[Batch]:
-        messages, place = Messages(), ""
-        for records in self.records(file, root):
-            place = records.place
-            gather(messages, records, self.fields, self._roles())
-        yield from self._batches(messages, place)
+    def _file(self, file: Path, root: Path, speakers: Speakers, in_threads: Speakers) -> Iterator[Batch]:
+        place = place_of(file, root)
+        gatherer = Gatherer(self.fields, speakers, in_threads)
+        if is_chat(file, self.layout, self.encoding, self.fields):
+            gatherer.chat(blocks(file, place, self.encoding), place)
+        else:
+            one = one_json_chat(file, place, self.encoding, self.fields) if self.layout != "records" else None
+            for records in [one] if one else self.records(file, root):
+                gatherer.add(records)
+        yield from self._batches(gatherer.finish(place), place)
 
     def _batches(self, messages: Messages, place: str) -> Iterator[Batch]:
         frame = messages.frame(place)
         facts = Facts(messages, frame, merge(frame))
-        rows = rows_of(facts.turns, self.each)
+        rows = rows_of(facts.turns, self.each, self.context)
         yield Batch(pl.DataFrame(schema=SOURCE_ROW), (*messages.bad, *_unasked(facts, place)))
         size = np.cumsum(rows.end - rows.start + 1)
         start = 0
@@ -99,13 +122,20 @@ class Conversations(RecordSource):
         asking = facts.frame[turns.first[rows.question]]
         pairs = list(zip(rows.question.tolist(), rows.end.tolist(), strict=True))
         rest = [facts.rest(*pair) for pair in pairs]
-        shown = facts.messages.shown
-        names = [shown.get(name, name) for name in cast(list[str], asking["conversation"].to_list())]
-        numbers = zip(asking["line"].to_list(), turns.ordinal[rows.question].tolist(), strict=True)
+        conversations = cast(list[str], asking["conversation"].to_list())
+        alternatives = self._alternatives(facts, rows, conversations)
+        told = rows.answered | alternatives.is_not_null().to_numpy()
+        shown, parts = facts.messages.shown, facts.messages.parts
+        names = [shown.get(name, name) for name in conversations]
+        lines = [
+            f"{line}{parts.get(name, '')}" for line, name in zip(asking["line"], conversations, strict=True)
+        ]
+        numbers = zip(lines, turns.ordinal[rows.question].tolist(), strict=True)
         replies = zip(names, turns.ordinal[rows.end].tolist(), strict=True)
         columns = {
             "messages": nest(turns.frame[flat], lengths),
-            "task": pl.Series(np.where(rows.answered, "dialogue", "utterance"), dtype=pl.String),
+            "alternatives": alternatives,
+            "task": pl.Series(np.where(told, "dialogue", "utterance"), dtype=pl.String),
             "target": labels_target([facts.labels(*pair) for pair in pairs]),
             "locator": [f"{place}:{line}#turn {turn}" for line, turn in numbers],
             "key": [f"{name}#{turn}" for name, turn in replies],
@@ -114,6 +144,20 @@ class Conversations(RecordSource):
             "extra": [self._extra(fields) for fields in rest],
         }
         return source_frame(columns, len(pairs))
+
+    def _alternatives(self, facts: Facts, rows: Rows, conversations: list[str]) -> pl.Series:
+        """Wrong replies, at the row that ends the conversation."""
+        rejected = facts.messages.rejected
+        last = np.append(np.diff(facts.turns.conversation) > 0, True)
+        ends = (last[rows.end] if rejected else np.zeros(len(rows.end), dtype=np.bool_)).tolist()
+        return pl.Series(
+            "alternatives",
+            [
+                [rejected_reply(text) for text in rejected[name]] if end and name in rejected else None
+                for name, end in zip(conversations, ends, strict=True)
+            ],
+            dtype=SOURCE_ROW["alternatives"],
+        )
 
     def _group(self, conversation: str, fields: dict[str, Any]) -> str:
         value = None if self.group == "conversation" else fields.get(self.group)

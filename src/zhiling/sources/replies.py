@@ -75,8 +75,10 @@ def merge(messages: pl.DataFrame) -> Turns:
     return Turns(frame.drop("turn"), conversation, first, last, first - starts[conversation] + 1)
 
 
-def rows_of(turns: Turns, each: Each) -> Rows:
+def rows_of(turns: Turns, each: Each, context: int) -> Rows:
     """The rows of these turns, in the order of the conversations.
+
+    `context` is how many turns before the reply a row has at most; the question is always among them.
 
     A reply is an agent's turn with a customer's turn before it in its conversation. A customer's turn
     behind the last reply is a row without reply; with `first` only where there is no reply at all.
@@ -97,6 +99,8 @@ def rows_of(turns: Turns, each: Each) -> Rows:
     elif each == "conversation":
         replies = final[final >= 0]
     open_questions = index[waiting]
+    if each != "conversation":
+        start = np.minimum(np.maximum(start, index - context), np.maximum(asked, start))
     ends = np.concatenate([replies, open_questions])
     order = np.argsort(ends, kind="stable")
     return Rows(

@@ -190,3 +190,176 @@ def test_copies_of_a_turn_list_are_rows_of_one_group(tmp_path: Path) -> None:
     assert rows.select("key", "group").rows() == [("x#2", "x"), ("x#2", "x")]
     assert rows["locator"].to_list() == ["a.jsonl:1#turn 1", "a.jsonl:2#turn 1"]
     assert bad == []
+
+
+CHAT = """[10:00] Customer: Where is
+my parcel?
+[10:01] Support: On its way.
+[10:02] 客户：谢谢
+"""
+
+
+@pytest.mark.parametrize("name", ["chats/a.txt", "chats/a.log"])
+def test_a_file_of_text_is_one_chat(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    file.parent.mkdir()
+    file.write_text(CHAT, encoding="utf-8")
+    rows, bad = read(conversations(), [file], tmp_path)
+    assert said(rows) == [
+        [("user", "Where is\nmy parcel?"), ("assistant", "On its way.")],
+        [("user", "谢谢")],
+    ]
+    assert rows["group"].unique().to_list() == [name]
+    assert rows["locator"].to_list() == [f"{name}:1#turn 1", f"{name}:4#turn 3"]
+    assert json.loads(rows["extra"][0]) == {"time": "10:01"}
+    assert bad == []
+
+
+def test_a_table_that_ends_in_txt_stays_a_table(tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("id\tspeaker\ttext\n1\tcustomer\tq\n1\tagent\tr\n", encoding="utf-8")
+    rows, _ = read(conversations(), [file], tmp_path)
+    assert said(rows) == [[("user", "q"), ("assistant", "r")]]
+    assert rows["group"].to_list() == ["1"]
+
+
+def test_what_no_speaker_said_is_told_and_a_strange_speaker_costs_the_chat(tmp_path: Path) -> None:
+    one, two, three = tmp_path / "1.txt", tmp_path / "2.txt", tmp_path / "3.txt"
+    one.write_text("Export of Monday\n\nCustomer: q\nAgent: r\n", encoding="utf-8")
+    two.write_text("Customer: q\nBob: r\nAgent: r2\n", encoding="utf-8")
+    three.write_bytes(b"Customer: q\nAgent: " + b"\xff\xfe\xfa\xfb" + b"\nCustomer: q2\n")
+    rows, bad = read(conversations(), [one, two, three], tmp_path)
+    assert said(rows) == [[("user", "q"), ("assistant", "r")]]
+    assert told(bad) == [
+        ("1.txt:1", "no_speaker"),
+        ("2.txt:2", "unknown_speaker"),
+        ("2.txt:1", "damaged_conversation"),
+        ("3.txt:2", "undecodable"),
+        ("3.txt:1", "damaged_conversation"),
+    ]
+    assert "Export of Monday" in bad[0].excerpt
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [["customer", "q"], ["agent", "r"]],
+        ["客户：q", "客服：r"],
+        [{"speaker": "customer", "text": "q", "id": 1}, {"speaker": "agent", "text": "r", "id": 2}],
+        {"turns": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "r"}], "rating": 5},
+        {"transcript": "Customer: q\nAgent: r", "rating": 5},
+    ],
+)
+def test_a_json_file_that_holds_one_list_of_turns_is_one_chat(tmp_path: Path, content: Any) -> None:
+    file = tmp_path / "c.json"
+    file.write_text(json.dumps(content, ensure_ascii=False, indent=2), encoding="utf-8")
+    rows, bad = read(conversations(), [file], tmp_path)
+    assert said(rows) == [[("user", "q"), ("assistant", "r")]]
+    assert rows["group"].to_list() == ["c.json"]
+    assert bad == []
+
+
+def test_json_lines_in_a_json_file_stay_records(tmp_path: Path) -> None:
+    file = write_jsonl(tmp_path / "c.json", LOG[1:5])
+    rows, bad = read(conversations(), [file], tmp_path)
+    assert (rows.height, bad) == (2, [])
+    _, bad = read(conversations(layout="records"), [file], tmp_path)
+    assert bad == []
+
+
+def test_a_field_may_hold_a_transcript(tmp_path: Path) -> None:
+    text = "\tCustomer:\tq &amp; more\n\tCustomer:\t@shop see above\nhttps://example.org\n\tAgent:\t您好\n"
+    items = [{"dialog_id": "x", "said": text, "summaries": ["s"]}, {"dialog_id": "y", "said": "nobody spoke"}]
+    file = write_jsonl(tmp_path / "a.jsonl", items)
+    rows, bad = read(conversations(fields={"turns": "said"}), [file], tmp_path)
+    question = "q &amp; more\n@shop see above\nhttps://example.org"
+    assert said(rows) == [[("user", question), ("assistant", "您好")]], "entities stay as they are"
+    assert json.loads(rows["extra"][0]) == {"summaries": ["s"]}
+    assert told(bad) == [("a.jsonl:2", "no_speaker")]
+
+
+def test_notices_stay_with_the_message_before_them(tmp_path: Path) -> None:
+    turns = [
+        ["action", "opened"], ["customer", "q"], ["action", "account found"], ["agent", "r"],
+        ["动作", "已退款"], ["customer", "q2"], ["agent", "r2"],
+    ]  # fmt: skip
+    items = [{"id": "x", "turns": turns}, {"id": "y", "turns": [["action", "a"], ["action", "b"]]}]
+    rows, bad = read(conversations(), [write_jsonl(tmp_path / "a.jsonl", items)], tmp_path)
+    assert [len(turns) for turns in said(rows)] == [2, 4]
+    assert json.loads(rows["extra"][0]) == {"notices": ["opened", "account found", "已退款"]}
+    assert rows["extra"][1] is None
+    assert told(bad) == [("a.jsonl:2", "only_notices")]
+    assert "2 notices" in bad[0].message
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"others": "first"},
+        {"roles": {"customer": "Ann"}, "others": "agent"},
+        {"roles": {"agent": ["/客服.*/", "/bo./"]}, "others": "customer"},
+        {"roles": {"customer": "ann", "agent": ("bob", "客服小王")}},
+        {"roles": {"agent": "bob"}, "others": "first"},
+    ],
+)
+def test_more_than_two_speakers(tmp_path: Path, settings: dict[str, Any]) -> None:
+    turns = [["Ann", "q"], ["Bob", "r"], ["客服小王", "也可以"], ["Ann", "q2"]]
+    file = write_jsonl(tmp_path / "a.jsonl", [{"id": "x", "turns": turns}])
+    rows, bad = read(conversations(**settings), [file], tmp_path)
+    assert said(rows) == [[("user", "q"), ("assistant", "r\n也可以")], [("user", "q2")]]
+    assert bad == []
+
+
+def test_who_is_first_is_told_by_time(tmp_path: Path) -> None:
+    log = [
+        message("a", "x", 2, "r"),
+        message("a", "y", 1, "q"),
+        message("b", "x", 1, "q3"),
+        message("b", "y", 2, "r3"),
+    ]
+    rows, _ = read(conversations(others="first"), [write_jsonl(tmp_path / "a.jsonl", log)], tmp_path)
+    assert said(rows) == [[("user", "q"), ("assistant", "r")], [("user", "q3"), ("assistant", "r3")]]
+
+
+def test_a_pattern_that_cannot_be_read_is_refused() -> None:
+    with pytest.raises(ValueError, match="is no regular expression"):
+        conversations(roles={"agent": "/(/"})
+
+
+def test_wrong_replies_stand_beside_the_right_one(tmp_path: Path) -> None:
+    lines = [
+        {"id": "1", "ok": 0, "said": ["你好", "您好", "有货吗"], "reply": "不知道"},
+        {"id": "2", "ok": 1, "said": ["你好", "您好", "有货吗"], "reply": "有的"},
+        {"id": "3", "ok": "false", "said": ["q"], "reply": "wrong alone"},
+        {"id": "4", "ok": 0, "said": ["你好", "您好", "有货吗"], "reply": "有的"},
+        {"id": "5", "ok": "perhaps", "said": ["q"], "reply": "r"},
+        {"id": "6", "ok": 1, "said": [], "reply": "r"},
+        {"id": "7", "ok": 1, "said": ["q"]},
+    ]
+    fields = {"turns": "said", "reply": "reply", "right": "ok"}
+    source = conversations(fields=fields, each="conversation")
+    rows, bad = read(source, [write_jsonl(tmp_path / "a.jsonl", lines)], tmp_path)
+    assert said(rows) == [
+        [("user", "你好"), ("assistant", "您好"), ("user", "有货吗"), ("assistant", "有的")],
+        [("user", "q")],
+    ]
+    others = [[(each["kind"], each["messages"][0]["text"]) for each in row] for row in rows["alternatives"]]
+    assert others == [[("rejected", "不知道")], [("rejected", "wrong alone")]]
+    assert rows["task"].to_list() == ["dialogue", "dialogue"], "a wrong reply is no material"
+    assert json.loads(rows["extra"][0]) == {"rejected": [{"conversation": "1"}]}
+    assert sorted(told(bad)) == [
+        ("a.jsonl:4", "equal_replies"), ("a.jsonl:5", "wrong_type"), ("a.jsonl:6", "empty_conversation"),
+        ("a.jsonl:7", "missing_field"),
+    ]  # fmt: skip
+
+
+def test_a_long_chat_has_a_bounded_context(tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    lines = (f"Customer: 问题 {number}\nAgent: answer {number}" for number in range(3000))
+    file.write_text("\n".join(lines), encoding="utf-8")
+    rows, bad = read(conversations(context=7), [file], tmp_path)
+    assert (rows.height, bad) == (3000, [])
+    assert rows["messages"].list.len().max() == 8
+    assert said(rows)[-1][-2:] == [("user", "问题 2999"), ("assistant", "answer 2999")]
+    whole, _ = read(conversations(context=7, each="conversation"), [file], tmp_path)
+    assert whole["messages"].list.len().to_list() == [6000]
