@@ -161,6 +161,7 @@ CHANGES: dict[str, Any] = {
     "extract": {"text": "(?P<text>.+)"}, "licence_field": "licence", "names": ["a", "b"], "separator": "|",
     "missing": ["-"], "absent": "none", "ends": "inclusive", "mismatch": "relocate", "answer_as": "index",
     "languages": ["en", "zh"],
+    "others": "first", "layout": "chat", "context": 9,
 }  # fmt: skip
 
 
