@@ -74,6 +74,10 @@ def _has_result(items: Sequence[Mapping[str, Any]], chosen: Chosen) -> bool:
     return any(isinstance(each, str) and qa.RESULT in each for each in solutions)
 
 
+def _tells_languages(_: Sequence[Mapping[str, Any]], chosen: Chosen) -> bool:
+    return languages_of(chosen) is not None
+
+
 def _has_state(items: Sequence[Mapping[str, Any]], chosen: Chosen) -> bool:
     turns = [
         as_object(turn) or {} for item in items for turn in as_list(item.get(str(chosen["turns"]))) or []
@@ -103,7 +107,15 @@ KINDS: tuple[Kind, ...] = (
         proof=_has_state,
     ),
     Kind("summary", "summarisation", reply.summary, (("text", "summary"), ("text", "summaries")), shy=True),
-    Kind("translation", "translation", reply.translation, (("source", "target"),), ("targets",), shy=True),
+    Kind(
+        "translation",
+        "translation",
+        reply.translation,
+        (("source", "target"),),
+        ("targets",),
+        shy=True,
+        proof=_tells_languages,
+    ),
     Kind("pairs", "matching", classification.pair, (("first", "second"),), ("label", "score")),
     Kind("solution", "qa", qa.worked_solution, (("question", "solution"),), shy=True, proof=_has_result),
     Kind("controlled", "controlled", reply.controlled, (("words", "reply"),), ("text", "replies"), shy=True),
@@ -129,18 +141,17 @@ def detect(
         kinds: see `candidates`; one alone is taken whatever the records hold.
         named: ours → theirs, as the recipe says.
         present: fields of the records.
-        items: the records.
+        items: the first records.
     """
-    some = items[:LOOKED_AT]
     labelled = find("labelled", "label", present) is not None
     for kind in kinds:
-        chosen = choose(kind, named, present, some)
+        chosen = choose(kind, named, present, items)
         if any(chosen.keys() >= set(names) for names in kind.needs):
-            certain = not (kind.shy and labelled) and kind.name != "reply" and kind.proof(some, chosen)
+            certain = not (kind.shy and labelled) and kind.name != "reply" and kind.proof(items, chosen)
             if certain or len({each.name for each in kinds}) == 1:
                 return kind, chosen
     fallback = next((kind for kind in kinds if kind.name == "classification"), kinds[0])
-    return fallback, choose(fallback, named, present, some)
+    return fallback, choose(fallback, named, present, items)
 
 
 def choose(

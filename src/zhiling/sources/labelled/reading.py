@@ -15,8 +15,9 @@ from zhiling.rows.schema import ALTERNATIVE
 from zhiling.sources.columns import Columns
 from zhiling.sources.labelled import ner
 from zhiling.sources.labelled.example import Example, Text, Unreadable, Values
-from zhiling.sources.labelled.kinds import Chosen, Kind, choose
+from zhiling.sources.labelled.kinds import LOOKED_AT, Chosen, Kind, choose
 from zhiling.sources.labelled.manner import Manner
+from zhiling.sources.labelled.plain import plain_columns
 from zhiling.sources.labelled.shape import refused
 from zhiling.sources.names import find
 from zhiling.sources.record_source import SOURCE_ROW, Tag
@@ -62,24 +63,30 @@ class Reading:
         if self._parts is not None:
             records = expanded(records, self._parts)
         columns = Columns(records)
-        chosen = choose(self._kind, self._named, columns.names, columns.items)
-        values = [_values(item, chosen) for item in columns.items]
-        if "spans" in self._kind.fields:
-            self._manner = ner.settle_ends(values, self._manner)
-        examples = [self._example(columns, index, each) for index, each in enumerate(values)]
+        chosen = choose(self._kind, self._named, columns.names, head(records))
+        task = self._facts.task or self._kind.task
+        built = plain_columns(columns, self._kind, chosen, self._manner, task)
+        if built is None:
+            built = _built(self._examples(columns, chosen), task)
         language, used = columns.language(self._facts.language)
         used |= {name for theirs in chosen.values() for name in _listed(theirs)}
         used |= {name for name in (self._facts.group, self._facts.licence_field) if name}
         return columns.batch(
             {
-                **_built(examples, self._facts.task or self._kind.task),
-                "language": _languages(examples, language),
+                **built,
+                "language": _first(language, built.get("language")),
                 "extra": columns.extra(used),
                 "key": columns.key(self._facts.key or find("record", "key", columns.names)),
                 "group": columns.key(self._facts.group),
                 "licence": columns.key(self._facts.licence_field),
             }
         )
+
+    def _examples(self, columns: Columns, chosen: Chosen) -> list[Example | None]:
+        values = _values(columns, chosen)
+        if "spans" in self._kind.fields:
+            self._manner = ner.settle_ends(values, self._manner)
+        return [self._example(columns, index, each) for index, each in enumerate(values)]
 
     def _example(self, columns: Columns, index: int, values: Values) -> Example | None:
         try:
@@ -93,15 +100,28 @@ def _listed(theirs: str | tuple[str, ...]) -> tuple[str, ...]:
     return (theirs,) if isinstance(theirs, str) else theirs
 
 
-def _values(item: Mapping[str, Any], chosen: Chosen) -> Values:
-    return {
-        ours: item.get(theirs) if isinstance(theirs, str) else [item.get(name) for name in theirs]
-        for ours, theirs in chosen.items()
-    }
+def head(records: Records) -> Sequence[Mapping[str, Any]]:
+    """The first records."""
+    frame = records.frame
+    return records.items[:LOOKED_AT] if frame is None else frame.head(LOOKED_AT).to_dicts()
+
+
+def _values(columns: Columns, chosen: Chosen) -> list[Values]:
+    """Our names → what each record holds there; of several fields a list."""
+    told = [
+        columns.values(theirs)
+        if isinstance(theirs, str)
+        else [list(each) for each in zip(*map(columns.values, theirs), strict=True)]
+        for theirs in chosen.values()
+    ]
+    names = tuple(chosen)
+    if not names:
+        return [{} for _ in columns.items]
+    return [dict(zip(names, each, strict=True)) for each in zip(*told, strict=True)]
 
 
 def _built(examples: Sequence[Example | None], task: str) -> dict[str, pl.Series]:
-    """`messages`, `alternatives`, `task` and `target`; a record without example has no message."""
+    """`messages`, `alternatives`, `task`, `target`, `language`; a record without example has no message."""
     texts = [example.texts if example else () for example in examples]
     targets = [orjson.dumps(e.target).decode() if e and e.target is not None else None for e in examples]
     tasks = [task if example and example.is_labelled else MATERIAL for example in examples]
@@ -110,6 +130,7 @@ def _built(examples: Sequence[Example | None], task: str) -> dict[str, pl.Series
         "alternatives": _alternatives(examples),
         "task": pl.Series("task", tasks, dtype=pl.String),
         "target": pl.Series("target", targets, dtype=pl.String),
+        "language": pl.Series("own", [e.language if e else None for e in examples], dtype=pl.String),
     }
 
 
@@ -133,10 +154,11 @@ def _alternatives(examples: Sequence[Example | None]) -> pl.Series:
     return pl.Series("alternatives", told, dtype=pl.List(ALTERNATIVE))
 
 
-def _languages(examples: Sequence[Example | None], language: pl.Series) -> pl.Series:
+def _first(language: pl.Series, own: pl.Series | None) -> pl.Series:
     """The language of the settings or of the record, else the one that the reader knows."""
-    own = pl.Series("own", [example.language if example else None for example in examples], dtype=pl.String)
-    return language.to_frame("language").select(pl.coalesce("language", own)).to_series()
+    if own is None:
+        return language
+    return pl.DataFrame({"language": language, "own": own}).select(pl.coalesce("language", "own")).to_series()
 
 
 def only_bad(records: Records) -> Batch:

@@ -20,11 +20,11 @@ from zhiling.sources.labelled.kinds import FIELDS, KindName, candidates, detect,
 from zhiling.sources.labelled.label_names import Names, read_names
 from zhiling.sources.labelled.manner import AnswerAs, Ends, Manner, Mismatch
 from zhiling.sources.labelled.qa import is_nested, questions_of
-from zhiling.sources.labelled.reading import Facts, Reading, expanded, only_bad
+from zhiling.sources.labelled.reading import Facts, Reading, expanded, head, only_bad
 from zhiling.sources.labelled.shape import Shape
 from zhiling.sources.names import find
 from zhiling.sources.record_source import RecordSource, Tag, even
-from zhiling.sources.records import Records
+from zhiling.sources.records import Records, gathered
 
 Absent = Literal["unlabelled", "none"]
 
@@ -140,7 +140,7 @@ class Labelled(RecordSource):
     def _file(self, file: Path, root: Path, manner: Manner) -> Iterator[Batch]:
         shape = self._shape()
         reading = None
-        for shaped in map(shape.of, self.records(file, root)):
+        for shaped in map(shape.of, gathered(self.records(file, root))):
             records = shaped
             if self.kind in ("auto", "qa") and records.items and is_nested(records.items[0]):
                 records = expanded(records, questions_of)
@@ -151,8 +151,9 @@ class Labelled(RecordSource):
     def _reading(self, records: Records, manner: Manner) -> Reading:
         """How the file is read, by its first records."""
         kinds = candidates(self.kind, self.fields)
-        present = list(dict.fromkeys(name for item in records.items for name in item))
-        kind, chosen = detect(kinds, self.fields, present, records.items)
+        some = head(records)
+        present = list(dict.fromkeys(name for item in some for name in item))
+        kind, chosen = detect(kinds, self.fields, present, some)
         key, group, parts = self.key, self.group, None
         if kind.name == "dialogue_state":
             key = key or find("conversations", "conversation", present)
