@@ -17,6 +17,7 @@ from zhiling.rows.formats.alpaca import Alpaca
 from zhiling.rows.formats.csv import Csv
 from zhiling.rows.formats.format import Format
 from zhiling.rows.formats.messages import Messages
+from zhiling.rows.formats.text import Text
 from zhiling.rows.schema import ROW
 
 AWKWARD = 'a "quote"\\ \n\t\r\u2028\u0001 😀 中文 </s> {"x": 1}'
@@ -109,8 +110,9 @@ def test_what_no_format_holds_is_counted(tmp_path: Path) -> None:
         {"messages": [message("user", "Anna")], "target": '{"spans":[]}'},
     ]
     expected = {"alternatives": 1, "media": 1, "target": 2}
-    assert written(Messages(), rows, tmp_path)[1] == expected
-    assert written(Alpaca(), rows, tmp_path)[1] == {**expected, "no_reply": 1}
+    assert written(Messages(), rows, tmp_path)[1] == {"alternatives": 1, "target": 2}
+    assert written(Text(), rows, tmp_path)[1] == {**expected, "roles": 4}
+    assert written(Alpaca(), rows, tmp_path)[1] == {"alternatives": 1, "target": 2, "no_reply": 1}
     assert Csv().write(frame(rows), tmp_path / "a.csv").losses == {**expected, "target": 1}
 
 

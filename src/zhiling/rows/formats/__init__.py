@@ -1,7 +1,12 @@
-"""Formats: rows written the way that trainers and people read them, one file each."""
+"""Formats: rows written the way that trainers and people read them, and read back, one file each."""
 
 FORMATS: dict[str, str] = {
     "alpaca": "zhiling.rows.formats.alpaca:Alpaca",
     "csv": "zhiling.rows.formats.csv:Csv",
+    "kto": "zhiling.rows.formats.kto:Kto",
     "messages": "zhiling.rows.formats.messages:Messages",
+    "preference": "zhiling.rows.formats.preference:Preference",
+    "prompt_completion": "zhiling.rows.formats.prompt_completion:PromptCompletion",
+    "sharegpt": "zhiling.rows.formats.sharegpt:ShareGPT",
+    "text": "zhiling.rows.formats.text:Text",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -46,17 +47,22 @@ class Exchange:
             flat = pl.concat([flat, spoken], how="diagonal").sort("row", maintain_order=True)
         return cls(record, flat, labels)
 
-    def count_losses(self, losses: Counter[str], *, labels_kept: bool = False) -> None:
-        """Counts what no format of single conversations holds: alternatives, media, targets.
+    def count_losses(
+        self, losses: Counter[str], *, labels_kept: bool = False, holds: Collection[str] = ()
+    ) -> None:
+        """Counts what not every format holds: alternatives, media, targets.
 
         Args:
             losses: grows.
             labels_kept: the format has a place for labels even beside a reply.
+            holds: `media`, `alternatives`: what the format has a place for.
         """
-        media = self.flat.filter(pl.col("media").list.len().fill_null(0) > 0)
-        _add(losses, "media", media["row"].n_unique())
-        alternatives = self.rows["alternatives"].list.len().fill_null(0) > 0
-        _add(losses, "alternatives", int(alternatives.sum()))
+        if "media" not in holds:
+            media = self.flat.filter(pl.col("media").list.len().fill_null(0) > 0)
+            _add(losses, "media", media["row"].n_unique())
+        if "alternatives" not in holds:
+            alternatives = self.rows["alternatives"].list.len().fill_null(0) > 0
+            _add(losses, "alternatives", int(alternatives.sum()))
         kept = self.labels.is_not_null()
         if not labels_kept:
             kept &= ~has_reply(self.rows["messages"])

@@ -5,15 +5,17 @@ from __future__ import annotations
 import gzip
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, ClassVar, Self, cast
+from typing import IO, Any, ClassVar, Self, cast
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict
+
+from zhiling.rows.formats.draft import Draft, Unreadable
 
 
 @dataclass(frozen=True)
@@ -23,14 +25,20 @@ class Written:
     Attributes:
         rows: written rows.
         losses: what the format cannot hold → the number of rows that had it.
+        fields: optional fields that some record has (`tools`, `images`, …), see `Format.fields`.
     """
 
     rows: int
     losses: Mapping[str, int]
+    fields: frozenset[str] = frozenset()
 
 
 class Format(BaseModel):
-    """A way to write rows. Frozen settings, like a step; a format is a view and changes no row."""
+    """A way to write rows, and to read them: a view that changes no row. Frozen settings, like a step.
+
+    Reading is for formats whose files hold one record a row: `claim` says how much of a record the format
+    understands, `decode` makes a row of it. The source `instructions` does the rest.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -50,6 +58,39 @@ class Format(BaseModel):
     def header(self) -> bytes:
         """What the file begins with."""
         return b""
+
+    def fields(self, rows: pl.DataFrame) -> frozenset[str]:
+        """Optional fields that the records of these rows have."""
+        return frozenset()
+
+    def claim(self, fields: Mapping[str, type]) -> int:
+        """How many of a record's fields this format understands; 0: it is no record of this format.
+
+        Args:
+            fields: names of a record's fields that hold something, and the type of what they hold.
+        """
+        return 0
+
+    def decode(self, record: Mapping[str, Any]) -> Draft:
+        """The row of a record, in any form that the format has, whatever the settings.
+
+        Raises:
+            Unreadable: the record is none, or something in it is broken.
+        """
+        raise Unreadable("written_only", f"format {self.name!r} can be written, not read")
+
+    def notation(self, record: Mapping[str, Any]) -> Self:
+        """This format with the settings that write a record as this one is written."""
+        return self
+
+    def dataset_info(self, file_name: str, fields: Collection[str] = ()) -> dict[str, Any] | None:
+        """The entry of LLaMA-Factory's `dataset_info.json` for a file; None where it cannot read this format.
+
+        Args:
+            file_name: relative to that file.
+            fields: `Written.fields` of the file.
+        """
+        return None
 
     def open(self, path: Path) -> Writer:
         """A writer for frames in order; gzipped where the path ends in `.gz`."""
@@ -73,6 +114,7 @@ class Writer:
         self._path = path
         self._partial = path.with_name(path.name + ".partial")
         self._losses: Counter[str] = Counter()
+        self._fields: frozenset[str] = frozenset()
         self._rows = 0
         self._closing = ExitStack()
         file: IO[bytes] = self._closing.enter_context(self._partial.open("wb"))
@@ -90,12 +132,13 @@ class Writer:
     @property
     def written(self) -> Written:
         """What was written so far."""
-        return Written(self._rows, dict(sorted(self._losses.items())))
+        return Written(self._rows, dict(sorted(self._losses.items())), self._fields)
 
     def write(self, rows: pl.DataFrame) -> None:
         """Adds these rows behind those written before."""
         if rows.height:
             self._file.write(self._form.encode(rows, self._losses))
+            self._fields |= self._form.fields(rows)
             self._rows += rows.height
 
     def close(self) -> Written:
