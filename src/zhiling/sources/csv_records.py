@@ -11,13 +11,17 @@ import csv
 from collections.abc import Iterator
 from typing import Any, Literal
 
+import polars as pl
+
 from zhiling.pipeline.step import Bad
 from zhiling.sources.files import MAX_LINE_BYTES, Block, excerpt
-from zhiling.sources.records import Records
+from zhiling.sources.records import FrameItems, Records
+from zhiling.sources.regular_csv import regular_table
 
 Delimiter = Literal["auto", ",", ";", "\t"]
 DELIMITERS = (",", ";", "\t")
 RECORDS_AT_ONCE = 10_000
+LINES_AT_ONCE = 64
 
 
 class _Lines:
@@ -26,6 +30,9 @@ class _Lines:
     def __init__(self, blocks: Iterator[Block | Bad]) -> None:
         self.bad: list[Bad] = []
         self._blocks = blocks
+        self._ahead: Block | None = None  # what is left of a block in which a record ended
+        self._rest: Block | None = None  # the beginning of a record whose end is in the next block
+        self._reaching = False  # a record that began in an earlier block has taken lines of this one
         self._lines: list[str] = []
         self._first = 1  # the number of _lines[0]
         self._start = self._next = 0  # where the record begins, and the line to be read next
@@ -42,9 +49,34 @@ class _Lines:
         """The record's first line."""
         return self._lines[self._start]
 
+    def take(self) -> Block | None:
+        """The next block, if all lines before it are read; `leave` or `give` takes back what is not used."""
+        if self._next < len(self._lines) or self._barrier:
+            return None
+        item = self._pull()
+        if not isinstance(item, Block):
+            self._barrier = item
+            return None
+        rest, self._rest = self._rest, None
+        return item if rest is None else Block(rest.first, rest.data + item.data)
+
+    def leave(self, block: Block, used: int, lines: int) -> None:
+        """Keeps what is left of a taken block: it begins a record that ends in the next one."""
+        if used < len(block.data):
+            self._rest = Block(block.first + lines, block.data[used:])
+
+    def give(self, block: Block) -> None:
+        """Gives a taken block back, to be read line by line."""
+        self._lines = [line.decode() for line in block.lines]
+        self._first = block.first
+        self._start = self._next = 0
+
     def begin(self) -> bool:
         """Begins a record at the next line; False at the end of the file."""
-        self._start, self._size = self._next, 0
+        if self._rest:
+            self.give(self._rest)
+            self._rest = None
+        self._start, self._size, self._reaching = self._next, 0, False
         while self._start == len(self._lines):
             if self._barrier:
                 self.bad.append(self._barrier)
@@ -57,8 +89,12 @@ class _Lines:
         """Goes on with the line behind the record's first one."""
         self._next = self._start + 1
 
+    def _pull(self) -> Block | Bad | None:
+        ahead, self._ahead = self._ahead, None
+        return ahead or next(self._blocks, None)
+
     def _fill(self) -> bool:
-        item = next(self._blocks, None)
+        item = self._pull()
         if item is None or isinstance(item, Bad):
             self._barrier = item
             return False
@@ -66,8 +102,17 @@ class _Lines:
         self._first = item.first - len(self._lines)
         self._next -= self._start
         self._start = 0
-        self._lines.extend(line.decode() for line in item.lines)
+        self._lines.extend(line.decode() for line in self._head(item))
         return True
+
+    def _head(self, block: Block) -> list[bytes]:
+        """The lines of a block; at first only some, so that the others may be taken when the record ends."""
+        head = block.data.split(b"\n", LINES_AT_ONCE)
+        if self._reaching or len(head) <= LINES_AT_ONCE or not head[-1]:
+            return block.lines
+        self._reaching = True
+        self._ahead = Block(block.first + LINES_AT_ONCE, head.pop())
+        return head
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -84,46 +129,92 @@ class _Lines:
         return line + "\n"
 
 
+class _Reader:
+    """Reads blocks as columns where it can, and record by record elsewhere."""
+
+    def __init__(self, blocks: Iterator[Block | Bad], place: str, delimiter: Delimiter) -> None:
+        self._lines = _Lines(blocks)
+        self._place = place
+        self._delimiter = delimiter
+        self._mark = ","
+        self._reader: Iterator[list[str]] | None = None
+        self._header: list[str] = []
+        self._items: list[dict[str, Any]] = []
+        self._numbers: list[int] = []
+
+    def records(self) -> Iterator[Records]:
+        while True:
+            table = self._table() if self._header else None
+            if table:
+                if self._items or self._lines.bad:
+                    yield self._flushed()
+                yield table
+            elif not self._lines.begin():
+                break
+            else:
+                self._add(self._cells())
+            if len(self._items) >= RECORDS_AT_ONCE:
+                yield self._flushed()
+        yield self._flushed()
+
+    def _table(self) -> Records | None:
+        block = self._lines.take()
+        table = regular_table(block.data, len(self._header), self._mark) if block else None
+        if block is None or table is None:
+            if block:
+                self._lines.give(block)
+            return None
+        self._lines.leave(block, table.used, table.used_lines)
+        frame = pl.DataFrame([c.alias(name) for c, name in zip(table.columns, self._header, strict=True)])
+        first, lines = block.first, table.lines
+        numbers = range(first, first + len(lines)) if isinstance(lines, range) else [first + n for n in lines]
+        return Records(self._place, numbers, FrameItems(frame))
+
+    def _cells(self) -> list[str]:
+        """The cells of the record that has begun; none where it is blank or broken."""
+        lines = self._lines
+        if self._reader is None:
+            self._mark = _delimiter(lines.first) if self._delimiter == "auto" else self._delimiter
+            self._reader = csv.reader(lines, delimiter=self._mark, strict=True)
+        try:
+            return next(self._reader, list[str]())
+        except csv.Error as error:
+            message = f'{error}; a quoted cell ends with a quote, and quotes inside it are doubled: ""'
+            self._refuse("broken_csv", message)
+            lines.back()
+            return []
+
+    def _add(self, cells: list[str]) -> None:
+        if cells and not self._header:
+            self._header = _unique(cells)
+        elif cells and len(cells) == len(self._header):
+            self._items.append(dict(zip(self._header, cells, strict=True)))
+            self._numbers.append(self._lines.number)
+        elif cells:
+            names = ", ".join(self._header)
+            self._refuse(
+                "column_count", f"{len(cells)} cells where the header has {len(self._header)}: {names}"
+            )
+
+    def _refuse(self, cls: str, message: str) -> None:
+        lines = self._lines
+        lines.bad.append(Bad(f"{self._place}:{lines.number}", cls, message, excerpt(lines.first)))
+
+    def _flushed(self) -> Records:
+        records = Records(self._place, self._numbers, self._items, self._lines.bad)
+        self._items, self._numbers, self._lines.bad = [], [], []
+        return records
+
+
 def csv_records(
     blocks: Iterator[Block | Bad], place: str, delimiter: Delimiter = "auto"
 ) -> Iterator[Records]:
-    """The records below the header as dictionaries of strings, with the line where each begins."""
+    """The records below the header as strings, with the line where each begins.
+
+    Blocks that allow it are read as columns, all others record by record, which gives the same.
+    """
     csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE_BYTES))
-    lines = _Lines(blocks)
-    header: list[str] = []
-    items: list[dict[str, Any]] = []
-    numbers: list[int] = []
-    for cells in _cells(lines, place, delimiter):
-        if not header:
-            header = _unique(cells)
-        elif len(cells) == len(header):
-            items.append(dict(zip(header, cells, strict=True)))
-            numbers.append(lines.number)
-        else:
-            message = f"{len(cells)} cells where the header has {len(header)}: {', '.join(header)}"
-            lines.bad.append(Bad(f"{place}:{lines.number}", "column_count", message, excerpt(lines.first)))
-        if len(items) >= RECORDS_AT_ONCE:
-            yield Records(place, numbers, items, lines.bad)
-            items, numbers, lines.bad = [], [], []
-    yield Records(place, numbers, items, lines.bad)
-
-
-def _cells(lines: _Lines, place: str, delimiter: Delimiter) -> Iterator[list[str]]:
-    """The cells of each record that is not blank."""
-    reader = None
-    while lines.begin():
-        if reader is None:
-            mark = _delimiter(lines.first) if delimiter == "auto" else delimiter
-            reader = csv.reader(lines, delimiter=mark, strict=True)
-        try:
-            cells = next(reader, list[str]())
-        except csv.Error as error:
-            message = f'{error}; a quoted cell ends with a quote, and quotes inside it are doubled: ""'
-            lines.bad.append(Bad(f"{place}:{lines.number}", "broken_csv", message, excerpt(lines.first)))
-            lines.back()
-            continue
-        if cells:
-            yield cells
+    return _Reader(blocks, place, delimiter).records()
 
 
 def _delimiter(header: str) -> str:

@@ -3,42 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, cast
-
-import orjson
+from typing import Any
 
 from zhiling.pipeline.step import Bad
 from zhiling.sources.files import Block, excerpt
-from zhiling.sources.json_values import noun
-from zhiling.sources.records import Records
+from zhiling.sources.json_text import inexact, parsed
+from zhiling.sources.records import FrameItems, Records
+from zhiling.sources.regular_json import regular_frame
 
 
 def json_records(blocks: Iterator[Block | Bad], place: str) -> Iterator[Records]:
     """The objects of each block with their line numbers; blank lines are passed over."""
-    loads = orjson.loads
     for block in blocks:
         if isinstance(block, Bad):
             yield Records(place, [], [], [block])
             continue
-        items: list[dict[str, Any]] = []
-        lines: list[int] = []
-        bad: list[Bad] = []
-        for number, line in enumerate(block.lines, block.first):
-            try:
-                item = loads(line)
-            except orjson.JSONDecodeError as error:
-                if line.strip():
-                    bad.append(_broken(error, place, number, line))
-                continue
-            if isinstance(item, dict):
-                items.append(cast(dict[str, Any], item))
-                lines.append(number)
-            else:
-                message = f"the line holds {noun(item)}; one object a line is needed: {{…}}"
-                bad.append(Bad(f"{place}:{number}", "not_an_object", message, excerpt(line)))
-        yield Records(place, lines, items, bad)
+        frame = regular_frame(block.data)
+        if frame is None:
+            yield careful_records(block, place)
+        else:
+            yield Records(place, block.numbers, FrameItems(frame))
 
 
-def _broken(error: orjson.JSONDecodeError, place: str, number: int, line: bytes) -> Bad:
-    message = f"{error.msg}; the line must be one JSON object"
-    return Bad(f"{place}:{number}:{error.colno}", "broken_json", message, excerpt(line))
+def careful_records(block: Block, place: str) -> Records:
+    """The objects of a block, line by line: what every faster way must give too."""
+    items: list[dict[str, Any]] = []
+    found: list[tuple[int, bytes]] = []
+    bad: list[Bad] = []
+    for number, line in zip(block.numbers, block.lines, strict=True):
+        item = parsed(line, f"{place}:{number}")
+        if not isinstance(item, Bad):
+            items.append(item)
+            found.append((number, line))
+        elif line.strip():
+            bad.append(item)
+    problems = inexact([line for _, line in found], items)
+    for index, problem in problems.items():
+        number, line = found[index]
+        bad.append(Bad(f"{place}:{number}", problem.cls, problem.message, excerpt(line)))
+    good = [index for index in range(len(items)) if index not in problems]
+    return Records(place, [found[index][0] for index in good], [items[index] for index in good], bad)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from zhiling.sources.csv_records import Delimiter, csv_records
 from zhiling.sources.encoding import Encoding
 from zhiling.sources.files import blocks, place_of
 from zhiling.sources.jsonl import json_records
-from zhiling.sources.records import Records
+from zhiling.sources.records import Records, gathered
 
 BATCH_ROWS = 20_000
 CSV_SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
@@ -81,7 +82,8 @@ class TableSource(RecordSource):
 
     def read(self, files: Sequence[Path], root: Path) -> Iterator[Batch]:
         """Rows of all files in batches of about 20,000."""
-        return even(self.batch(records) for file in files for records in self.records(file, root))
+        read = (gathered(self.records(file, root)) for file in files)
+        return even(self.batch(records) for records in chain.from_iterable(read))
 
     @abstractmethod
     def batch(self, records: Records) -> Batch:

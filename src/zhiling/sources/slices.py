@@ -21,7 +21,7 @@ SMALL_BYTES = 1 << 12
 _arrow: Any = pa  # has no type stubs
 
 
-def strings(data: bytes, starts: Positions, ends: Positions) -> pl.Series:
+def strings(data: bytes | bytearray, starts: Positions, ends: Positions) -> pl.Series:
     """The strings `data[start:end]`, one a pair; `data` is UTF-8 and stays alive as long as they do."""
     lengths = ends - starts
     views = np.zeros((len(starts), 4), dtype=np.uint32)
