@@ -34,6 +34,13 @@ SAMPLES: dict[str, tuple[str, list[str]]] = {
             for number, turns in enumerate(TURNS)
         ],
     ),
+    "instructions": (
+        "chat.jsonl",
+        [
+            json.dumps({"instruction": "Where is it?", "input": "", "output": "On its way.", "text": "x"}),
+            json.dumps({"messages": [{"role": "user", "content": "到了吗？"}]}, ensure_ascii=False),
+        ],
+    ),
     "documents": ("page.md", ["# Returns", "Send it back.", "# 退货", "请寄回。"]),
 }
 PLAIN = ("rows.jsonl", [json.dumps(record, ensure_ascii=False) for record in RECORDS])
@@ -162,6 +169,7 @@ CHANGES: dict[str, Any] = {
     "missing": ["-"], "absent": "none", "ends": "inclusive", "mismatch": "relocate", "answer_as": "index",
     "languages": ["en", "zh"],
     "others": "first", "layout": "chat", "context": 9,
+    "format": "alpaca", "dataset": "demo", "media": "pictures", "missing_media": "keep",
 }  # fmt: skip
 
 
