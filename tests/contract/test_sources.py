@@ -41,6 +41,25 @@ SAMPLES: dict[str, tuple[str, list[str]]] = {
             json.dumps({"messages": [{"role": "user", "content": "到了吗？"}]}, ensure_ascii=False),
         ],
     ),
+    "feedback": (
+        "feedback.jsonl",
+        [
+            json.dumps(
+                {
+                    "id": str(number),
+                    "time": "2026-01-01T10:00:00Z",
+                    "conversation": "c",
+                    "answer_id": str(number),
+                    "messages": [{"role": "user", "text": text}],
+                    "answer": "r",
+                    "verdict": "up",
+                    "consent": True,
+                },
+                ensure_ascii=False,
+            )
+            for number, text in enumerate(("Where is it?", "到了吗？"))
+        ],
+    ),
     "documents": ("page.md", ["# Returns", "Send it back.", "# 退货", "请寄回。"]),
 }
 PLAIN = ("rows.jsonl", [json.dumps(record, ensure_ascii=False) for record in RECORDS])
