@@ -31,6 +31,7 @@ class Expected:
     Attributes:
         records: how many records its files hold, as the README of the sets counts them.
         task: of its rows that have a truth or a reply.
+        others: further tasks, where a recipe reads sets of several kinds.
         bad: records that cannot be read, by class.
         material: rows without truth.
         rows: rows, where a record is not one row.
@@ -38,6 +39,7 @@ class Expected:
 
     records: int
     task: str
+    others: tuple[str, ...] = ()
     bad: dict[str, int] = field(default_factory=dict[str, int])
     material: int = 0
     rows: int | None = None
@@ -53,8 +55,8 @@ SETS: dict[str, Expected] = {
     "clinc150": Expected(10_700, "classification"),
     "boolq": Expected(2_000, "classification"),
     "thucnews_titles": Expected(10_000, "classification"),
-    "fewclue": Expected(4_293 + 930 + 2_840, "classification"),
-    "cl_benchmark": Expected(7_872, "classification", material=16),
+    "fewclue": Expected(4_293 + 930 + 2_840, "classification", ("matching",)),
+    "cl_benchmark": Expected(7_872, "classification", ("matching",), material=16),
     "ecd_zh_sample": Expected(154, "matching"),
     "conll2003": Expected(14_041 + 3_250, "ner"),
     "conll2003_columns": Expected(14_041 + 3_250, "ner"),
@@ -77,7 +79,7 @@ SETS: dict[str, Expected] = {
     "mbpp": Expected(500, "code"),
     "natural_instructions": Expected(4_713, "instruction"),
 }
-"""Set → what it gives. Sets of two kinds (`fewclue` and `cl_benchmark` have pairs too) name the first."""
+"""Set → what it gives."""
 
 
 def sources(name: str) -> list[Source]:

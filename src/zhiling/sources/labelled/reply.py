@@ -96,8 +96,8 @@ def _literal(value: Any) -> Any:
 def code(values: Values, _: Manner) -> Example:
     """A programming task, a program that solves it, and tests that it passes.
 
-    Line ends become LF: a CR before an LF ends a line of Python just as well, so no program changes its
-    meaning, and no model learns to write it.
+    Line ends become LF: CR LF and CR end a line of Python just as well, also inside of its strings, so no
+    program changes its meaning, and no model learns to write them.
     """
     texts = [Text("user", _lines(text_of(values, "text")))]
     program = optional_text(values, "code")
@@ -113,7 +113,7 @@ def code(values: Values, _: Manner) -> Example:
 
 
 def _lines(text: str) -> str:
-    return text.replace("\r\n", "\n")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def controlled(values: Values, _: Manner) -> Example:
