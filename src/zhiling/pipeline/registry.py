@@ -30,7 +30,7 @@ _TABLES: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
 # top-level module of a missing import → the extra that brings it
 _EXTRAS = {
     "torch": "train", "transformers": "train", "safetensors": "train", "sklearn": "curation",
-    "PIL": "images",
+    "PIL": "images", "lxml": "documents", "pypdfium2": "documents",
 }  # fmt: skip
 
 _REFERENCE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")

@@ -13,8 +13,10 @@ from pydantic import Field
 from zhiling.pipeline.step import Bad, Batch, Source
 from zhiling.rows.conversation import dialogue
 from zhiling.sources.archives import is_archive, members
+from zhiling.sources.binary_documents import BINARY, read_binary
+from zhiling.sources.decompress import pieces
 from zhiling.sources.encoding import Encoding
-from zhiling.sources.files import Block, blocks, decoded_blocks, excerpt, place_of
+from zhiling.sources.files import Block, decoded_blocks, excerpt, place_of
 from zhiling.sources.html_text import read_html
 from zhiling.sources.markdown import read_markdown
 from zhiling.sources.passages import Document, Passage, passages
@@ -58,23 +60,26 @@ class Documents(Source):
     def _file(self, file: Path, root: Path) -> Iterator[Batch]:
         place = place_of(file, root)
         if not is_archive(file):
-            yield self._document(blocks(file, place, self.encoding), place)
+            yield self._document(pieces(file, place), place)
             return
         for member in members(file, place):
             if isinstance(member, Bad):
                 yield Batch(pl.DataFrame(schema=SOURCE_ROW), (member,))
             else:
-                content = decoded_blocks(member.pieces, member.place, self.encoding)
-                yield self._document(content, member.place)
+                yield self._document(member.pieces, member.place)
 
-    def _document(self, content: Iterable[Block | Bad], place: str) -> Batch:
+    def _document(self, content: Iterable[bytes | Bad], place: str) -> Batch:
         path = PurePosixPath(place.removesuffix(".gz"))
-        reader = READERS.get(path.suffix.lower())
-        if reader is None:
-            message = f"files of type {path.suffix!r} are not read; {', '.join(READERS)} are"
-            return Batch(pl.DataFrame(schema=SOURCE_ROW), (Bad(place, "unsupported_file", message),))
+        suffix = path.suffix.lower()
         bad: list[Bad] = []
-        document = reader(_lines(content, bad))
+        if suffix in READERS:
+            document = READERS[suffix](_lines(decoded_blocks(content, place, self.encoding), bad))
+        elif suffix in BINARY:
+            document = read_binary(content, place, self.max_characters, bad)
+        else:
+            known = ", ".join((*READERS, *BINARY))
+            message = f"files of type {path.suffix!r} are not read; {known} are"
+            return Batch(pl.DataFrame(schema=SOURCE_ROW), (Bad(place, "unsupported_file", message),))
         found = list(passages(document, self.max_characters))
         if not found and not bad:
             bad.append(Bad(f"{place}:1", "empty_file", "the document holds no text", excerpt(document.title)))
@@ -109,12 +114,19 @@ def _lines(content: Iterable[Block | Bad], bad: list[Bad]) -> Iterator[tuple[int
 
 
 def _locator(passage: Passage, place: str) -> str:
-    section = f"#{' > '.join(passage.headings)}" if passage.headings else ""
-    return f"{place}:{passage.line}{section}"
+    """`a.md:12#Returns > Costs`, `a.pdf#page 3 > Returns`, `a.xlsx#sheet Prices!A1:D9`."""
+    if isinstance(passage.at, int):
+        section = f"#{' > '.join(passage.headings)}" if passage.headings else ""
+        return f"{place}:{passage.at}{section}"
+    above = () if passage.at.startswith("sheet ") else passage.headings  # the sheet is its heading
+    return f"{place}#{' > '.join((passage.at, *above))}"
 
 
 def _extra(passage: Passage, title: str) -> str:
     extra: dict[str, str | int | tuple[str, ...]] = {"title": title, "headings": passage.headings}
+    if isinstance(passage.at, str):
+        unit, _, where = passage.at.partition(" ")
+        extra[unit] = int(where) if where.isdecimal() else where
     if passage.parts > 1:
         extra |= {"part": passage.part, "parts": passage.parts}
     return orjson.dumps(extra).decode()

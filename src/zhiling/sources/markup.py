@@ -3,7 +3,7 @@
 The standard parser needs quadratic time for tags that are never closed (46 s for 60 kB of `<a `), so a
 short file could stall a run. This one looks at no character more than a few times.
 Source: HTML Living Standard, section 13.2.5 (tokenization), for comments, raw text and quoted attributes.
-Deviation: attributes are not kept; text behind a tag that never ends is text, not dropped.
+Deviation: attributes are kept as they stand; text behind a tag that never ends is text, not dropped.
 """
 
 from __future__ import annotations
@@ -22,11 +22,15 @@ _TAG_PART = re.compile(r"[^>\"']*")
 
 
 class Token(NamedTuple):
-    """A start tag, an end tag (`value`: its name in lower case) or a text, and the line where it begins."""
+    """A start tag, an end tag (`value`: its name in lower case) or a text, and the line where it begins.
+
+    `source` is what stands between the name of a start tag and its end.
+    """
 
     kind: Literal["start", "end", "text"]
     value: str
     line: int
+    source: str = ""
 
 
 def tokens(content: str) -> Iterator[Token]:
@@ -65,7 +69,8 @@ class _Tokens:
         else:
             closing = content[tag + 1] == "/"
             lower = name[1].lower()
-            yield Token("end" if closing else "start", lower, self._line_of(tag))
+            source = "" if closing else content[name.end() : end - 1]
+            yield Token("end" if closing else "start", lower, self._line_of(tag), source)
             self._place = end
             if lower in RAW and not closing:
                 yield from self._raw(lower)

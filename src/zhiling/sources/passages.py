@@ -6,6 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+At = int | str
+"""Where a text stands: its line, or a place with a name such as `page 3`."""
+
+_TABLE_HEADER = re.compile(r"\|.*\|\n\|(?: ?:?-+:? ?\|)+\n")
 _SENTENCE_END = re.compile(r"[.!?]\s+|[。！？；]")
 
 
@@ -14,14 +18,14 @@ class Section:
     """What stands between two headings.
 
     Attributes:
-        line: the line of its heading, or of its first text where it has none.
+        at: where its heading stands, or its first text where it has none.
         headings: the headings above it and its own, outermost first.
-        paragraphs: its text; each with its line. Lists, tables and code stay whole.
+        paragraphs: its text; each with its place. Lists, tables and code stay whole.
     """
 
-    line: int
+    at: At
     headings: tuple[str, ...]
-    paragraphs: tuple[tuple[int, str], ...]
+    paragraphs: tuple[tuple[At, str], ...]
 
 
 @dataclass(frozen=True)
@@ -34,9 +38,9 @@ class Document:
 
 @dataclass(frozen=True)
 class Passage:
-    """A piece of a section: its line, the headings above it, its text, its number in the section from 1."""
+    """A piece of a section: its place, the headings above it, its text, its number in the section from 1."""
 
-    line: int
+    at: At
     headings: tuple[str, ...]
     text: str
     part: int
@@ -48,27 +52,36 @@ def passages(document: Document, max_characters: int) -> Iterator[Passage]:
     for section in document.sections:
         heading = section.headings[-1:]
         room = max_characters - sum(map(len, heading)) - 2 * len(heading)
-        pieces = list(_pack(section, max(room, max_characters // 2))) or [(section.line, "")]
-        for number, (line, text) in enumerate(pieces, 1):
+        pieces = list(_pack(section, max(room, max_characters // 2))) or [(section.at, "")]
+        for number, (at, text) in enumerate(pieces, 1):
             whole = "\n\n".join([*heading, text]).rstrip() if number == 1 else text
-            yield Passage(section.line if number == 1 else line, section.headings, whole, number, len(pieces))
+            yield Passage(section.at if number == 1 else at, section.headings, whole, number, len(pieces))
 
 
-def _pack(section: Section, limit: int) -> Iterator[tuple[int, str]]:
+def _pack(section: Section, limit: int) -> Iterator[tuple[At, str]]:
     """Neighbouring paragraphs together as long as they fit."""
     gathered: list[str] = []
-    start, size = section.line, 0
-    for line, paragraph in section.paragraphs:
-        for part in split_text(paragraph, limit):
+    start, size = section.at, 0
+    for at, paragraph in section.paragraphs:
+        for part in _split(paragraph, limit):
             if gathered and size + 2 + len(part) > limit:
                 yield start, "\n\n".join(gathered)
                 gathered, size = [], 0
             if not gathered:
-                start = line
+                start = at
             size += len(part) + (2 if gathered else 0)
             gathered.append(part)
     if gathered:
         yield start, "\n\n".join(gathered)
+
+
+def _split(paragraph: str, limit: int) -> list[str]:
+    """The paragraph in parts that fit; each part of a Markdown table begins with the table's header."""
+    header = _TABLE_HEADER.match(paragraph)
+    if len(paragraph) <= limit or not header or 2 * header.end() > limit:
+        return split_text(paragraph, limit)
+    rows = split_text(paragraph[header.end() :], limit - header.end())
+    return [header[0] + part for part in rows]
 
 
 def split_text(text: str, limit: int) -> list[str]:

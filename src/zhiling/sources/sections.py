@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zhiling.sources.passages import Document, Section
+from zhiling.sources.passages import At, Document, Section
 
 
 class SectionBuilder:
@@ -16,26 +16,26 @@ class SectionBuilder:
         self.title = ""
         self._sections: list[Section] = []
         self._path: list[tuple[int, str]] = []  # level and heading
-        self._line = 1
-        self._paragraphs: list[tuple[int, str]] = []
+        self._at: At = 1
+        self._paragraphs: list[tuple[At, str]] = []
         self._bare = False  # the last heading has nothing below it yet
 
-    def heading(self, level: int, text: str, line: int) -> None:
+    def heading(self, level: int, text: str, at: At) -> None:
         """Begins a section below the last heading of a smaller level."""
         self._close(level)
         self._path = [(depth, name) for depth, name in self._path if depth < level]
         if text:
             self._path.append((level, text))
             self.title = self.title or text
-        self._line, self._bare = line, bool(text)
+        self._at, self._bare = at, bool(text)
 
-    def paragraph(self, text: str, line: int) -> None:
+    def paragraph(self, text: str, at: At) -> None:
         """Adds text to the section; blank text is passed over."""
         if not text.strip():
             return
         if not self._paragraphs and not self._path:
-            self._line = line
-        self._paragraphs.append((line, text))
+            self._at = at
+        self._paragraphs.append((at, text))
 
     def document(self, title: str = "") -> Document:
         """The document; its title is the one given, else the first heading."""
@@ -46,5 +46,5 @@ class SectionBuilder:
         alone = self._bare and next_level <= self._path[-1][0]
         if self._paragraphs or alone:
             headings = tuple(name for _, name in self._path)
-            self._sections.append(Section(self._line, headings, tuple(self._paragraphs)))
+            self._sections.append(Section(self._at, headings, tuple(self._paragraphs)))
         self._paragraphs, self._bare = [], False

@@ -125,8 +125,11 @@ back.<br>Soon.</p>
 </body></html>"""
     found = passages(tmp_path, "a.html", page)
     assert found == [
-        ("4#Returns", "Returns\n\nSend it back.\nSoon.\n\n- one bold\n\ntwo"),
-        ("9#Returns > Costs", "Costs\n\nWeight | Price\n1 kg | 3 < 4\n\nx = 1\n  y = 2"),
+        ("4#Returns", "Returns\n\nSend it back.\nSoon.\n\n- one bold\n- two"),
+        (
+            "9#Returns > Costs",
+            "Costs\n\n| Weight | Price |\n| --- | --- |\n| 1 kg | 3 < 4 |\n\n```\nx = 1\n  y = 2\n```",
+        ),
     ]
     rows, _ = read(documents(), [tmp_path / "a.html"], tmp_path)
     assert json.loads(rows["extra"][0])["title"] == "Shop & more"
@@ -148,7 +151,22 @@ def test_broken_html_loses_no_text(tmp_path: Path, page: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["<a ", "<a b='", "<!--", "</", "<![CDATA[", "<nav>", "&#", "<h1>", "<title>"]
+    "unit",
+    [
+        "<a ",
+        "<a b='",
+        "<!--",
+        "</",
+        "<![CDATA[",
+        "<nav>",
+        "&#",
+        "<h1>",
+        "<title>",
+        "<ul>",
+        "<li>",
+        "<table><tr><td>",
+        "<div hidden>",
+    ],
 )
 def test_broken_html_takes_no_quadratic_time(tmp_path: Path, unit: str) -> None:
     (tmp_path / "a.html").write_text(unit * 100_000 + "end", encoding="utf-8")
@@ -227,14 +245,14 @@ def test_a_truncated_archive_keeps_what_can_be_read(tmp_path: Path) -> None:
 def test_unreadable_lines_and_files_are_told(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_bytes(b"# One\n\ngood\n\xff\xfe\nbad\x00\nlast\n")
     (tmp_path / "b.md").write_bytes(b"")
-    (tmp_path / "c.docx").write_bytes(b"PK")
+    (tmp_path / "c.odt").write_bytes(b"PK")
     (tmp_path / "d.md").write_text("# 一\n\n内容\n", encoding="gb18030")
-    files = [tmp_path / name for name in ("a.md", "b.md", "c.docx", "d.md")]
+    files = [tmp_path / name for name in ("a.md", "b.md", "c.odt", "d.md")]
     rows, bad = read(documents(), files, tmp_path)
     assert [text for ((_, text),) in said(rows)] == ["One\n\ngood\n\nlast", "一\n\n内容"]
     assert told(bad) == [
         ("a.md:4", "undecodable"),
         ("a.md:5", "nul_bytes"),
         ("b.md:1", "empty_file"),
-        ("c.docx", "unsupported_file"),
+        ("c.odt", "unsupported_file"),
     ]
