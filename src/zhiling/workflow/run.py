@@ -286,8 +286,9 @@ def _bookkeeping(folder: RunFolder) -> Generator[None]:
 
 
 def _stages(recipe: Recipe, plan: Plan, run: Run, tell: Listener, until: str) -> None:
+    from zhiling.workflow.export import export_stage
     from zhiling.workflow.proof import evaluation_stage, train_stage
-    from zhiling.workflow.stages import export_stage, gate_stage, split_stage
+    from zhiling.workflow.stages import gate_stage, split_stage
 
     manifest = run.folder.manifest
     manifest.results["until"] = until

@@ -1,31 +1,21 @@
-"""What follows the steps: gates, split, export."""
+"""What follows the steps: gates, then the split."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from contextlib import ExitStack
-from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from zhiling.errors import GateFailed
-from zhiling.pipeline import registry
 from zhiling.pipeline.ancestry import roots
 from zhiling.pipeline.runner import Listener
 from zhiling.pipeline.standing import Standing
-from zhiling.pipeline.store import writing
 from zhiling.pipeline.table import RowTable
 from zhiling.rows.conversation import user_text
-from zhiling.rows.formats.format import Format
-from zhiling.rows.splits import PARTS, group_keys, split
+from zhiling.rows.splits import group_keys, split
 from zhiling.rows.target import LABEL
-from zhiling.workflow.data_card import Tally, write_card
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import Run
-
-_EXPORT_ROWS = 20_000
 
 
 def gate_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> None:
@@ -81,55 +71,3 @@ def _split_rows(table: RowTable, group_by: Sequence[str]) -> pl.DataFrame:
         "language",
         roots(table, frame["id"]),
     )
-
-
-def export_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> None:
-    """Writes every export of the recipe under the run's `export/`."""
-    results: list[dict[str, Any]] = []
-    for entry in recipe.exports:
-        tell({"event": "stage", "stage": f"export {entry.path}"})
-        results.append(write_export(run, table, entry.format, run.path / "export" / entry.path))
-    run.folder.manifest.results["exports"] = results
-    run.folder.save()
-    tell({"event": "exported", "exports": results})
-
-
-def write_export(run: Run, table: RowTable, format: Format | str, path: Path) -> dict[str, Any]:
-    """Writes the exported rows, one file per split part: `sft.jsonl` becomes `sft.train.jsonl` and so on.
-
-    A data card, `sft.card.md`, lies beside them.
-
-    Returns:
-        `{"path", "format", "files": [{"path", "split", "rows"}], "losses": {what: rows}, "card"}`.
-    """
-    chosen: Format = registry.load("format", format)() if isinstance(format, str) else format
-    assigned = run.folder.read_frame("split.parquet", ["n", "split"])
-    tally, spoken = Tally(), run.folder.manifest.latest("language")
-    columns = ["id", "messages", "alternatives", "task", "target", "language", "tools", "origin", "extra"]
-    targets = {part: path.with_name(f"{path.stem}.{part}{path.suffix}") for part in PARTS}
-    numbers = assigned["n"].sort().to_numpy().astype("int64")
-    with writing(path), ExitStack() as stack:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        writers = {part: stack.enter_context(chosen.open(target)) for part, target in targets.items()}
-        for rows in table.batches([*columns, spoken], numbers, _EXPORT_ROWS):
-            placed = rows.join(assigned, on="n", how="left", maintain_order="left")
-            tally.add(placed.with_columns(language=pl.coalesce(spoken, "language")))
-            for part, writer in writers.items():
-                writer.write(placed.filter(pl.col("split") == part).drop("split"))
-    losses: Counter[str] = Counter()
-    for writer in writers.values():
-        losses.update(writer.written.losses)
-    files = [
-        {"path": targets[part].name, "split": part, "rows": writer.written.rows}
-        for part, writer in writers.items()
-    ]
-    card = path.with_name(f"{path.stem}.card.md")
-    result = {
-        "path": path.name,
-        "format": chosen.name,
-        "files": files,
-        "losses": dict(sorted(losses.items())),
-    }
-    with writing(card):
-        write_card(card, run.folder.manifest, result, tally)
-    return {**result, "card": card.name}
