@@ -22,6 +22,7 @@ from zhiling.sources.labelled.manner import AnswerAs, Ends, Manner, Mismatch
 from zhiling.sources.labelled.qa import is_nested, questions_of
 from zhiling.sources.labelled.reading import Facts, Reading, expanded, head, only_bad
 from zhiling.sources.labelled.shape import Shape
+from zhiling.sources.labelled.squad import squad_records
 from zhiling.sources.names import find
 from zhiling.sources.record_source import RecordSource, Tag, even
 from zhiling.sources.records import Records, gathered
@@ -115,8 +116,10 @@ class Labelled(RecordSource):
         return even(batch for file in files for batch in self._file(file, root, manner))
 
     def records(self, file: Path, root: Path) -> Iterator[Records]:
-        """The records of one file: sentences where it holds token lines."""
+        """The records of one file: sentences of token lines, articles of SQuAD's files, else its records."""
         place = place_of(file, root)
+        if self.kind in ("auto", "qa") and (articles := squad_records(file, place)) is not None:
+            return articles
         if self.kind in ("auto", "ner") and file.suffixes:
             content = blocks(file, place, self.encoding)
             first = next(content, None)
