@@ -26,6 +26,8 @@ TURNS = [
     [{"speaker": "customer", "text": "Where is it?"}, {"speaker": "agent", "text": "On its way."}],
     [{"speaker": "顾客", "text": "到了吗？"}, {"speaker": "客服", "text": "明天到。"}],
 ]
+# An address that holds the picture itself, so that one file is the whole sample.
+PICTURE = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNgYGAAAAAEAAH2FzhVAAAAAElFTkSuQmCC"  # fmt: skip  # noqa: E501
 SAMPLES: dict[str, tuple[str, list[str]]] = {
     "conversations": (
         "log.jsonl",
@@ -58,6 +60,13 @@ SAMPLES: dict[str, tuple[str, list[str]]] = {
                 ensure_ascii=False,
             )
             for number, text in enumerate(("Where is it?", "到了吗？"))
+        ],
+    ),
+    "images": (
+        "pictures.jsonl",
+        [
+            json.dumps({"image": PICTURE, "caption": text}, ensure_ascii=False)
+            for text in ("A dot.", "一个点。")
         ],
     ),
     "documents": ("page.md", ["# Returns", "Send it back.", "# 退货", "请寄回。"]),
@@ -180,6 +189,7 @@ def test_settings_go_to_json_and_back(name: str) -> None:
         make(name, unheard_of=1)
 
 
+FIELDS = {"text": "said", "user": "said", "image": "said"}  # of each source, one
 CHANGES: dict[str, Any] = {
     "path": "other", "licence": "MIT", "encoding": "gb18030", "delimiter": ";", "language": "zh",
     "task": "qa", "key": "number", "group": "customer", "labels": ["a"], "max_characters": 900,
@@ -188,6 +198,7 @@ CHANGES: dict[str, Any] = {
     "missing": ["-"], "absent": "none", "ends": "inclusive", "mismatch": "relocate", "answer_as": "index",
     "languages": ["en", "zh"],
     "others": "first", "layout": "chat", "context": 9,
+    "folder": "photos", "ask": "What is it?", "max_bytes": 9, "max_pixels": 9,
     "format": "alpaca", "dataset": "demo", "media": "pictures", "missing_media": "keep",
 }  # fmt: skip
 
@@ -201,7 +212,9 @@ def test_every_setting_reaches_the_fingerprint(name: str, tmp_path: Path) -> Non
 
     source = make(name)
     for field in type(source).model_fields:
-        value = CHANGES.get(field, {"text": "said", "user": "said"} if field == "fields" else None)
+        value = CHANGES.get(
+            field, {"text": "said", "user": "said", "image": "said"} if field == "fields" else None
+        )
         changed = _with(source, field, value)
         assert changed is not None, f"setting {field!r} of {name} could not be set to {value!r}"
         assert key(changed) != key(source), f"setting {field!r} of {name} does not reach the fingerprint"

@@ -29,12 +29,8 @@ from zhiling.sources.pictures import MAX_PIXELS, can_decode, picture_facts
 from zhiling.sources.problem import Problem
 
 Kind = Literal["image", "audio", "video"]
-MARKS: dict[str, Kind] = {"<image>": "image", "<audio>": "audio", "<video>": "video"}
-"""What stands in a text for a medium."""
-
 MAX_IMAGE_BYTES = 50_000_000
 REMEMBERED = 10_000
-_MARK = re.compile("|".join(map(re.escape, MARKS)))
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _LOCAL = re.compile(r"^file://(localhost)?(?=/)", re.IGNORECASE)
 _CHUNK_BYTES = 1 << 20
@@ -176,16 +172,3 @@ def files_of(references: Iterable[str], folder: Path, root: Path) -> list[Path]:
         if isinstance(path, Path) and path.is_file():
             found.add(path)
     return sorted(found)
-
-
-def without_marks(text: str) -> tuple[str, list[tuple[Kind, int]]]:
-    """A text without its `<image>`, `<audio>`, `<video>`, and the kind and offset (code points) of each."""
-    parts: list[str] = []
-    found: list[tuple[Kind, int]] = []
-    start = length = 0
-    for mark in _MARK.finditer(text):
-        parts.append(text[start : mark.start()])
-        length += mark.start() - start
-        found.append((MARKS[mark[0]], length))
-        start = mark.end()
-    return "".join([*parts, text[start:]]), found

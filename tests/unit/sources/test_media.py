@@ -17,7 +17,7 @@ from PIL import Image
 
 from tests.unit.sources.pictures import animation, picture, png
 from zhiling.sources import pictures
-from zhiling.sources.media import Kind, MediaReader, Medium, files_of, without_marks
+from zhiling.sources.media import Kind, MediaReader, Medium, files_of
 from zhiling.sources.problem import Problem
 
 
@@ -155,21 +155,6 @@ def test_files_of_references_are_those_that_are_there(tmp_path: Path) -> None:
     one, two = picture(tmp_path / "data" / "1.png"), picture(tmp_path / "data" / "2.png")
     names = ["2.png", "1.png", "1.png", "3.png", "http://example.org/1.png", "data:,x", "/etc/passwd"]
     assert files_of(names, tmp_path / "data", tmp_path) == [one, two]
-
-
-def test_marks_leave_the_text_and_keep_their_places() -> None:
-    text, found = without_marks("<image>这是谁？<audio>And this<video>")
-    assert text == "这是谁？And this"
-    assert found == [("image", 0), ("audio", 4), ("video", 12)]
-
-
-@given(st.lists(st.sampled_from(["<image>", "<audio>", "<video>", "字", "a", "<", "image>", "😀"])))
-def test_marks_put_back_give_the_text_again(pieces: list[str]) -> None:
-    text = "".join(pieces)
-    bare, found = without_marks(text)
-    for kind, at in reversed(found):
-        bare = bare[:at] + f"<{kind}>" + bare[at:]
-    assert bare == text
 
 
 @given(
