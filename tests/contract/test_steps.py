@@ -11,6 +11,7 @@ import sys
 import types
 import typing
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -86,9 +87,9 @@ def sample(step: Step) -> pl.DataFrame:
     measured = {
         name: pl.Series(np.linspace(0, 1, height))
         for name in step.reads()
-        if name not in ROW and name != "group"
+        if name not in ROW and name not in ("group", "source")
     }
-    rows = rows.with_columns(**measured, group=pl.Series(GROUPS))
+    rows = rows.with_columns(**measured, group=pl.Series(GROUPS), source=pl.lit("s"))
     return rows.with_columns(fingerprint.row_keys(rows, [n for n in step.reads() if n not in ("messages",)]))
 
 
@@ -122,15 +123,22 @@ def make_step(name: str) -> Step:
     return registry.load("step", name)(**REQUIRED.get(name, {}))
 
 
-def context(root: Path) -> Context:
-    return Context(step_id="x", seed=3, root=root, load_encoder=lambda: HashingEncoder())
+def context(root: Path, step: Step | None = None) -> Context:
+    """What a step may know; of one that learns first, its state after the sample."""
+    found = Context(step_id="x", seed=3, root=root, load_encoder=lambda: HashingEncoder())
+    if step is None or not step.fits():
+        return found
+    state = root / "state"
+    state.mkdir(exist_ok=True)
+    step.fit(sample(step), found, state)
+    return replace(found, state=state)
 
 
 @pytest.mark.parametrize("name", STEPS)
 def test_every_row_is_answered_for(name: str, root: Path) -> None:
     step = make_step(name)
     rows = sample(step)
-    outcome = apply(step, rows, context(root))
+    outcome = apply(step, rows, context(root, step))
     mask = step.applies(rows)
     seen = rows if mask is None else rows.filter(mask)
     lines = outcome.ledger.filter(pl.col("verdict") != ATTEMPT)
@@ -146,7 +154,7 @@ def test_input_is_untouched_and_the_answer_repeats(name: str, root: Path) -> Non
     step = make_step(name)
     rows = sample(step)
     before = rows.clone()
-    first, second = apply(step, rows, context(root)), apply(step, rows, context(root))
+    first, second = apply(step, rows, context(root, step)), apply(step, rows, context(root, step))
     assert rows.equals(before)
     assert first.ledger.equals(second.ledger)
     if first.made is None or second.made is None:
@@ -158,15 +166,15 @@ def test_input_is_untouched_and_the_answer_repeats(name: str, root: Path) -> Non
 @pytest.mark.parametrize("name", STEPS)
 def test_no_rows_give_no_answer_and_no_error(name: str, root: Path) -> None:
     step = make_step(name)
-    assert apply(step, sample(step).clear(), context(root)).ledger.is_empty()
+    assert apply(step, sample(step).clear(), context(root, step)).ledger.is_empty()
 
 
 @pytest.mark.parametrize("name", [name for name in STEPS if registry.load("step", name).scope == "rows"])
 def test_rows_steps_do_not_look_at_other_rows(name: str, root: Path) -> None:
     step = make_step(name)
     rows = sample(step)
-    whole = apply(step, rows, context(root)).ledger
-    alone = pl.concat([apply(step, rows.slice(i, 1), context(root)).ledger for i in range(rows.height)])
+    whole = apply(step, rows, context(root, step)).ledger
+    alone = pl.concat([apply(step, rows.slice(i, 1), context(root, step)).ledger for i in range(rows.height)])
     assert alone.sort("n").equals(whole.sort("n"))
 
 
@@ -176,8 +184,8 @@ def test_order_of_rows_changes_no_verdict(name: str, root: Path) -> None:
     if step.scope == "group":
         pytest.skip("a group's rows are given in their order")
     rows = sample(step)
-    forward = apply(step, rows, context(root)).ledger.sort("n").drop("score")
-    backward = apply(step, rows.reverse(), context(root)).ledger.sort("n").drop("score")
+    forward = apply(step, rows, context(root, step)).ledger.sort("n").drop("score")
+    backward = apply(step, rows.reverse(), context(root, step)).ledger.sort("n").drop("score")
     assert forward.equals(backward)
 
 

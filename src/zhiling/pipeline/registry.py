@@ -17,7 +17,7 @@ from zhiling.errors import MissingExtra, UnknownName, UsageError
 
 # noun → (packages with their table, entry-point group)
 _TABLES: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
-    "step": ((("zhiling.curation", "STEPS"),), "zhiling.steps"),
+    "step": ((("zhiling.curation", "STEPS"), ("zhiling.synthesis", "STEPS")), "zhiling.steps"),
     "source": ((("zhiling.sources", "SOURCES"),), "zhiling.sources"),
     "format": ((("zhiling.rows.formats", "FORMATS"),), "zhiling.formats"),
     "gate": ((("zhiling.pipeline.gates", "GATES"),), "zhiling.gates"),
@@ -30,6 +30,7 @@ _TABLES: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
 # top-level module of a missing import → the extra that brings it
 _EXTRAS = {
     "torch": "train", "transformers": "train", "safetensors": "train", "sklearn": "curation",
+    "ftfy": "curation",
     "PIL": "images", "lxml": "documents", "pypdfium2": "documents",
 }  # fmt: skip
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from zhiling.rows import target
 from zhiling.rows.templates.pattern import Piece
 from zhiling.rows.templates.phrases import Phrases
-from zhiling.rows.templates.shapes import OF_MODEL, letter
+from zhiling.rows.templates.shapes import OF_MODEL, Unfit, letter
 
 CHOICES = "choices"
 """The field that all messages named `choice` make."""
@@ -49,6 +49,44 @@ class Example:
     def shape(self) -> str:
         """The shape that a reply tells the truth in."""
         return "reply" if self.truth is None else OF_MODEL[type(self.truth)]
+
+
+_BY_KEY = {
+    "labels": target.Labels,
+    "score": target.Score,
+    "spans": target.Entities,
+    "relations": target.Relations,
+    "answers": target.Answers,
+    "choice": target.Choice,
+    "source_language": target.Translation,
+    "constraints": target.Constraints,
+    "state": target.DialogueState,
+    "tests": target.Tests,
+    "steps": target.Steps,
+}
+
+
+def truth_of(task: str, document: str | None) -> Truth | None:
+    """The truth in a row's `target` (JSON); None where its task has no target.
+
+    Raises:
+        Unfit: the target has none of the task's shapes.
+    """
+    allowed = target.SHAPES.get(task, ())
+    if document is None or document in ("", "null"):
+        if allowed:
+            raise Unfit("no_target", f"a row of task {task!r} has no target")
+        return None
+    model = next((each for key, each in _BY_KEY.items() if f'"{key}"' in document and each in allowed), None)
+    if model is None:
+        known = ", ".join(each.__name__ for each in allowed)
+        raise Unfit("broken_target", f"{document!r:.80} is none of {known} for task {task!r}")
+    try:
+        return model.model_validate_json(document)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"]))
+        raise Unfit("broken_target", f"target of task {task!r}: {where}: {problem['msg']}") from error
 
 
 @dataclass(frozen=True)
