@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 
+from tests.unit.sources.labelled_sets import named, read_items, targets
 from tests.unit.sources.reading import read, said, told, write_jsonl
+from zhiling.errors import MissingInput, UsageError
 from zhiling.sources.labelled import Labelled
 from zhiling.sources.token_tags import join, spans
 
 
 def labelled(**settings: Any) -> Labelled:
     return Labelled(path="*", **settings)
-
-
-def targets(rows: pl.DataFrame) -> list[Any]:
-    return [None if target is None else json.loads(target) for target in rows["target"]]
 
 
 def test_labels_of_every_kind(tmp_path: Path) -> None:
@@ -129,3 +127,134 @@ def test_a_named_label_wins_over_entities(tmp_path: Path) -> None:
     )
     assert targets(rows) == [{"labels": ["name"]}]
     assert json.loads(rows["extra"][0]) == {"spans": [[0, 4, "PER"]]}
+
+
+def test_several_labels_in_one_text(tmp_path: Path) -> None:
+    items = [
+        {"text": "a", "label": "late| broken |"},
+        {"text": "迟到", "label": "迟"},
+        {"text": "c", "label": ["x|y"]},
+        {"text": "d", "label": ""},
+    ]
+    rows, bad = read_items(tmp_path, items, separator="|")
+    assert bad == []
+    assert targets(rows) == [
+        {"labels": ["late", "broken"], "multi": True},
+        {"labels": ["迟"], "multi": True},
+        {"labels": ["x|y"], "multi": True},
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    "names", [("negative", "positive"), {"0": "negative", "1": "positive"}, "names.json", "names.txt"]
+)
+def test_labels_that_are_numbers_get_their_names(names: Any, tmp_path: Path) -> None:
+    (tmp_path / "names.json").write_text('{"0": "negative", "1": "positive"}')
+    (tmp_path / "names.txt").write_text("negative\npositive\n")
+    items = [{"text": "a", "label": 1}, {"text": "b", "label": "0"}, {"text": "c", "label": 7}]
+    source = labelled(names=names)
+    file = write_jsonl(tmp_path / "a.jsonl", items)
+    rows, bad = read(source, [file], tmp_path)
+    assert targets(rows) == [{"labels": ["positive"]}, {"labels": ["negative"]}]
+    assert told(bad) == [("a.jsonl:3", "unknown_label")]
+    assert list(source.further_files([file], tmp_path)) == (
+        [tmp_path / names] if isinstance(names, str) else []
+    )
+
+
+def test_files_of_names_that_hold_none(tmp_path: Path) -> None:
+    file = write_jsonl(tmp_path / "a.jsonl", [{"text": "a", "label": 1}])
+    for content, message in (("[]", "no names"), ("{", "not JSON"), ("[1]", "no names")):
+        (tmp_path / "names.json").write_text(content)
+        with pytest.raises(UsageError, match=message):
+            read(labelled(names="names.json"), [file], tmp_path)
+    with pytest.raises(MissingInput, match=r"none\.json"):
+        read(labelled(names="none.json"), [file], tmp_path)
+
+
+def test_a_label_that_says_there_is_none(tmp_path: Path) -> None:
+    items = [
+        {"first": "a", "second": "b", "label": "-"},
+        {"first": "前提", "second": "假设", "label": "蕴含"},
+    ]
+    rows, _ = read_items(tmp_path, items, missing=("-",))
+    assert targets(rows) == [None, {"labels": ["蕴含"]}]
+    assert rows["task"].to_list() == ["utterance", "matching"]
+
+
+def test_scores(tmp_path: Path) -> None:
+    items = [{"text": "a", "rating": 3}, {"text": "b", "rating": "4.5"}, {"text": "c", "rating": "good"}]
+    rows, bad = read_items(tmp_path, items, fields={"score": "rating"})
+    assert targets(rows) == [{"score": 3.0}, {"score": 4.5}]
+    assert told(bad) == [("a.jsonl:3", "wrong_type")]
+
+
+@pytest.mark.parametrize(
+    "names", [("sentence1", "sentence2"), ("premise", "hypothesis"), ("question1", "question2")]
+)
+def test_pairs_are_known_by_their_fields(names: tuple[str, str], tmp_path: Path) -> None:
+    item = {names[0]: "他在北京。", names[1]: "He is in Beijing.", "label": "same", "vote": 2}
+    rows, bad = read_items(tmp_path, [item, {names[0]: "a"}, {names[0]: "a", names[1]: " ", "label": "x"}])
+    assert named(rows) == [[("user", "first", "他在北京。"), ("user", "second", "He is in Beijing.")]]
+    assert rows.select("task", "extra").row(0) == ("matching", '{"vote":2}')
+    assert told(bad) == [("a.jsonl:2", "missing_field"), ("a.jsonl:3", "empty_text")]
+
+
+def test_empty_texts_are_told(tmp_path: Path) -> None:
+    items = [{"text": "", "label": "x"}, {"text": " \n", "label": "x"}, {"text": "a", "label": "x"}]
+    rows, bad = read_items(tmp_path, items)
+    assert (rows.height, told(bad)) == (1, [("a.jsonl:1", "empty_text"), ("a.jsonl:2", "empty_text")])
+
+
+def test_nested_fields_are_lifted_and_the_rest_stays(tmp_path: Path) -> None:
+    item = {
+        "user": {"said": {"text": "你好"}, "id": 7},
+        "meta": {"kind": "greeting"},
+        "set": {"licence": "MIT"},
+    }
+    fields = {"text": "user.said.text", "label": "meta.kind"}
+    rows, _ = read_items(tmp_path, [item], fields=fields, group="user.id", licence_field="set.licence")
+    assert said(rows) == [[("user", "你好")]]
+    assert rows.select("group", "licence", "extra").row(0) == ("7", "MIT", None)
+
+
+def test_records_are_chosen_by_value(tmp_path: Path) -> None:
+    items = [{"text": str(number), "task": task, "meta": {"n": number}} for number, task in enumerate("abca")]
+    rows, _ = read_items(tmp_path, items, where={"task": ("a", "b"), "meta.n": ("0", "1")})
+    assert said(rows) == [[("user", "0")], [("user", "1")]]
+    assert rows["locator"].to_list() == ["a.jsonl:1", "a.jsonl:2"]
+
+
+def test_texts_are_taken_apart_by_patterns(tmp_path: Path) -> None:
+    items = [{"text": "问：他好吗？\n答：好", "label": "x"}, {"text": "no", "label": "x"}]
+    pattern = r"问：(?P<first>.*)\n答：(?P<second>.*)"
+    rows, bad = read_items(tmp_path, items, extract={"text": pattern})
+    assert named(rows) == [[("user", "first", "他好吗？"), ("user", "second", "好")]]
+    assert rows["extra"].to_list() == [None]
+    assert told(bad) == [("a.jsonl:2", "pattern_mismatch")]
+    found, _ = read_items(tmp_path, items[:1], extract={"text": "问：(?P<first>.*)"}, kind="classification")
+    assert json.loads(found["extra"][0]) == {"first": "他好吗？"}
+    assert said(found) == [[("user", items[0]["text"])]]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"fields": {"txt": "a"}}, "ours are tokens, tags, text"),
+        ({"fields": {"tokens": "a", "answers": "b"}}, "no kind of set reads tokens, answers together"),
+        ({"kind": "choice", "fields": {"label": "b"}}, "kind 'choice' reads label"),
+        ({"extract": {"text": "("}}, "no regular expression"),
+        ({"languages": ("en", "not a tag")}, "pattern"),
+    ],
+)
+def test_settings_that_cannot_be(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        labelled(**settings)
+
+
+def test_the_first_records_say_what_a_file_is(tmp_path: Path) -> None:
+    """A later record of another kind is told, not read as something else."""
+    items = [{"text": "Anna", "spans": [[0, 4, "PER"]]}, {"sentence1": "a", "sentence2": "b", "label": "x"}]
+    rows, bad = read_items(tmp_path, items)
+    assert (rows["task"].to_list(), told(bad)) == (["ner"], [("a.jsonl:2", "missing_field")])

@@ -128,7 +128,8 @@ def test_a_start_that_protocol_buffers_leave_out_is_zero(tmp_path: Path) -> None
 def test_one_entity_in_columns(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_text(
-        "text,start_offset,end_offset,entity_value,entity_type\nHi Anna,3,7,Anna,name\nHi,,,,\n你好安娜,2,3,安,名\n"
+        "text,start_offset,end_offset,entity_value,entity_type\n"
+        "Hi Anna,3,7,Anna,name\nHi,,,,\n你好安娜,2,3,安,名\n"
         "Hi Anna,2,6,Anna,name\nHi Anna,x,6,Anna,name\n",
         encoding="utf-8",
     )

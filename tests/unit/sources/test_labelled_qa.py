@@ -72,6 +72,7 @@ def test_squad_files_are_read_article_by_article(tmp_path: Path, indent: int | N
         (WHOLE[:-20], ["broken_json"]),
         (WHOLE + "\n" + WHOLE, ["broken_json", "wrong_type"]),
         (WHOLE[:-2] + ', "x"]}', ["not_an_object", "wrong_type"]),
+        (WHOLE.replace('"title": "empty"', '"title": "\\ud800"'), ["broken_json"]),
         (WHOLE, ["wrong_type"]),
         (WHOLE + "\udcff", ["undecodable", "wrong_type"]),
     ],

@@ -15,6 +15,9 @@ State = dict[tuple[str, str], list[dict[str, Any]]]
 """(domain, slot) → its values, each a `Slot` of `zhiling.rows.target`."""
 
 STATE_FIELDS = ("frames", "state", "belief_state", "dialog_act", "dialogue_act")
+TURN_KEY, DIALOGUE = "dialogue#turn", "dialogue#id"
+"""Fields of a row's key and of its dialogue's; the field that these come from stays what it is."""
+
 NOTHING = frozenset({"none", "", "?"})
 """What acts name where they name no slot or no value."""
 
@@ -53,7 +56,7 @@ def user_turns(item: dict[str, Any], field: str, key: str | None) -> Iterator[tu
         if turn.role == "user":
             state = _after(state, turn.told)
             mark = f"#turn {number}"
-            named = {"key": f"{item[key]}{mark}", "dialogue": item[key]} if key and key in item else {}
+            named = {TURN_KEY: f"{item[key]}{mark}", DIALOGUE: item[key]} if key and key in item else {}
             yield mark, {**rest, **named, "turn": turn.told, "turns": texts[:number], "state": state}
 
 

@@ -95,8 +95,8 @@ KINDS: tuple[Kind, ...] = (
         ("spans",),
     ),
     Kind("ner", "ner", ner.spanned, (("text", "spans"), ("text", "end", "span_label")), ("start", "surface")),
-    Kind("qa", "qa", qa.passage_question, (("context", "question", "answers"),), ("starts", "impossible")),
     Kind("choice", "commonsense", choice.choice, (("question", "choices", "answer"),), ("context",)),
+    Kind("qa", "qa", qa.passage_question, (("context", "question", "answers"),), ("starts", "impossible")),
     Kind("code", "code", reply.code, (("text", "code", "tests"),), ("setup",), shy=True),
     Kind(
         "dialogue_state",

@@ -138,7 +138,7 @@ def _claim(value: Any) -> Claim:
     """From an object, or a list of start, end and label."""
     parts = as_list(value)
     if parts is not None and len(parts) == 3:
-        return _whole(*parts, None)
+        return _whole(parts[0], parts[1], parts[2], None)
     span = as_object(value)
     if span is None:
         raise Unreadable("wrong_type", f"a span is {value!r:.60}; {{start, end, label}} is needed")

@@ -14,6 +14,7 @@ from zhiling.rows.conversation import nest
 from zhiling.rows.schema import ALTERNATIVE
 from zhiling.sources.columns import Columns
 from zhiling.sources.labelled import ner
+from zhiling.sources.labelled.dialogue_state import DIALOGUE, TURN_KEY
 from zhiling.sources.labelled.example import Example, Text, Unreadable, Values
 from zhiling.sources.labelled.kinds import LOOKED_AT, Chosen, Kind, choose
 from zhiling.sources.labelled.manner import Manner
@@ -24,6 +25,8 @@ from zhiling.sources.record_source import SOURCE_ROW, Tag
 from zhiling.sources.records import Records
 
 MATERIAL = "utterance"
+MADE = {TURN_KEY, DIALOGUE}
+"""Fields that taking a dialogue apart adds to its records."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Reading:
             built = _built(self._examples(columns, chosen), task)
         language, used = columns.language(self._facts.language)
         used |= {name for theirs in chosen.values() for name in _listed(theirs)}
-        used |= {name for name in (self._facts.group, self._facts.licence_field) if name}
+        used |= {name for name in (self._facts.group, self._facts.licence_field) if name} | MADE
         return columns.batch(
             {
                 **built,

@@ -70,9 +70,9 @@ def _triples(
     subject, predicate, objects = (_part(told, names) for names in TRIPLE_FIELDS.values())
     if not isinstance(predicate, str) or not predicate:
         raise Unreadable("wrong_type", f"a relation is named {predicate!r:.40}; a text is needed")
-    parts = as_object(objects) or {VALUE: objects}
-    if isinstance(objects, dict) and VALUE not in parts:
-        parts = {VALUE: objects}  # an entity as an object, not an object of several parts
+    named = as_object(objects)
+    # an object without a main part is an entity, told with more than its name
+    parts: dict[str, Any] = named if named is not None and VALUE in named else {VALUE: objects}
     types = told.get("object_type")
     for part, each in parts.items():
         triple = _end("subject", subject, entities, text)

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import orjson
+
 from zhiling.errors import UsageError
 from zhiling.sources.json_values import as_list
 from zhiling.sources.labelled.example import (
@@ -87,10 +89,12 @@ def _literal(value: Any) -> Any:
             "broken_list", f"the list has {len(value)} characters; {MAX_LITERAL_CHARACTERS} are read"
         )
     try:
-        return ast.literal_eval(value)
-    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
+        spelled_out = ast.literal_eval(value)
+        orjson.dumps(spelled_out)  # half a surrogate pair is no text, and a set is no list
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
         message = f"replies are {value!r:.60}: {error}; a list of texts is needed"
         raise Unreadable("broken_list", message) from error
+    return spelled_out
 
 
 def code(values: Values, _: Manner) -> Example:

@@ -15,7 +15,7 @@ from pydantic import model_validator
 from zhiling.pipeline.step import Batch
 from zhiling.sources.files import blocks, place_of
 from zhiling.sources.labelled.conll import conll_records, is_conll
-from zhiling.sources.labelled.dialogue_state import user_turns
+from zhiling.sources.labelled.dialogue_state import DIALOGUE, TURN_KEY, user_turns
 from zhiling.sources.labelled.kinds import FIELDS, KindName, candidates, detect, languages_of
 from zhiling.sources.labelled.label_names import Names, read_names
 from zhiling.sources.labelled.manner import AnswerAs, Ends, Manner, Mismatch
@@ -159,9 +159,9 @@ class Labelled(RecordSource):
         kind, chosen = detect(kinds, self.fields, present, some)
         key, group, parts = self.key, self.group, None
         if kind.name == "dialogue_state":
-            key = key or find("conversations", "conversation", present)
-            group = group or "dialogue"
-            parts = partial(user_turns, field=str(chosen.get("turns", "turns")), key=key)
+            named = key or find("conversations", "conversation", present)
+            key, group = TURN_KEY, group or DIALOGUE
+            parts = partial(user_turns, field=str(chosen.get("turns", "turns")), key=named)
         elif group is None and "tokens" in kind.fields and "document" in present:
             group = "document"
         manner = replace(manner, languages=self.languages or languages_of(chosen))

@@ -14,6 +14,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from zhiling.pipeline.step import Bad
 from zhiling.sources.decompress import pieces
 from zhiling.sources.files import excerpt
@@ -25,6 +27,7 @@ ARTICLES_AT_ONCE = 10
 
 _OPENING = re.compile(r'\ufeff?\s*\{[^\[\]{}]*?"data"\s*:\s*\[\s*\{')
 _CLOSING = re.compile(r"\][^\[\]{}]*\}\s*")
+_DECODER = json.JSONDecoder()
 _BETWEEN = re.compile(r"[\s,]*")
 
 
@@ -63,33 +66,41 @@ class _Articles:
         self._move(start)
 
     def __iter__(self) -> Iterator[tuple[int, dict[str, Any] | Bad]]:
-        decoder = json.JSONDecoder()
         while True:
             self._move(self._between())
             if self._text.startswith("]", self._at):
                 if (left := self._left_over()) is not None:
                     yield self._line, left
                 return
+            end = self._end()
+            if isinstance(end, Bad):
+                yield self._line, end
+                return
+            yield self._line, self._article(self._text[self._at : end])
+            self._move(end)
+
+    def _end(self) -> int | Bad:
+        """Where the article ends; a Bad where that cannot be told, so what follows is not read."""
+        while True:
             try:
-                item, end = decoder.raw_decode(self._text, self._at)
+                return _DECODER.raw_decode(self._text, self._at)[1]
             except json.JSONDecodeError as error:
                 if len(self._text) - self._at < MAX_ARTICLE_CHARACTERS and self._more():
                     continue
-                yield (
-                    self._line,
-                    self._failure or self._bad("broken_json", f"{error.msg}; what follows is not read"),
-                )
-                return
+                return self._failure or self._bad("broken_json", f"{error.msg}; what follows is not read")
             except RecursionError:
-                yield (
-                    self._line,
-                    self._bad("too_deep", "the article is nested too deeply; what follows is not read"),
-                )
-                return
-            named = as_object(item)
-            needed = f"an article is {noun(item)}; an object with paragraphs is needed"
-            yield self._line, self._bad("not_an_object", needed) if named is None else named
-            self._move(end)
+                return self._bad("too_deep", "the article is nested too deeply; what follows is not read")
+
+    def _article(self, text: str) -> dict[str, Any] | Bad:
+        try:  # a second time and strictly: no NaN, no half of a surrogate pair
+            item: Any = orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            return self._bad("broken_json", f"{error.msg}; an article must be one JSON object")
+        article = as_object(item)
+        if article is None:
+            needed = "an object with paragraphs is needed"
+            return self._bad("not_an_object", f"an article is {noun(item)}; {needed}")
+        return article
 
     def _between(self) -> int:
         """Where the next article begins."""
