@@ -173,7 +173,7 @@ def _preference_records(draft: Draft, lines: int, lost: set[str]) -> list[dict[s
     chosen = [each for each in draft.alternatives if each.kind == "chosen"]
     own = bool(reply and chosen and record["output"])  # an output beside the pair
     trimmed = Draft(prompt, draft.alternatives)
-    _, rejected, best = pairs(trimmed if own else draft, lost)
+    _, rejected, best = pairs(trimmed if own else draft, lost, beside=own)
     answer = _text(best, lost) if best else None
     head = {**record, "output": record["output"] if own else ""}
     return [{**head, "chosen": answer, "rejected": _text(poor, lost) if poor else None} for poor in rejected]

@@ -57,8 +57,17 @@ def labelled(prompt: Sequence[Message], answer: Sequence[Message], wanted: bool)
     return draft
 
 
-def pairs(draft: Draft, lost: set[str]) -> tuple[list[Message], list[list[Message] | None], list[Message]]:
-    """Prompt, rejected answers (at least one, None where the row has none), and the chosen answer."""
+Pairs = tuple[list[Message], list[list[Message] | None], list[Message]]
+
+
+def pairs(draft: Draft, lost: set[str], *, beside: bool = False) -> Pairs:
+    """Prompt, rejected answers (at least one, None where the row has none), and the chosen answer.
+
+    Args:
+        draft: the row.
+        lost: grows.
+        beside: the pair stands beside the row's reply, so the chosen one is an alternative too.
+    """
     prompt, reply = split(draft)
     chosen = [each for each in draft.alternatives if each.kind == "chosen"]
     rejected: list[list[Message] | None] = [
@@ -67,8 +76,8 @@ def pairs(draft: Draft, lost: set[str]) -> tuple[list[Message], list[list[Messag
     _count(draft, lost)
     if any(each.kind == "ranked" for each in draft.alternatives):
         lost.add("rank")
-    if (reply and chosen) or len(chosen) > 1:
-        lost.add("alternatives")  # only one answer of a pair is the chosen one
+    if len(chosen) > beside or (beside and draft.alternatives[0] is not chosen[0]):
+        lost.add("alternatives")  # the chosen answer of a pair is read back as the row's reply
     if not reply and not chosen:
         lost.add("no_chosen")
     if not rejected:
@@ -96,6 +105,11 @@ def verdicts(draft: Draft, lost: set[str]) -> tuple[list[Message], list[tuple[li
     elif answers and draft.alternatives and not reply and answers[0][1]:
         lost.add("alternatives")  # it reads back as the row's own reply
     return prompt, answers or [([], None)]
+
+
+def judged_alone(answer: Sequence[Message]) -> bool:
+    """Whether an answer can be the last message of a list whose last message is judged."""
+    return len(answer) == 1 and answer[0].role == "assistant"
 
 
 def _count(draft: Draft, lost: set[str]) -> None:

@@ -41,12 +41,12 @@ class Unreadable(ValueError):
 
 
 class Media(NamedTuple):
-    """An image, audio or video at a place of a text (code points); `path` may be a URL or a data URI."""
+    """An image, audio or video; `at`: place in the text, code points; `path`: a web or data address too."""
 
     kind: str
     path: str
     sha256: str | None = None
-    at: int = 0
+    at: int | None = 0
 
 
 class Message(NamedTuple):
@@ -81,7 +81,7 @@ class Draft:
         alternatives: other answers than that reply.
         extra: fields of the record that have no place, and MARKERS.
         task: None: `instruction`, or `utterance` where nothing answers.
-        target, language: as in the record; only formats that hold them set them.
+        target, language, licence, group: as in the record; only formats that hold them set them.
         tools: JSON.
     """
 
@@ -92,6 +92,8 @@ class Draft:
     task: str | None = None
     target: str | None = None
     language: str | None = None
+    licence: str | None = None
+    group: str | None = None
 
     def kind(self) -> str:
         """The task: as set, else `instruction`, or `utterance` where the row holds no answer at all."""

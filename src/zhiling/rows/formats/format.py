@@ -92,6 +92,10 @@ class Format(BaseModel):
         """
         return None
 
+    def encoder(self) -> Encoder:
+        """What a writer of one file encodes with; formats whose batches hang together have their own."""
+        return Encoder(self)
+
     def open(self, path: Path) -> Writer:
         """A writer for frames in order; gzipped where the path ends in `.gz`."""
         return Writer(self, path)
@@ -103,6 +107,21 @@ class Format(BaseModel):
         return writer.written
 
 
+class Encoder:
+    """Encodes the batches of one file, one after the other."""
+
+    def __init__(self, form: Format) -> None:
+        self._form = form
+
+    def encode(self, rows: pl.DataFrame, losses: Counter[str]) -> bytes:
+        """The bytes of these rows, or of rows before them that had to wait."""
+        return self._form.encode(rows, losses)
+
+    def finish(self) -> bytes:
+        """What the file ends with."""
+        return b""
+
+
 class Writer:
     """Writes frame after frame; the file appears under its name when it is complete.
 
@@ -111,6 +130,7 @@ class Writer:
 
     def __init__(self, form: Format, path: Path) -> None:
         self._form = form
+        self._encoder = form.encoder()
         self._path = path
         self._partial = path.with_name(path.name + ".partial")
         self._losses: Counter[str] = Counter()
@@ -137,13 +157,14 @@ class Writer:
     def write(self, rows: pl.DataFrame) -> None:
         """Adds these rows behind those written before."""
         if rows.height:
-            self._file.write(self._form.encode(rows, self._losses))
+            self._file.write(self._encoder.encode(rows, self._losses))
             self._fields |= self._form.fields(rows)
             self._rows += rows.height
 
     def close(self) -> Written:
         """Completes the file and puts it under its name."""
         try:
+            self._file.write(self._encoder.finish())
             self._closing.close()
         except OSError:  # the last bytes did not fit
             self.discard()

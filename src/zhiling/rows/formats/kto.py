@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from zhiling.rows.formats.answers import labelled, verdicts
+from zhiling.rows.formats.answers import judged_alone, labelled, verdicts
 from zhiling.rows.formats.checks import flag_of
 from zhiling.rows.formats.draft import Draft, Unreadable
 from zhiling.rows.formats.json_lines import info_entry, understood
@@ -30,7 +30,11 @@ class Kto(Sides):
 
     def holds(self) -> frozenset[str]:
         """See `JsonLines.holds`."""
-        further = {"conversation": {"media", "reply_border"}, "text": set[str](), "messages": {"media"}}
+        further = {
+            "conversation": {"media", "reply_border"},
+            "text": set[str](),
+            "messages": {"media", "reply_border"},
+        }
         return frozenset({"alternatives", "tools"} | further[self.form])
 
     def claim(self, fields: Mapping[str, type]) -> int:
@@ -78,7 +82,7 @@ class Kto(Sides):
                 for answer, wanted in answers
             ]
         if self.form == "messages":
-            if any(len(answer) != 1 for answer, _ in answers):
+            if any(not judged_alone(answer) for answer, _ in answers):
                 lost.add("answer_turns")
             return [
                 {"messages": self.spoken([*prompt, *answer], lost), "label": wanted}

@@ -99,7 +99,7 @@ class _Filler:
             start = mark.end()
         if not media:
             return message
-        ordered = tuple(sorted(media, key=lambda each: each.at)) if len(slots) < len(media) else slots
+        ordered = tuple(sorted(media, key=lambda each: each.at or 0)) if len(slots) < len(media) else slots
         if not text:
             return message._replace(media=ordered)
         return message._replace(text="".join([*text, rest[start:]]), media=ordered)

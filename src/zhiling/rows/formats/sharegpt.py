@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, Self, cast
 
 from pydantic import Field
 
-from zhiling.rows.formats.answers import labelled, pairs, preferred, verdicts
+from zhiling.rows.formats.answers import judged_alone, labelled, pairs, preferred, verdicts
 from zhiling.rows.formats.checks import flag_of, text_of
 from zhiling.rows.formats.draft import Draft, Message, Unreadable
 from zhiling.rows.formats.json_lines import JsonLines, info_entry, understood
@@ -53,7 +53,11 @@ class ShareGPT(JsonLines):
 
     def holds(self) -> frozenset[str]:
         """See `JsonLines.holds`."""
-        further = {"sft": set[str](), "preference": {"alternatives", "reply_border"}, "kto": {"alternatives"}}
+        further = {
+            "sft": set[str](),
+            "preference": {"alternatives", "reply_border"},
+            "kto": {"alternatives", "reply_border"},
+        }
         return frozenset({"media", "tools"} | further[self.form])
 
     def claim(self, fields: Mapping[str, type]) -> int:
@@ -103,7 +107,7 @@ class ShareGPT(JsonLines):
         settings: dict[str, Any] = {"system": "field" if record.get("system") else "turn"}
         if any("role" in turn for turn in turns):
             settings["keys"] = "role"
-        if any(turn.get("role", turn.get("from")) in ("user", "assistant") for turn in turns):
+        if any(turn.get("role", turn.get("from")) in ("user", "assistant", "tool") for turn in turns):
             settings["speakers"] = "user"
         if record.get("chosen") is not None or record.get("rejected") is not None:
             settings["form"] = "preference"
@@ -121,6 +125,8 @@ class ShareGPT(JsonLines):
             ]
         if self.form == "kto":
             prompt, answers = verdicts(draft, lost)
+            if any(not judged_alone(answer) for answer, _ in answers):
+                lost.add("answer_turns")
             return [{**self._talk([*prompt, *answer], lost), self.tag: wanted} for answer, wanted in answers]
         return [self._talk(draft.messages, lost)]
 

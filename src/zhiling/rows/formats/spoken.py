@@ -79,13 +79,14 @@ class Spoken(JsonLines):
 
     def _content(self, message: Message, lost: set[str]) -> Any:
         notes = message.notes or {}
-        if self.content in ("parts", "values") or (message.media and self.content == "openai"):
+        in_parts = self.content == "openai" and (message.media or notes.get("parts"))
+        if self.content in ("parts", "values") or in_parts:
             if self.content == "values" and "details" in notes:
                 lost.add("media_detail")
             if self.content == "values":
                 return parts_of(message, "values", lost)
             return None if message.text is None and not message.media else parts_of(message, "openai", lost)
-        if "cuts" in notes:
+        if "cuts" in notes or "parts" in notes:
             lost.add("part_borders")
         if "details" in notes:
             lost.add("media_detail")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from zhiling.rows.formats.checks import list_of, number_of, object_of, optional_text, text_of
 from zhiling.rows.formats.draft import Message, Unreadable
@@ -41,7 +41,17 @@ def read_turns(value: Any, field: str) -> list[Message]:
     turns = list_of(value, field)
     if not turns:
         raise Unreadable("no_messages", f"{field} is empty; a list of messages is needed")
-    return [read_turn(turn, f"{field}[{index}]") for index, turn in enumerate(turns)]
+    messages = [read_turn(turn, f"{field}[{index}]") for index, turn in enumerate(turns)]
+    contents = [cast(dict[str, Any], turn).get("content") for turn in turns]
+    listed = [isinstance(content, list) for content in contents]
+    if any(listed) and any(isinstance(content, str) for content in contents):
+        return [_in_parts(each) if parts else each for each, parts in zip(messages, listed, strict=True)]
+    return messages
+
+
+def _in_parts(message: Message) -> Message:
+    """A message that notes that it is a list of parts, where others beside it are texts."""
+    return message if message.media else message._replace(notes={**(message.notes or {}), "parts": True})
 
 
 def read_turn(turn: Any, field: str) -> Message:
