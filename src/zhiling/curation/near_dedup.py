@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Literal
@@ -14,9 +15,9 @@ from pydantic import Field
 from zhiling.curation.parts import Part, part_text
 from zhiling.curation.survivor import KeepsOne
 from zhiling.pipeline.step import Context, verdicts
-from zhiling.text.buffers import offsets_of
+from zhiling.text.compiled import kernels
 from zhiling.text.jaccard import jaccard
-from zhiling.text.minhash import near_duplicates
+from zhiling.text.near import Near, NearIndex
 from zhiling.text.normalise import normalise
 from zhiling.text.shingles import Shingles, shingles
 from zhiling.text.union_find import components
@@ -80,34 +81,30 @@ class NearDedup(KeepsOne):
         if context.reference is not None and context.reference.height:
             rows = pl.concat([rows.select(columns), context.reference.select(columns)])
         ids = rows["id"]
-        sets = self._sets(rows["messages"])
+        with NearIndex(self.jaccard, self.method) as index:
+            for block in self._blocks(rows["messages"]):
+                index.add(block)
+            near, sizes = index.find(), index.sizes
         apart = np.arange(len(ids)) if self.within_group else _groups(rows["group"])
-        pairs = near_duplicates(sets, self.jaccard, self.method)
-        priority = self.priority(rows, sets.sizes, np.arange(len(ids)) < judged)
-        labels = components(len(sets), pairs.left, pairs.right)
-        chosen = _choose(sets, labels, priority, apart, judged, self.jaccard)
-        cluster = ids.gather(chosen.representative[:judged])
-        removed = chosen.representative[:judged] != np.arange(judged)
+        priority = self.priority(rows, sizes, np.arange(len(ids)) < judged)
+        labels = components(len(near.rows), near.pairs.left, near.pairs.right)
+        contest = _Contest(near, labels, priority[near.rows], apart[near.rows], near.rows < judged)
+        representative, similarity = np.arange(len(ids)), np.zeros(len(ids))
+        representative[near.rows], similarity[near.rows] = contest.decided(self.jaccard)
+        cluster = ids.gather(representative[:judged])
+        removed = representative[:judged] != np.arange(judged)
         return verdicts(
             removed,
             self.Reason.NEAR_DUPLICATE,
-            score=chosen.similarity[:judged],
+            score=similarity[:judged],
             related=cluster.set(pl.Series(~removed), None),
         ).with_columns(cluster.alias("cluster"))
 
-    def _sets(self, messages: pl.Series) -> Shingles:
-        """The shingles of each row; a slice at a time, so the texts are never held twice."""
-        starts = range(0, max(len(messages), 1), _SLICE_ROWS)
-        texts = (part_text(messages.slice(start, _SLICE_ROWS), self.on) for start in starts)
-        parts = [shingles(normalise(text), self.size) for text in texts]
-        sizes = np.concatenate([part.sizes for part in parts])
-        return Shingles(np.concatenate([part.hashes for part in parts]), offsets_of(sizes))
-
-
-@dataclass(frozen=True)
-class _Choice:
-    representative: NDArray[np.int64]
-    similarity: NDArray[np.float64]
+    def _blocks(self, messages: pl.Series) -> Iterator[Shingles]:
+        """The shingles of the rows; a slice at a time, so the texts are never held twice."""
+        kernels(int(messages.estimated_size()))  # the slices are small, their sum may pay for compiled code
+        for start in range(0, len(messages), _SLICE_ROWS):
+            yield shingles(normalise(part_text(messages.slice(start, _SLICE_ROWS), self.on)), self.size)
 
 
 def _groups(group: pl.Series) -> NDArray[np.int64]:
@@ -117,38 +114,42 @@ def _groups(group: pl.Series) -> NDArray[np.int64]:
     return numbered.select(first).to_series().to_numpy()
 
 
-def _choose(
-    sets: Shingles,
-    labels: NDArray[np.int64],
-    priority: NDArray[np.int64],
-    apart: NDArray[np.int64],
-    judged: int,
-    threshold: float,
-) -> _Choice:
-    """Who stays, component by component: the first open row stays and takes with it the open rows near to it.
+@dataclass(frozen=True)
+class _Contest:
+    """Rows that compete for staying; all arrays have one entry for each of `near.rows`."""
 
-    Rows with one number in `apart` never take each other.
+    near: Near
+    labels: NDArray[np.int64]
+    priority: NDArray[np.int64]
+    apart: NDArray[np.int64]
+    judged: NDArray[np.bool_]
 
-    All components advance together, so the rounds are as many as rows stay in the component where most do.
-    """
-    representative = np.arange(len(labels))
-    similarity = np.zeros(len(labels))
-    shared = np.bincount(labels, minlength=len(labels))[labels] > 1
-    open_rows = np.flatnonzero(shared)
-    open_rows = open_rows[np.lexsort((priority[open_rows], labels[open_rows]))]
-    while open_rows.size:
-        component = labels[open_rows]
-        heads = np.insert(component[1:] != component[:-1], 0, True)
-        head_of = open_rows[heads][np.cumsum(heads) - 1]
-        candidates = ~heads & (open_rows < judged) & _sizes_allow(sets, open_rows, head_of, threshold)
-        candidates &= apart[open_rows] != apart[head_of]
-        similar = np.zeros(len(open_rows))
-        similar[candidates] = jaccard(sets, head_of[candidates], open_rows[candidates])
-        taken = candidates & (similar >= threshold)
-        representative[open_rows[taken]] = head_of[taken]
-        similarity[open_rows[taken]] = similar[taken]
-        open_rows = open_rows[~heads & ~taken]
-    return _Choice(representative, similarity)
+    def decided(self, threshold: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Who stands for each row (a row number), and how similar the two are.
+
+        Component by component the first open row stays and takes with it the open rows near to it; rows with
+        one number in `apart` never take each other. All components advance together, so the rounds are as
+        many as rows stay in the component where most do.
+        """
+        labels, sets = self.labels, self.near.sets
+        representative = np.arange(len(labels))
+        similarity = np.zeros(len(labels))
+        shared = np.bincount(labels, minlength=len(labels))[labels] > 1
+        open_rows = np.flatnonzero(shared)
+        open_rows = open_rows[np.lexsort((self.priority[open_rows], labels[open_rows]))]
+        while open_rows.size:
+            component = labels[open_rows]
+            heads = np.insert(component[1:] != component[:-1], 0, True)
+            head_of = open_rows[heads][np.cumsum(heads) - 1]
+            candidates = ~heads & self.judged[open_rows] & _sizes_allow(sets, open_rows, head_of, threshold)
+            candidates &= self.apart[open_rows] != self.apart[head_of]
+            similar = np.zeros(len(open_rows))
+            similar[candidates] = jaccard(sets, head_of[candidates], open_rows[candidates])
+            taken = candidates & (similar >= threshold)
+            representative[open_rows[taken]] = head_of[taken]
+            similarity[open_rows[taken]] = similar[taken]
+            open_rows = open_rows[~heads & ~taken]
+        return self.near.rows[representative], similarity
 
 
 def _sizes_allow(

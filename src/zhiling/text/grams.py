@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
-from zhiling.text.buffers import offsets_of
-from zhiling.text.tokens import Tokens, mix
+from zhiling.text.buffers import Utf8, blocks, offsets_of, utf8
+from zhiling.text.characters import class_of_code_point
+from zhiling.text.compiled import kernels
+from zhiling.text.tokens import Tokens, Unit, mix, tokenise
 
 _BASE = np.uint64(0xD6E8FEB86659FD93)
 _SHORT = np.uint64(0xA0761D6478BD642F)
+_WORD_BYTES = 8
+_COMPILED_BLOCK_BYTES = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -20,6 +27,19 @@ class Grams:
 
     hashes: NDArray[np.uint64]
     offsets: NDArray[np.int64]
+
+
+def text_grams(text: pl.Series, size: int, unit: Unit = "token") -> Iterator[Grams]:
+    """The windows of `size` units of each row of normalised text, in order, by blocks of rows."""
+    fast = kernels(int(text.estimated_size())) if unit == "token" else None
+    if fast is None:
+        return (grams(tokens, size) for tokens in tokenise(text, unit))
+    return (_compiled(part, size, fast) for part in blocks(utf8(text), _COMPILED_BLOCK_BYTES))
+
+
+def _compiled(part: Utf8, size: int, fast: ModuleType) -> Grams:
+    data = np.concatenate([part.data, np.zeros(_WORD_BYTES, dtype=np.uint8)])
+    return Grams(*fast.windows(data, part.offsets, class_of_code_point(), size))
 
 
 def grams(tokens: Tokens, size: int) -> Grams:

@@ -52,6 +52,20 @@ class Postings:
         """The postings at the given places."""
         return Postings(self.group[order], self.row[order], self.position[order])
 
+    def among(self, rows: Rows) -> Postings:
+        """The postings of these rows (ascending), without groups that only one of them is in."""
+        known = np.searchsorted(rows, self.row)
+        known[known == len(rows)] = 0
+        kept = self.take(np.flatnonzero(rows[known] == self.row)) if len(rows) else self.take(rows)
+        alone = np.ones(len(kept.group), dtype=np.bool_)
+        alone[1:] = kept.group[1:] != kept.group[:-1]
+        alone[:-1] &= alone[1:].copy()
+        return kept.take(np.flatnonzero(~alone))
+
+    def renumbered(self, rows: Rows) -> Postings:
+        """The same with each row's place among `rows` (ascending, all of them there) as its number."""
+        return Postings(self.group, np.searchsorted(rows, self.row), self.position)
+
     def followed_by(self, other: Postings) -> Postings:
         """These postings and then the others, whose groups get numbers of their own."""
         groups = other.group + (int(self.group[-1]) + 1 if len(self.group) else 0)

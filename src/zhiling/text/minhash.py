@@ -14,12 +14,13 @@ prefer the same shingles (recall .913, 20 times the candidates).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zhiling.text.compiled import kernels
 from zhiling.text.jaccard import distinct
 from zhiling.text.linking import Comparison, Pairs, Postings, Rows, joined, link
 from zhiling.text.prefix_filter import prefix_postings
@@ -45,11 +46,19 @@ def near_duplicates(
     others. With `exact` all pairs are found (recall 1), for half as much time again. Equal sets are linked to
     their first row. Left < right, sorted.
     """
+    met = None
+    if method == "minhash":
+        met = band_postings(shingles, np.flatnonzero(shingles.sizes), jaccard, seed)
+    return verified(shingles, met, jaccard)
+
+
+def verified(shingles: Shingles, met: Postings | None, jaccard: float) -> Pairs:
+    """Pairs at the threshold among rows that meet in a bucket, as `near_duplicates`; None: among all rows."""
     sets = distinct(shingles)
-    if method == "exact":
+    if met is None:
         postings = prefix_postings(shingles, sets.rows, jaccard)
     else:
-        postings = thinned(shingles, band_postings(shingles, sets.rows, jaccard, seed), jaccard)
+        postings = thinned(shingles, met.among(sets.rows), jaccard)
     return joined([sets.repeats, link(postings, Comparison(shingles, jaccard))])
 
 
@@ -80,25 +89,54 @@ def bands(threshold: float) -> tuple[int, int]:
 
 def band_postings(shingles: Shingles, rows: Rows, threshold: float, seed: int = 1) -> Postings:
     """Postings whose groups are the buckets: rows (non-empty ones only) that agree in one band."""
-    count, width = bands(threshold)
-    buckets = np.empty((count, len(rows)), dtype=np.uint64)
-    factors = _factors(PERMUTATIONS, seed)[: count * width]
-    for places, cells in _rectangles(shingles, rows):
-        # Only the band keys are kept: at .8 168 bytes a row instead of the 504 of a signature.
-        buckets[:, places] = _band_keys(_minima(cells, factors), count)
-    groups: list[Rows] = []
-    owners: list[Rows] = []
-    for band, keys in enumerate(buckets):
-        order = np.argsort(keys, kind="stable")
-        again = np.zeros(len(rows), dtype=np.bool_)
-        again[1:] = keys[order[1:]] == keys[order[:-1]]
-        met = again.copy()
-        met[:-1] |= again[1:]
-        number = np.cumsum(~again)
-        groups.append(number[met] + band * (len(rows) + 1))
-        owners.append(rows[order[met]])
+    return meetings([band_keys(shingles, rows, threshold, seed)], rows)
+
+
+def meetings(keys: Sequence[NDArray[np.uint64]], rows: Rows) -> Postings:
+    """Postings of the rows that share a key with another row in one band; `keys`: blocks (bands, rows)."""
+    groups: list[Rows] = [np.empty(0, dtype=np.int64)]
+    owners: list[Rows] = [np.empty(0, dtype=np.int64)]
+    for band in range(len(keys[0]) if keys else 0):
+        column = np.concatenate([block[band] for block in keys])
+        places, number = _repeated(column)
+        groups.append(number + band * (len(rows) + 1))
+        owners.append(rows[places])
     row = np.concatenate(owners)
     return Postings(np.concatenate(groups), row, np.zeros(len(row), dtype=np.int64))
+
+
+def _repeated(keys: NDArray[np.uint64]) -> tuple[Rows, Rows]:
+    """Places of the keys that stand more than once, sorted by key, then place; and a number for each key."""
+    bits = max(len(keys).bit_length() + 2, 8)
+    slot = keys >> np.uint64(64 - bits)
+    # The last of a slot leaves its number there, so the others know that they are not alone: a fifth of the
+    # cost of sorting all keys.
+    number = np.arange(len(keys), dtype=np.uint32)
+    last = np.empty(1 << bits, dtype=np.uint32)
+    last[slot] = number
+    crowded = np.zeros(1 << bits, dtype=np.bool_)
+    crowded[slot[last[slot] != number]] = True
+    places = np.flatnonzero(crowded[slot])
+    places = places[np.argsort(keys[places], kind="stable")]
+    again = np.zeros(len(places), dtype=np.bool_)
+    again[1:] = keys[places[1:]] == keys[places[:-1]]
+    met = again.copy()
+    met[:-1] |= again[1:]
+    return places[met], np.cumsum(~again, dtype=np.int64)[met]
+
+
+def band_keys(shingles: Shingles, rows: Rows, threshold: float, seed: int = 1) -> NDArray[np.uint64]:
+    """The key of each band of the rows (non-empty ones only), shape (bands, rows): equal keys meet."""
+    count, width = bands(threshold)
+    factors = _factors(PERMUTATIONS, seed)[: count * width]
+    fast = kernels(int(shingles.sizes[rows].sum()) * shingles.hashes.itemsize)
+    if fast is not None:
+        return fast.band_keys(shingles.hashes, shingles.offsets, rows, factors, count)
+    keys = np.empty((count, len(rows)), dtype=np.uint64)
+    for places, cells in _rectangles(shingles, rows):
+        # Only the band keys are kept: at .8 168 bytes a row instead of the 504 of a signature.
+        keys[:, places] = _band_keys(_minima(cells, factors), count)
+    return keys
 
 
 def thinned(shingles: Shingles, postings: Postings, threshold: float) -> Postings:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from zhiling.text.buffers import blocks, offsets_of, utf8
 from zhiling.text.characters import SINGLE, byte_classes
-from zhiling.text.grams import grams
-from zhiling.text.tokens import Tokens, spans, tokenise
+from zhiling.text.grams import Grams, text_grams
+from zhiling.text.tokens import spans
 
 WORDS = 13
 CHARACTERS = 20
@@ -158,8 +158,7 @@ def _by_character(texts: pl.Series) -> NDArray[np.bool_]:
 def _table(texts: pl.Series, rows: NDArray[np.int64], size: int) -> _Table:
     hashes: list[NDArray[np.uint64]] = [np.empty(0, dtype=np.uint64)]
     counts: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
-    for tokens in tokenise(texts.gather(rows)):
-        windows = grams(tokens, size)
+    for windows in text_grams(texts.gather(rows), size):
         hashes.append(windows.hashes)
         counts.append(np.diff(windows.offsets))
     owner = np.repeat(rows, np.concatenate(counts))
@@ -179,15 +178,13 @@ def _search(texts: pl.Series, table: _Table) -> Hits:
     """The best match of each text; `start` is the number of the first shared n-gram's first token."""
     hits = _none(len(texts))
     done = 0
-    for tokens in tokenise(texts):
-        rows = len(tokens.offsets) - 1
-        _search_block(tokens, table, done, hits)
-        done += rows
+    for windows in text_grams(texts, table.size):
+        _search_block(windows, table, done, hits)
+        done += len(windows.offsets) - 1
     return hits
 
 
-def _search_block(tokens: Tokens, table: _Table, first_row: int, hits: Hits) -> None:
-    windows = grams(tokens, table.size)
+def _search_block(windows: Grams, table: _Table, first_row: int, hits: Hits) -> None:
     places, owners = table.find(windows.hashes)
     if not places.size:
         return

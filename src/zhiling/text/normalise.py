@@ -10,11 +10,17 @@ so `ß` stays `ß`; case folding would lengthen words and no comparison here nee
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import cache
+from types import ModuleType
+
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from zhiling.text.buffers import Utf8, blocks, series, utf8
-from zhiling.text.characters import IGNORED_PATTERN, SPACE, byte_classes
+from zhiling.text.characters import IGNORED_PATTERN, SPACE, byte_classes, class_of_code_point
+from zhiling.text.compiled import kernels
 
 _SLICE_ROWS = 1 << 14
 _SPACE_BYTE = np.uint8(0x20)
@@ -27,12 +33,10 @@ def normalise(text: pl.Series) -> pl.Series:
 
     Example: `normalise(pl.Series(["Ｈｅｌｌｏ,  World!"]))` holds `hello world`.
     """
+    fast = kernels(int(text.estimated_size()))
+    slices = (text.slice(start, _SLICE_ROWS) for start in range(0, len(text), _SLICE_ROWS))
     # Slices of the column keep what is in between (three copies of the text) small.
-    parts = [
-        _collapse(part)
-        for start in range(0, len(text), _SLICE_ROWS)
-        for part in blocks(utf8(_folded(text.slice(start, _SLICE_ROWS))))
-    ]
+    parts = [done for part in slices for done in (_plain_form(part, fast) if fast else _form(part))]
     result = series(parts, text.name)
     if text.null_count():
         result = pl.select(pl.when(text.is_not_null()).then(result).alias(text.name)).to_series()
@@ -42,6 +46,52 @@ def normalise(text: pl.Series) -> pl.Series:
 def normalise_text(text: str) -> str:
     """The normal form of one text: by construction what `normalise` gives for a row."""
     return normalise(pl.Series([text], dtype=pl.String))[0]
+
+
+def _form(text: pl.Series) -> Iterator[Utf8]:
+    """The normal form of some rows, by blocks."""
+    return map(_collapse, blocks(utf8(_folded(text))))
+
+
+def _plain_form(text: pl.Series, fast: ModuleType) -> Iterator[Utf8]:
+    """The same by compiled code: one pass where each character folds by itself; the other rows once more."""
+    rows = utf8(text)
+    out = np.empty(len(rows.data), dtype=np.uint8)
+    tables = _plain_characters(), class_of_code_point()
+    ends, deep = fast.collapse(rows.data, rows.offsets, *tables, out)
+    made = Utf8(out[: ends[-1]], ends)
+    if not deep.any():
+        yield made
+        return
+    again = utf8(_fold_unicode(text.filter(pl.Series(deep)).fill_null("")))
+    out = np.empty(len(again.data), dtype=np.uint8)
+    ends, _ = fast.collapse(again.data, again.offsets, *tables, out)
+    second = series([Utf8(out[: ends[-1]], ends)], "")
+    yield utf8(series([made], "").scatter(np.flatnonzero(deep), second))
+
+
+@cache
+def _plain_characters() -> NDArray[np.int32]:
+    """What each code point becomes where its neighbours do not matter; 0x20 for all separators.
+
+    Marks, jamo that join into syllables, sigma (whose lower case depends on its place), what folds into
+    several characters and what grows by it are DEEP. Shape (0x40001,), int32.
+    """
+    from zhiling.text import kernels
+
+    points = np.array([point for point in (*range(0x10000), *range(0x1F000, 0x20000)) if point >> 11 != 27])
+    letters = pl.Series([chr(point) for point in points.tolist()])
+    folded = _fold_unicode(letters)
+    last = series([_collapse(utf8(folded))], "")
+    longer = (folded.str.len_chars() > 1) | (folded.str.len_bytes() > letters.str.len_bytes())
+    deep = folded.str.contains(r"[\p{M}\x{1100}-\x{11FF}\x{D7B0}-\x{D7FF}]") | longer & (last != "")
+    deep |= (folded == "σ") & (letters != "σ")
+    first = "".join((last + " ").str.head(1)).encode("utf-32-le")
+    values = np.frombuffer(first, dtype="<i4").copy()
+    values[(folded == "").to_numpy()] = kernels.DROPPED
+    table = np.full(0x40001, kernels.DEEP, dtype=np.int32)
+    table[points] = np.where(deep.to_numpy(), kernels.DEEP, values)
+    return table
 
 
 def _folded(text: pl.Series) -> pl.Series:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from zhiling.text.compiled import kernels
 from zhiling.text.shingles import Shingles, same_size
 
 _BITMAP_BITS = 512
@@ -19,6 +20,10 @@ def jaccard(shingles: Shingles, left: ArrayLike, right: ArrayLike) -> NDArray[np
     first = np.asarray(left, dtype=np.int64)
     second = np.asarray(right, dtype=np.int64)
     total = shingles.sizes[first] + shingles.sizes[second]
+    fast = kernels(int(total.sum()) * shingles.hashes.itemsize)
+    if fast is not None:
+        common = fast.common(shingles.hashes, shingles.offsets, first, second)
+        return common / np.maximum(total - common, 1)
     common = np.zeros(len(total), dtype=np.int64)
     for pairs, size in same_size(total):
         common[pairs] = _common(shingles, first[pairs], second[pairs], size)

@@ -10,8 +10,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from zhiling.text.buffers import offsets_of, row_ranges
-from zhiling.text.grams import grams
-from zhiling.text.tokens import Unit, tokenise
+from zhiling.text.grams import text_grams
+from zhiling.text.tokens import Unit
 
 _SORT_CELLS = 1 << 17
 _BLOCK_CELLS = 1 << 20
@@ -64,8 +64,7 @@ def shingles(text: pl.Series, size: int = 5, unit: Unit = "token") -> Shingles:
     """
     parts: list[NDArray[np.uint32]] = []
     counts: list[NDArray[np.int64]] = []
-    for tokens in tokenise(text, unit):
-        windows = grams(tokens, size)
+    for windows in text_grams(text, size, unit):
         parts.append((windows.hashes >> np.uint64(32)).astype(np.uint32))
         counts.append(np.diff(windows.offsets))
     if not parts:

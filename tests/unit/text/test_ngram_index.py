@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import polars as pl
 import pytest
 
 from zhiling.text import ngrams
-from zhiling.text.grams import Grams, grams
+from zhiling.text.grams import Grams, text_grams
 from zhiling.text.ngrams import NgramIndex
 from zhiling.text.normalise import normalise
-from zhiling.text.tokens import Tokens
 
 ENGLISH = "Give three tips for staying healthy and strong in the long dark winter months of the far north."
 CHINESE = "给出三个保持健康的秘诀，均衡饮食，多吃水果和蔬菜，定期锻炼，保持身体活跃和强壮"
@@ -69,11 +70,10 @@ def test_null_matches_nothing() -> None:
 def test_a_hash_collision_is_no_hit(monkeypatch: pytest.MonkeyPatch) -> None:
     """The hit is confirmed on the text: with all hashes alike nothing false is reported."""
 
-    def colliding(tokens: Tokens, size: int) -> Grams:
-        made = grams(tokens, size)
-        return Grams(np.zeros_like(made.hashes), made.offsets)
+    def colliding(text: pl.Series, size: int) -> Iterator[Grams]:
+        return (Grams(np.zeros_like(made.hashes), made.offsets) for made in text_grams(text, size))
 
-    monkeypatch.setattr(ngrams, "grams", colliding)
+    monkeypatch.setattr(ngrams, "text_grams", colliding)
     assert matches(index(ENGLISH), "an entirely different text " * 6, ENGLISH) == [-1, 0]
 
 
