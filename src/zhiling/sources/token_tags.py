@@ -6,6 +6,7 @@ Reads IOB1, IOB2, BIOES and BILOU tags, and bare labels (neighbours with one lab
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 OPENS = frozenset("BSU")
@@ -51,6 +52,7 @@ def spans(tags: Sequence[str], places: Sequence[tuple[int, int]]) -> list[dict[s
     return found
 
 
+@lru_cache(maxsize=10_000)
 def _split(tag: str) -> tuple[str, str | None]:
     """`B-PER` → (`B`, `PER`); a bare label has no prefix; `O` and an empty tag have no label."""
     if tag in ("O", ""):

@@ -62,10 +62,10 @@ def _names(values: Values, field: str) -> list[str] | None:
     if value is None:
         return None
     names = value.split() if isinstance(value, str) else as_list(value)
-    wanted = (str, int) if field == "tags" else str
-    if names is None or not all(isinstance(name, wanted) for name in names):
+    kinds = {str, int} if field == "tags" else {str}
+    if names is None or not set(map(type, names)) <= kinds:
         raise Unreadable("wrong_type", f"{field} is {value!r:.60}; a list of strings is needed")
-    return [name if isinstance(name, str) else str(name) for name in names]
+    return list(map(str, names))
 
 
 def spanned(values: Values, manner: Manner) -> Example:

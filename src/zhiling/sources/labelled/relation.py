@@ -62,8 +62,8 @@ def _triples(
 ) -> Iterator[dict[str, Any]]:
     """One relation as triples: an object with further parts gives one triple a part."""
     told = as_object(value)
-    if told is None and (parts := as_list(value)) is not None and len(parts) == 3:
-        told = dict(zip(TRIPLE_FIELDS, parts, strict=True))
+    if told is None and (listed := as_list(value)) is not None and len(listed) == 3:
+        told = dict(zip(TRIPLE_FIELDS, listed, strict=True))
     if told is None:
         needed = "{subject, relation, object} is needed"
         raise Unreadable("wrong_type", f"a relation is {value!r:.60}; {needed}")
