@@ -27,10 +27,15 @@ BINARY = tuple(_READERS)
 """The endings of files that are read here."""
 
 
-def require_parser(suffix: str) -> None:
-    """Raises MissingExtra where the parser of this kind of file is not installed."""
-    if suffix in _READERS:
-        parser("pypdfium2" if suffix == ".pdf" else "lxml.etree")
+def ending(name: str) -> str:
+    """The ending of a file's name in lower case, before `.gz`."""
+    return PurePosixPath(name.lower().removesuffix(".gz")).suffix
+
+
+def require_parser(name: str) -> None:
+    """Raises MissingExtra where the parser for a file of this name is not installed."""
+    if ending(name) in _READERS:
+        parser("pypdfium2" if ending(name) == ".pdf" else "lxml.etree")
 
 
 def read_binary(content: Iterable[bytes | Bad], place: str, limit: int, bad: list[Bad]) -> Document:
@@ -45,15 +50,14 @@ def read_binary(content: Iterable[bytes | Bad], place: str, limit: int, bad: lis
     Raises:
         MissingExtra: the parser for such files is not installed.
     """
-    suffix = PurePosixPath(place.removesuffix(".gz")).suffix.lower()
-    require_parser(suffix)
+    require_parser(place)
     try:
         whole = gathered(content, bad)
         if whole is None:
             return Document("", ())
         if not whole:
             raise Unreadable("empty_file", "the file is empty")
-        reading = _READERS[suffix](whole, limit)
+        reading = _READERS[ending(place)](whole, limit)
     except Unreadable as problem:
         bad.append(_bad(problem, place))
         return Document("", ())
@@ -62,4 +66,4 @@ def read_binary(content: Iterable[bytes | Bad], place: str, limit: int, bad: lis
 
 
 def _bad(problem: Unreadable, place: str) -> Bad:
-    return Bad(f"{place}#{problem.part}" if problem.part else f"{place}:1", problem.cls, problem.message)
+    return Bad(f"{place}#{problem.part}" if problem.part else place, problem.cls, problem.message)

@@ -13,7 +13,7 @@ from pydantic import Field
 from zhiling.pipeline.step import Bad, Batch, Source
 from zhiling.rows.conversation import dialogue
 from zhiling.sources.archives import is_archive, members
-from zhiling.sources.binary_documents import BINARY, read_binary
+from zhiling.sources.binary_documents import BINARY, ending, read_binary, require_parser
 from zhiling.sources.decompress import pieces
 from zhiling.sources.encoding import Encoding
 from zhiling.sources.files import Block, decoded_blocks, excerpt, place_of
@@ -35,11 +35,20 @@ READERS: dict[str, Callable[[Iterable[tuple[int, str]]], Document]] = {
 
 
 class Documents(Source):
-    """Markdown, HTML and text, plain, gzipped or in a tar archive, as rows of task `passage`.
+    """Markdown, HTML, text, Word, PowerPoint, Excel and PDF files as rows of task `passage`.
 
-    Each section becomes a passage that begins with its heading; a longer one is cut between paragraphs.
-    `extra` holds the document's title and the path of headings. Front matter, scripts, styles and
-    navigation are left out.
+    They may be gzipped, or in a tar or zip archive. Each section becomes a passage that begins with its
+    heading; a longer one is cut between paragraphs, a long table between rows, with its header repeated.
+    `extra` holds the document's title, the path of headings, and the page, slide, sheet or (in Word files
+    that do not tell their pages) paragraph. The locator tells them too: `a.pdf#page 3 > Returns`,
+    `b.xlsx#sheet Prices!A1:D9`.
+
+    Lists are Markdown lists, tables Markdown tables whose merged cells hold their value once, formulas LaTeX.
+    Text that Markdown would take for a heading or a table is escaped. Speaker notes, footnotes, text boxes and
+    charts (as tables) are read. Left out are front matter, scripts, styles, navigation and hidden parts of
+    HTML, deleted and hidden text and comments of Word, and the running headers and footers of pages. Told as
+    bad items are hidden slides and sheets, pages without text (scans), and files that need a password, are
+    broken, or would unpack to too much. Word, PowerPoint, Excel and PDF files need the extra `documents`.
 
     Attributes:
         max_characters: of a passage.
@@ -54,7 +63,13 @@ class Documents(Source):
     language: Tag | None = None
 
     def read(self, files: Sequence[Path], root: Path) -> Iterator[Batch]:
-        """Passages of all files in batches of about 20,000."""
+        """Passages of all files in batches of about 20,000.
+
+        Raises:
+            MissingExtra: a file needs a parser that is not installed (for one in an archive, in its turn).
+        """
+        for file in files:
+            require_parser(file.name)
         return even(batch for file in files for batch in self._file(file, root))
 
     def _file(self, file: Path, root: Path) -> Iterator[Batch]:
@@ -69,8 +84,7 @@ class Documents(Source):
                 yield self._document(member.pieces, member.place)
 
     def _document(self, content: Iterable[bytes | Bad], place: str) -> Batch:
-        path = PurePosixPath(place.removesuffix(".gz"))
-        suffix = path.suffix.lower()
+        suffix = ending(place)
         bad: list[Bad] = []
         if suffix in READERS:
             document = READERS[suffix](_lines(decoded_blocks(content, place, self.encoding), bad))
@@ -78,12 +92,14 @@ class Documents(Source):
             document = read_binary(content, place, self.max_characters, bad)
         else:
             known = ", ".join((*READERS, *BINARY))
-            message = f"files of type {path.suffix!r} are not read; {known} are"
+            message = f"files of type {suffix!r} are not read; {known} are"
             return Batch(pl.DataFrame(schema=SOURCE_ROW), (Bad(place, "unsupported_file", message),))
         found = list(passages(document, self.max_characters))
         if not found and not bad:
-            bad.append(Bad(f"{place}:1", "empty_file", "the document holds no text", excerpt(document.title)))
-        return Batch(self._rows(found, document.title or path.stem, place), tuple(bad))
+            where = place if suffix in BINARY else f"{place}:1"
+            bad.append(Bad(where, "empty_file", "the document holds no text", excerpt(document.title)))
+        title = document.title or PurePosixPath(place.removesuffix(".gz")).stem
+        return Batch(self._rows(found, title, place), tuple(bad))
 
     def _rows(self, found: list[Passage], title: str, place: str) -> pl.DataFrame:
         if not found:

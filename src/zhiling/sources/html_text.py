@@ -1,4 +1,4 @@
-"""HTML into sections: headings, paragraphs, lists, tables and code; no script, style, navigation or hidden part.
+"""HTML into sections: headings, paragraphs, lists, tables and code, without what a reader does not see.
 
 Source: HTML Living Standard, section 4.9.12 (how cells form a table), for spans.
 """

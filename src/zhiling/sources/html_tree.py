@@ -2,8 +2,8 @@
 
 Source: HTML Living Standard, section 13.2.6 (tree construction), for the end tags that may be left out and
 for what an end tag closes.
-Deviation: formatting elements are not reopened, and text between table rows stays where it is. Elements deeper than
-MAX_DEPTH have no node of their own; what they hold belongs to the one around them.
+Deviation: formatting elements are not reopened, and text between table rows stays where it is. Elements
+deeper than MAX_DEPTH have no node of their own; what they hold belongs to the one around them.
 """
 
 from __future__ import annotations

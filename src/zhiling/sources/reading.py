@@ -1,4 +1,4 @@
-"""What readers of binary documents share: what they return, how they refuse, where their parsers come from."""
+"""What readers of binary documents share: what they return, how they refuse, where parsers come from."""
 
 from __future__ import annotations
 

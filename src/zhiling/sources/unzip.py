@@ -12,42 +12,47 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 
 from zhiling.sources.reading import Unreadable
 
-MAX_MEMBERS = 20_000
-MAX_UNPACKED_BYTES = 1 << 30  # of all members
+MAX_MEMBERS = 100_000
 MAX_MEMBER_BYTES = 256 << 20
 MAX_RATIO = 300  # unpacked to packed; office XML reaches 100, a bomb 1,000
 RATIO_FROM_BYTES = 8 << 20  # below, a high ratio harms nobody
 PIECE_BYTES = 1 << 16
 
 BROKEN = (
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError, OverflowError,
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError,
+    OverflowError,
 )  # fmt: skip
 """What the zip module raises on rubbish (ValueError: names that are no text, negative offsets)."""
 
 
-def opened(content: bytes) -> zipfile.ZipFile:
-    """The zip file, whose directory keeps to the limits.
+def opened(source: bytes | Path, max_bytes: int | None = None) -> zipfile.ZipFile:
+    """The zip file; its directory has been checked as a whole, but not the single members (see `check`).
+
+    Args:
+        source: the file, or what it holds.
+        max_bytes: that all members may have together; None: any number that the ratio allows.
 
     Raises:
-        Unreadable: it is none, is encrypted, or would unpack to too much.
+        Unreadable: it is no zip file, or would unpack to too much.
     """
+    size = len(source) if isinstance(source, bytes) else source.stat().st_size
     try:
-        archive = zipfile.ZipFile(io.BytesIO(content))
+        archive = zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source)
     except (*BROKEN, NotImplementedError) as error:
         raise Unreadable(
             "broken_archive", f"{error or 'it ends too early'}; it is no whole zip file"
         ) from error
     entries = archive.infolist()
-    if len(entries) > MAX_MEMBERS:
-        raise Unreadable("zip_bomb", f"it holds {len(entries):,} files; at most {MAX_MEMBERS:,} are read")
-    for entry in entries:
-        check(entry)
     total = sum(entry.file_size for entry in entries)
-    if total > MAX_UNPACKED_BYTES or _is_bomb(total, len(content)):
-        raise Unreadable("zip_bomb", _too_much("it", total, len(content)))
+    if len(entries) > MAX_MEMBERS or _is_bomb(total, size) or (max_bytes is not None and total > max_bytes):
+        archive.close()
+        raise Unreadable(
+            "zip_bomb", f"{_too_much('it', total, size)}; it holds {len(entries):,} files of {MAX_MEMBERS:,}"
+        )
     return archive
 
 
@@ -86,6 +91,6 @@ def _is_bomb(unpacked: int, packed: int) -> bool:
 
 def _too_much(name: str, unpacked: int, packed: int) -> str:
     return (
-        f"{name} would unpack from {packed:,} to {unpacked:,} bytes; at most {MAX_MEMBER_BYTES:,} a file, "
-        f"{MAX_UNPACKED_BYTES:,} in all and {MAX_RATIO} times the packed size are read"
+        f"{name} would unpack from {packed:,} to {unpacked:,} bytes; at most {MAX_MEMBER_BYTES:,} a file "
+        f"and {MAX_RATIO} times the packed size are read"
     )

@@ -17,20 +17,26 @@ from zhiling.sources.office.package import (
     local,
     whole_number,
 )
+from zhiling.sources.reading import Unreadable
 
 MAX_POINTS = 10_000
 
 
-def drawn(package: Package, part: str, element: Any) -> list[str]:
-    """Charts and diagrams that a drawing of this part refers to, each as paragraphs."""
+def drawn(package: Package, part: str, element: Any) -> tuple[list[str], list[Unreadable]]:
+    """Charts and diagrams that a drawing of this part refers to, as paragraphs; and what cannot be read."""
     related = package.related(part)
     found: list[str] = []
+    problems: list[Unreadable] = []
     for reference in descendants(element, "chart", "relIds"):
         id = attribute(reference, "id" if local(reference) == "chart" else "dm")
         target = related.get(id, ("", ""))[1]
-        root = package.tree(target)
-        found += chart(root) if local(reference) == "chart" else diagram(root)
-    return found
+        try:
+            root = package.tree(target)
+        except Unreadable as problem:
+            problems.append(problem.at(target))
+        else:
+            found += chart(root) if local(reference) == "chart" else diagram(root)
+    return found, problems
 
 
 def chart(root: Any) -> list[str]:

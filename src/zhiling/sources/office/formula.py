@@ -1,11 +1,12 @@
 r"""Equations of Office as LaTeX: `m:f` becomes `\frac{a}{b}`.
 
 Source: ECMA-376-1, 22.1 (Office Math Markup Language).
-Deviation: looks (fonts, boxes, spacing, phantoms) are passed over; an unknown construct gives the texts in it.
+Deviation: looks (fonts, boxes, spacing) are passed over; an unknown construct gives the texts in it.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable
 from typing import Any
@@ -19,20 +20,25 @@ _SYMBOLS = {
     "∓": r"\mp", "∞": r"\infty", "≤": r"\leq", "≥": r"\geq", "≠": r"\neq", "≈": r"\approx", "≡": r"\equiv",
     "→": r"\to", "⇒": r"\Rightarrow", "⇔": r"\Leftrightarrow", "∈": r"\in", "∉": r"\notin", "⊂": r"\subset",
     "∪": r"\cup", "∩": r"\cap", "∀": r"\forall", "∃": r"\exists", "∂": r"\partial", "∇": r"\nabla",
-    "⋅": r"\cdot", "∙": r"\cdot", "…": r"\ldots", "⋯": r"\cdots", "∑": r"\sum", "∏": r"\prod", "∫": r"\int",
-    "⋃": r"\bigcup", "⋂": r"\bigcap", "⋁": r"\bigvee", "⋀": r"\bigwedge", "∐": r"\coprod",
-    "∬": r"\iint", "∭": r"\iiint", "∯": r"\oiint", "∰": r"\oiiint", "∮": r"\oint", "√": r"\surd", "{": r"\{", "}": r"\}", "%": r"\%", "#": r"\#", "&": r"\&",
-    "$": r"\$", "_": r"\_", "\\": r"\backslash", "~": r"\sim", "−": "-",
+    "⋅": r"\cdot", "∙": r"\cdot", "⋯": r"\cdots", "∑": r"\sum", "∏": r"\prod", "∐": r"\coprod",
+    "∫": r"\int", "∬": r"\iint", "∭": r"\iiint", "∮": r"\oint", "∯": r"\oiint", "∰": r"\oiiint",
+    "⋃": r"\bigcup", "⋂": r"\bigcap", "⋁": r"\bigvee", "⋀": r"\bigwedge", "√": r"\surd", "−": "-",
+    "{": r"\{", "}": r"\}", "%": r"\%", "#": r"\#", "&": r"\&", "$": r"\$", "_": r"\_", "~": r"\sim",
+    "\\": r"\backslash",
 }  # fmt: skip
+_FACES = re.compile(r"[\u2100-\u214f\U0001d400-\U0001d7ff]")
 _ACCENTS = {
-    "\u0302": "hat", "\u0303": "tilde", "\u0304": "bar", "\u0305": "overline", "\u20d7": "vec", "\u0307": "dot",
-    "\u0308": "ddot", "\u030c": "check", "¯": "bar", "→": "vec", "^": "hat",
+    "\u0302": "hat", "\u0303": "tilde", "\u0304": "bar", "\u0305": "overline", "\u20d7": "vec",
+    "\u0307": "dot", "\u0308": "ddot", "\u030c": "check", "¯": "bar", "→": "vec", "^": "hat",
 }  # fmt: skip
 _FUNCTIONS = frozenset(
-    "sin cos tan cot sec csc sinh cosh tanh arcsin arccos arctan log ln lg exp lim max min sup inf det gcd".split()
-)
-_BRACKETS = {"": ".", "{": r"\{", "}": r"\}", "⌊": r"\lfloor", "⌋": r"\rfloor", "⌈": r"\lceil", "⌉": r"\rceil",
-             "⟨": r"\langle", "⟩": r"\rangle", "〈": r"\langle", "〉": r"\rangle", "‖": r"\|"}  # fmt: skip
+    {"sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh", "arcsin", "arccos", "arctan", "log",
+     "ln", "lg", "exp", "lim", "max", "min", "sup", "inf", "det", "gcd"}
+)  # fmt: skip
+_BRACKETS = {
+    "": ".", "{": r"\{", "}": r"\}", "⌊": r"\lfloor", "⌋": r"\rfloor", "⌈": r"\lceil", "⌉": r"\rceil",
+    "⟨": r"\langle", "⟩": r"\rangle", "〈": r"\langle", "〉": r"\rangle", "‖": r"\|",
+}  # fmt: skip
 
 
 def latex(element: Any) -> str:
@@ -54,9 +60,10 @@ def _of(element: Any) -> str:
 
 
 def _text(text: str) -> str:
-    return "".join(
-        f"{sign} " if (sign := _SYMBOLS.get(each, each)).startswith("\\") else sign for each in text
-    )
+    """Signs as commands; letters that are only set in another face (𝑎) as the letters that they are."""
+    plain = _FACES.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
+    signs = (_SYMBOLS.get(each, each) for each in plain)
+    return "".join(f"{sign} " if sign.startswith("\\") else sign for sign in signs)
 
 
 def _part(element: Any, name: str) -> str:

@@ -35,7 +35,7 @@ def built_in(id: int) -> Kind:
 
 def custom(code: str) -> Kind:
     """What a format of the workbook's own shows: `yyyy"年"m"月"` a date, `0.0%` a share."""
-    section = code[:300].split(";")[0]
+    section = code[:300].partition(";")[0]
     bare = _QUOTED.sub("", section).lower()
     if _ELAPSED.search(bare):
         return "duration"

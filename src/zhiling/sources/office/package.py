@@ -17,6 +17,7 @@ from typing import Any
 from zhiling.sources import unzip
 from zhiling.sources.reading import Unreadable, parser
 
+MAX_PACKAGE_BYTES = 1 << 30  # of all parts, unpacked
 MAX_TREE_BYTES = 64 << 20  # of a part that is read as a whole; the tree takes about ten times as much
 OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,9}")
@@ -41,7 +42,9 @@ class Package:
     def __init__(self, content: bytes) -> None:
         if content.startswith(OLE_MAGIC):
             raise _ole(content)
-        self._archive = unzip.opened(content)
+        self._archive = unzip.opened(content, MAX_PACKAGE_BYTES)
+        for entry in self._archive.infolist():
+            unzip.check(entry)
         self._entries = {entry.filename.lstrip("/"): entry for entry in self._archive.infolist()}
         self._related: dict[str, dict[str, tuple[str, str]]] = {}
         self._etree = parser("lxml.etree")

@@ -41,10 +41,12 @@ def read_pptx(package: Package) -> Reading:
     slides = child(package.tree(main), "sldIdLst")
     for number, each in enumerate(children(slides, "sldId"), 1):
         part = related.get(_relation(each), ("", ""))[1]
+        slide = _Slide(package, part, f"slide {number}")
         try:
-            _Slide(package, part, f"slide {number}").read(builder)
+            slide.read(builder)
         except Unreadable as problem:
-            problems.append(problem.at(f"slide {number}"))
+            slide.problems.append(problem)
+        problems += [problem.at(f"slide {number}") for problem in slide.problems]
     return Reading(builder.document(), tuple(problems))
 
 
@@ -56,27 +58,25 @@ def _relation(element: Any) -> str:
 class _Slide:
     def __init__(self, package: Package, part: str, at: str) -> None:
         self._package, self._part, self._at = package, part, at
+        self.problems: list[Unreadable] = []
 
     def read(self, builder: SectionBuilder) -> None:
         """Adds the slide's sections.
 
         Raises:
-            Unreadable: it is missing, broken or hidden.
+            Unreadable: it, or the notes that come last, is missing, broken or hidden.
         """
         root = self._package.tree(self._part)
         if root is None:
             raise Unreadable("broken_document", f"the file does not hold the slide's part {self._part!r}")
-        notes = self._notes()
-        if attribute(root, "show") in ("0", "false"):
-            raise Unreadable(
-                "hidden_slide", f"the slide is hidden ({self._title(root)!r}); unhide it to read it"
-            )
         shapes = child(root, "cSld", "spTree")
         title = self._title(shapes)
+        if attribute(root, "show") in ("0", "false"):
+            raise Unreadable("hidden_slide", f"the slide {title!r} is hidden; unhide it to read it")
         builder.heading(1, title, self._at)
         for text in self._shapes(shapes):
             builder.paragraph(text, self._at)
-        if notes:
+        if notes := self._notes():
             builder.heading(1, title, f"{self._at} notes")
             for text in notes:
                 builder.paragraph(text, f"{self._at} notes")
@@ -84,13 +84,13 @@ class _Slide:
     def _notes(self) -> list[str]:
         root = self._package.tree(self._package.first(self._part, "notesSlide"))
         bodies = [each for each in descendants(root, "sp") if _placeholder(each) == "body"]
-        return [
-            literal(text) for body in bodies for text, _ in _paragraphs(child(body, "txBody"), bullets=False)
-        ]
+        texts = (text for body in bodies for text, _ in _paragraphs(child(body, "txBody"), bullets=False))
+        return [literal(text) for text in texts]
 
     def _title(self, shapes: Any) -> str:
         titles = (each for each in descendants(shapes, "sp") if _placeholder(each) in _TITLES)
-        return next(filter(None, map(lambda each: text_of(child(each, "txBody")), titles)), "")
+        texts = (text_of(child(each, "txBody")) for each in titles)
+        return next(filter(None, texts), "")
 
     def _shapes(self, parent: Any) -> Iterator[str]:
         """The texts of all shapes in the order in which they stand in the file (that of reading aloud)."""
@@ -104,7 +104,9 @@ class _Slide:
                 yield from self._alternative(shape)
             elif name == "graphicFrame":
                 yield from (table(_rows(each)) for each in descendants(shape, "tbl"))
-                yield from drawn(self._package, self._part, shape)
+                texts, problems = drawn(self._package, self._part, shape)
+                self.problems += problems
+                yield from texts
 
     def _alternative(self, shape: Any) -> Iterator[str]:
         chosen = list(self._shapes(child(shape, "Choice")))

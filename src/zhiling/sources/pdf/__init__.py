@@ -1,1 +1,1 @@
-"""PDF files into sections, by PDFium: lines, paragraphs and headings by their looks, tables by their rules."""
+"""PDF files into sections, by PDFium: paragraphs and headings by their looks, tables by their rules."""

@@ -1,6 +1,7 @@
 """A PDF into sections; pages without text are told.
 
-Lines that stand at the top or the bottom of most pages, but for numbers in them, are left out.
+Lines that stand at the top or the bottom of most pages, or of three pages and differ in a number alone, are
+left out. A table that goes on at the top of the next page is one table.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from zhiling.sources.markdown_table import literal
+from zhiling.sources.pdf.columns import with_tables
 from zhiling.sources.pdf.flow import MAX_HEADING_CHARACTERS, Sizes, is_item, item, joined, paragraphs, sizes
 from zhiling.sources.pdf.grid import Field, Grid, grids, written
 from zhiling.sources.pdf.page import MAX_CHARACTERS, Character, Line, Page, lines, read_page
@@ -20,6 +22,7 @@ from zhiling.sources.sections import SectionBuilder
 
 MIN_RUNNING_PAGES = 3
 MARGIN_LINES = 2  # lines at the top and bottom of a page that may be running ones
+NUMBER = "\0"  # stands for a number that may differ from page to page
 _DIGITS = re.compile(r"\d+")
 
 
@@ -45,7 +48,7 @@ def read_pdf(content: bytes) -> Reading:
         pdf.close()
     builder = SectionBuilder()
     running = _running(pages)
-    kept = [_without_running(page, running) for page in pages]
+    kept = _with_whole_tables([_without_running(page, running) for page in pages])
     looks = sizes(part for page in kept for part in page.parts if isinstance(part, Line))
     for page in kept:
         _add(page, looks, builder)
@@ -151,17 +154,19 @@ def _place(found: Sequence[Grid], character: Character) -> tuple[int, Field] | N
 
 
 def _running(pages: Sequence[_Laid]) -> frozenset[str]:
-    """Headers and footers: lines that stand at an edge of most pages."""
+    """Headers and footers: lines at an edge of most pages; with a number in them three pages are enough."""
     counts: Counter[str] = Counter()
     for page in pages:
         edges = [*page.parts[:MARGIN_LINES], *page.parts[-MARGIN_LINES:]]
         counts.update({_key(part) for part in edges if isinstance(part, Line)})
-    enough = max(MIN_RUNNING_PAGES, len(pages) / 2)
-    return frozenset(key for key, count in counts.items() if count >= enough)
+    most = max(MIN_RUNNING_PAGES, len(pages) / 2)
+    return frozenset(
+        key for key, count in counts.items() if count >= (MIN_RUNNING_PAGES if NUMBER in key else most)
+    )
 
 
 def _key(line: Line) -> str:
-    return _DIGITS.sub("#", line.text)
+    return _DIGITS.sub(NUMBER, line.text)
 
 
 def _without_running(page: _Laid, running: frozenset[str]) -> _Laid:
@@ -172,6 +177,27 @@ def _without_running(page: _Laid, running: frozenset[str]) -> _Laid:
         if not isinstance(part, Line) or MARGIN_LINES <= index < last or _key(part) not in running
     ]
     return _Laid(page.number, kept)
+
+
+def _with_whole_tables(pages: Sequence[_Laid]) -> list[_Laid]:
+    """The pages, a table at the top of one joined to that at the end of the one before."""
+    kept: list[_Laid] = []
+    for page in pages:
+        first, last = (page.parts or [""])[0], (kept[-1].parts or [""])[-1] if kept else ""
+        if isinstance(first, str) and isinstance(last, str) and (whole := _joined_table(last, first)):
+            kept[-1].parts[-1] = whole
+            page = _Laid(page.number, page.parts[1:])  # noqa: PLW2901
+        kept.append(page)
+    return kept
+
+
+def _joined_table(table: str, rest: str) -> str:
+    """Both tables as one, a repeated header once; empty where they do not have the same columns."""
+    head, *_ = above = table.split("\n")
+    again, *rows = rest.split("\n")
+    if len(above) < 2 or not rows or above[1] != rows[0]:
+        return ""
+    return "\n".join([*above, *([] if again == head else [again]), *rows[1:]])
 
 
 def _add(page: _Laid, looks: Sizes, builder: SectionBuilder) -> None:
@@ -188,6 +214,14 @@ def _add(page: _Laid, looks: Sizes, builder: SectionBuilder) -> None:
 
 
 def _add_lines(run: Sequence[Line], looks: Sizes, builder: SectionBuilder, at: str) -> None:
+    for part in with_tables(run):
+        if isinstance(part, str):
+            builder.paragraph(part, at)
+        else:
+            _add_text(part, looks, builder, at)
+
+
+def _add_text(run: Sequence[Line], looks: Sizes, builder: SectionBuilder, at: str) -> None:
     items: list[str] = []
     for group in paragraphs(run):
         text = joined(group)

@@ -1,8 +1,8 @@
 """Lines of a page into paragraphs, list items and headings.
 
 A PDF says where letters stand, not what they are. Lines of one size that follow closely are a paragraph;
-a line in letters larger than most of the document's is a heading; a line that begins with a bullet or a number
-is an item.
+a line in letters larger than most of the document's is a heading; a line that begins with a bullet or a
+number is an item.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from zhiling.sources.pdf.page import Line
 LARGER = 1.12  # times the size of most letters: a heading
 MAX_HEADING_CHARACTERS = 150
 MAX_LEVELS = 6
-CLOSE = 1.9  # times the size, from base line to base line: the same paragraph
+FULL = 0.75  # of the width: a line that ends before ends its paragraph
+CLOSE = 0.9  # times the size, between two lines of a paragraph
+INDENT = 0.8  # times the size: a line that begins so far to the right begins a paragraph
 _BULLET = re.compile(r"[•●○◦▪■□◆◇‣⁃∙·\uf0b7\uf0a7–—*-]\s+(?=\S)|[•●▪■◆‣\uf0b7\uf0a7]")
 _NUMBER = re.compile(r"(?:\d{1,3}(?:\.\d{1,3})*[.)、]|[(（]\d{1,3}[)）]|[a-z][.)])\s*(?=\S)")
 _HYPHEN = "\u00ad"
@@ -49,7 +51,7 @@ def sizes(lines: Iterable[Line]) -> Sizes:
 
 
 def joined(lines: Sequence[Line]) -> str:
-    """The text of lines that follow each other: no space between Han characters, no hyphen that parts a word."""
+    """The lines as one text, without spaces between Han characters and hyphens that part a word."""
     text = ""
     for line in lines:
         following = line.text
@@ -60,7 +62,8 @@ def joined(lines: Sequence[Line]) -> str:
             text += between + following
         else:
             text = text or following
-    return text.replace(_HYPHEN, "-").strip()
+    whole = text[:-1] + "-" if text.endswith(_HYPHEN) else text
+    return whole.replace(_HYPHEN, "").strip()
 
 
 def paragraphs(lines: Sequence[Line]) -> Iterator[list[Line]]:
@@ -76,15 +79,15 @@ def paragraphs(lines: Sequence[Line]) -> Iterator[list[Line]]:
 
 
 def _continues(before: list[Line], line: Line) -> bool:
-    previous = before[-1]
-    left, bottom, _, _ = line.box
-    previous_left, previous_bottom, _, _ = previous.box
-    drop = previous_bottom - bottom
-    same = abs(line.size - previous.size) < 0.75
-    close = -0.5 * line.size <= drop <= CLOSE * max(line.size, 1.0)
-    first_left = before[0].box[0]
-    indented = left > max(first_left, previous_left) + 0.8 * line.size and len(before) > 1
-    return same and close and not is_item(line.text) and not indented
+    """Whether a line goes on in the paragraph of the lines before it."""
+    previous, first_left = before[-1], before[0].box[0]
+    left, _, right, top = line.box
+    previous_left, previous_bottom, previous_right, _ = previous.box
+    width = max(right, *(each.box[2] for each in before)) - min(left, first_left)
+    close = -1.5 * line.size <= previous_bottom - top <= CLOSE * line.size
+    short = previous_right < min(left, first_left) + FULL * width
+    indented = len(before) > 1 and left > max(first_left, previous_left) + INDENT * line.size
+    return abs(line.size - previous.size) < 0.75 and close and not (short or indented or is_item(line.text))
 
 
 def is_item(text: str) -> bool:

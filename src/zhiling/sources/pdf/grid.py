@@ -83,7 +83,7 @@ def grids(segments: Iterable[Segment]) -> list[Grid]:
     found: list[Grid] = []
     for group_upright, group_level in _connected(upright, level):
         xs = _distinct(each.x0 for each in group_upright)
-        ys = _distinct((each.y0 for each in group_level))[::-1]
+        ys = _distinct(each.y0 for each in group_level)[::-1]
         fields = (len(xs) - 1) * (len(ys) - 1)
         if len(xs) > 1 and len(ys) > 1 and 1 < fields <= MAX_FIELDS:
             found.append(Grid(xs, ys, group_upright, group_level))

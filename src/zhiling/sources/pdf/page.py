@@ -1,10 +1,12 @@
-"""One page of a PDF: its characters in the order of the file, gathered into lines, and the rules drawn on it."""
+"""One page of a PDF: its characters in the order of the file, gathered into lines, and its drawn rules."""
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 from zhiling.sources.reading import parser
@@ -28,24 +30,24 @@ class Character:
     size: float
 
 
-@dataclass
+@dataclass(frozen=True)
 class Line:
     """Characters that stand in one line, spaces included."""
 
-    characters: list[Character] = field(default_factory=list)
+    characters: tuple[Character, ...]
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The text; a hyphen at its end that parts a word is U+00AD."""
         return "".join(each.text for each in self.characters).strip()
 
-    @property
+    @cached_property
     def size(self) -> float:
         """The size of most of its characters, in points."""
         sizes = [each.size for each in self.characters if each.text.strip()]
         return max(set(sizes), key=sizes.count, default=0.0)
 
-    @property
+    @cached_property
     def box(self) -> tuple[float, float, float, float]:
         """Left, bottom, right, top."""
         shown = [each for each in self.characters if each.text.strip()]
@@ -72,7 +74,7 @@ class Page:
     """What stands on a page.
 
     Attributes:
-        characters: in the order of the file; a line ends with `\\n`.
+        characters: in the order of the file; line feeds part its lines.
         segments: horizontal and vertical strokes.
         has_pictures: whether anything is drawn or pictured.
         cut: whether it holds more characters than are read.
@@ -111,16 +113,10 @@ def read_page(page: Any) -> Page:
 
 def lines(characters: list[Character]) -> Iterator[Line]:
     """The lines that hold something."""
-    line = Line()
-    for each in characters:
-        if each.text in _ENDINGS:
-            if line.text:
-                yield line
-            line = Line()
-        else:
-            line.characters.append(each)
-    if line.text:
-        yield line
+    for ends, group in groupby(characters, key=lambda each: each.text in _ENDINGS):
+        line = Line(tuple(group))
+        if not ends and line.text:
+            yield line
 
 
 def _characters(text: Any, count: int) -> Iterator[Character]:
