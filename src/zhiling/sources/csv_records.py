@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from itertools import count
 from typing import Any, Literal
 
 import polars as pl
@@ -165,7 +166,7 @@ class _Reader:
                 self._lines.give(block)
             return None
         self._lines.leave(block, table.used, table.used_lines)
-        frame = pl.DataFrame([c.alias(name) for c, name in zip(table.columns, self._header, strict=True)])
+        frame = pl.DataFrame(dict(zip(self._header, table.columns, strict=True)))
         first, lines = block.first, table.lines
         numbers = range(first, first + len(lines)) if isinstance(lines, range) else [first + n for n in lines]
         return Records(self._place, numbers, FrameItems(frame))
@@ -223,9 +224,8 @@ def _delimiter(header: str) -> str:
 
 def _unique(names: list[str]) -> list[str]:
     """Header names stripped, the second of equal ones as `name_2`."""
-    seen: dict[str, int] = {}
-    unique: list[str] = []
+    unique: dict[str, None] = {}
     for name in (name.strip() for name in names):
-        seen[name] = seen.get(name, 0) + 1
-        unique.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
-    return unique
+        numbered = (name if number == 1 else f"{name}_{number}" for number in count(1))
+        unique[next(each for each in numbered if each not in unique)] = None
+    return list(unique)

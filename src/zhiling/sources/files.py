@@ -51,11 +51,6 @@ class Block:
         return self.begins or range(self.first, self.first + count_lines(self.data))
 
 
-def block_of(first: int, lines: Sequence[bytes]) -> Block:
-    """A block of at least one line."""
-    return Block(first, b"\n".join((*lines, b"")))
-
-
 def place_of(path: Path, root: Path) -> str:
     """The path as it is told to users: relative to `root`, with forward slashes."""
     try:
@@ -87,6 +82,39 @@ def decoded_blocks(
     content: Iterable[bytes | Bad], place: str, encoding: Encoding = "auto"
 ) -> Iterator[Block | Bad]:
     """The same for content that comes in pieces from elsewhere (a member of an archive)."""
+    whole, encoding = _narrow(content, encoding)
+    for item in _raw_blocks(whole, place):
+        if isinstance(item, Bad):
+            yield item
+            continue
+        if encoding == "auto" and not item.data.isascii():
+            encoding = recognise_narrow(item.lines) or "auto"
+        yield from checked(item, place, "utf-8" if encoding == "auto" else encoding)
+
+
+def texts(path: Path, place: str, encoding: Encoding = "auto") -> Iterator[bytes | Bad]:
+    """The file as UTF-8 in pieces that end anywhere, with LF as line end; invalid bytes are not looked for.
+
+    For files whose lines mean nothing (a JSON document may be one line of 1 GB).
+    """
+    content, encoding = _narrow(pieces(path, place), encoding)
+    decoder = codecs.getincrementaldecoder("gb18030")("surrogateescape")
+    held = b""  # CR at the end of a piece: LF may follow
+    for piece in content:
+        if isinstance(piece, Bad):
+            yield piece
+            continue
+        if encoding == "auto" and not piece.isascii():
+            encoding = recognise_narrow(piece.split(b'"')) or "auto"
+        text = decoder.decode(piece).encode("utf-8", "surrogatepass") if encoding == "gb18030" else piece
+        text = held + text
+        held = b"\r" if text.endswith(b"\r") else b""
+        yield _unified(text[: len(text) - len(held)])
+    yield _unified(held + decoder.decode(b"", final=True).encode("utf-8", "surrogatepass"))
+
+
+def _narrow(content: Iterable[bytes | Bad], encoding: Encoding) -> tuple[Iterable[bytes | Bad], Encoding]:
+    """The content without its mark, UTF-16 as UTF-8, and its encoding as far as it is known."""
     rest = iter(content)
     start = next(rest, b"")
     if isinstance(start, bytes):
@@ -96,15 +124,9 @@ def decoded_blocks(
         elif encoding == "auto":
             encoding = recognise_wide(start) or "auto"
     whole = chain((start,), rest)
-    if encoding in ("utf-16-le", "utf-16-be"):
-        whole, encoding = _narrowed(whole, encoding), "utf-8"
-    for item in _raw_blocks(whole, place):
-        if isinstance(item, Bad):
-            yield item
-            continue
-        if encoding == "auto" and not item.data.isascii():
-            encoding = recognise_narrow(item.lines) or "auto"
-        yield from _checked(item, place, "utf-8" if encoding == "auto" else encoding)
+    return (
+        (_narrowed(whole, encoding), "utf-8") if encoding in ("utf-16-le", "utf-16-be") else (whole, encoding)
+    )
 
 
 def _narrowed(content: Iterable[bytes | Bad], encoding: str) -> Iterator[bytes | Bad]:
@@ -178,24 +200,29 @@ def _within_limit(block: Block, place: str) -> Iterator[Block | Bad]:
         yield block
 
 
-def _checked(block: Block, place: str, encoding: str) -> Iterator[Block | Bad]:
+def checked(block: Block, place: str, encoding: str) -> Iterator[Block | Bad]:
     """The block as valid UTF-8, cut in two around each line that is not."""
     if encoding == "utf-8" and b"\0" not in block.data and is_utf8(block.data):
         yield block
         return
     start = 0
     lines = list(block.lines)
-    for index, line in enumerate(block.lines):
-        checked = _checked_line(line, f"{place}:{block.first + index}", encoding)
-        if isinstance(checked, bytes):
-            lines[index] = checked
+    for index, (number, line) in enumerate(zip(block.numbers, block.lines, strict=True)):
+        good = _checked_line(line, f"{place}:{number}", encoding)
+        if isinstance(good, bytes):
+            lines[index] = good
             continue
         if index > start:
-            yield block_of(block.first + start, lines[start:index])
-        yield checked
+            yield _part(block, lines, start, index)
+        yield good
         start = index + 1
     if start < len(lines):
-        yield block_of(block.first + start, lines[start:])
+        yield _part(block, lines, start, len(lines))
+
+
+def _part(block: Block, lines: list[bytes], start: int, stop: int) -> Block:
+    begins = None if block.begins is None else block.begins[start:stop]
+    return Block(block.numbers[start], b"\n".join((*lines[start:stop], b"")), begins)
 
 
 def _checked_line(line: bytes, place: str, encoding: str) -> bytes | Bad:

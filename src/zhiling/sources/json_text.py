@@ -42,16 +42,16 @@ class Inexact(Exception):
         self.cls, self.message = cls, message
 
 
-def parsed(line: bytes, place: str) -> dict[str, Any] | Bad:
-    """The object that a line holds, or why it is none."""
+def parsed(line: bytes, place: str, *, column: bool = True) -> dict[str, Any] | Bad:
+    """The object that a line holds, or why it is none; with `column`, the place tells where it breaks."""
     try:
         item: Any = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        message = f"{error.msg}; the line must be one JSON object"
-        return Bad(f"{place}:{error.colno}", "broken_json", message, excerpt(line))
+        message = f"{error.msg}; one JSON object is needed"
+        return Bad(f"{place}:{error.colno}" if column else place, "broken_json", message, excerpt(line))
     if isinstance(item, dict):
         return cast(dict[str, Any], item)
-    message = f"the line holds {noun(item)}; one object a line is needed: {{…}}"
+    message = f"here is {noun(item)}; a record is an object: {{…}}"
     return Bad(place, "not_an_object", message, excerpt(line))
 
 

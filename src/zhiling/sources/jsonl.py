@@ -31,7 +31,7 @@ def careful_records(block: Block, place: str) -> Records:
     found: list[tuple[int, bytes]] = []
     bad: list[Bad] = []
     for number, line in zip(block.numbers, block.lines, strict=True):
-        item = parsed(line, f"{place}:{number}")
+        item = parsed(line, f"{place}:{number}", column=block.begins is None)
         if not isinstance(item, Bad):
             items.append(item)
             found.append((number, line))

@@ -15,8 +15,10 @@ from zhiling.pipeline.step import Bad, Batch, Source
 from zhiling.rows.schema import ROW
 from zhiling.sources.csv_records import Delimiter, csv_records
 from zhiling.sources.encoding import Encoding
-from zhiling.sources.files import blocks, place_of
+from zhiling.sources.files import blocks, place_of, texts
+from zhiling.sources.json_document import elements, is_document
 from zhiling.sources.jsonl import json_records
+from zhiling.sources.parquet_records import parquet_records
 from zhiling.sources.records import Records, gathered
 
 BATCH_ROWS = 20_000
@@ -52,7 +54,9 @@ def source_frame(columns: Mapping[str, Any], height: int) -> pl.DataFrame:
 
 
 class RecordSource(Source):
-    """A source whose files are JSON Lines or CSV, plain or gzipped.
+    """A source whose files are JSON (lines, an array, an object around one), CSV, TSV or Parquet.
+
+    All but Parquet may be gzipped. A Parquet file's row 3 is told as `file.parquet:3`.
 
     Attributes:
         encoding: of the files; `auto` recognises UTF-8, UTF-16 and GB18030.
@@ -67,14 +71,26 @@ class RecordSource(Source):
     def records(self, file: Path, root: Path) -> Iterator[Records]:
         """The records of one file; a file without any is told as `empty_file`."""
         place = place_of(file, root)
-        content = blocks(file, place, self.encoding)
-        read = json_records(content, place) if _is_json(file) else csv_records(content, place, self.delimiter)
+        read = self._reader(file, place)
         empty = True
         for records in read:
             empty = empty and not records.items and not records.bad
             yield records
         if empty:
             yield Records(place, [], [], [Bad(f"{place}:1", "empty_file", "the file holds no record")])
+
+    def _reader(self, file: Path, place: str) -> Iterator[Records]:
+        """By the file's name; JSON where that says nothing."""
+        suffix = next((each for each in reversed(file.suffixes) if each.lower() != ".gz"), "").lower()
+        if suffix == ".parquet":
+            return parquet_records(file, place)
+        if suffix == ".json" and is_document(_start(texts(file, place, self.encoding))):
+            return json_records(elements(texts(file, place, self.encoding), place), place)
+        content = blocks(file, place, self.encoding)
+        if suffix not in CSV_SUFFIXES:
+            return json_records(content, place)
+        mark = "\t" if suffix == ".tsv" and self.delimiter == "auto" else self.delimiter
+        return csv_records(content, place, mark)
 
 
 class TableSource(RecordSource):
@@ -90,10 +106,9 @@ class TableSource(RecordSource):
         """The rows of these records."""
 
 
-def _is_json(file: Path) -> bool:
-    """By the file's name; JSON Lines where that says nothing."""
-    suffixes = [suffix.lower() for suffix in file.suffixes if suffix.lower() != ".gz"]
-    return not suffixes or suffixes[-1] not in CSV_SUFFIXES
+def _start(content: Iterator[bytes | Bad]) -> bytes:
+    """The first text that is more than space, about 1 MB of it."""
+    return next((piece for piece in content if isinstance(piece, bytes) and piece.strip()), b"")
 
 
 def even(batches: Iterable[Batch]) -> Iterator[Batch]:

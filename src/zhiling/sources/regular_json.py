@@ -108,7 +108,7 @@ def regular_frame(data: bytes) -> pl.DataFrame | None:
         ]
     except (_Irregular, orjson.JSONDecodeError):
         return None
-    return pl.DataFrame([column.alias(name) for name, column in zip(line.names, columns, strict=True)])
+    return pl.DataFrame(dict(zip(line.names, columns, strict=True)))
 
 
 def _marked(data: bytes) -> _Text:
@@ -117,7 +117,7 @@ def _marked(data: bytes) -> _Text:
     if np.count_nonzero(content < SPACE) != len(newlines):
         raise _Irregular  # a control character: a tab between values, or what no JSON string may hold
     quotes = np.flatnonzero(content == QUOTE)
-    escapes = _escapes(content) if b"\\" in data else np.empty(0, dtype=np.int64)
+    escapes = escapes_of(content) if b"\\" in data else np.empty(0, dtype=np.int64)
     if len(escapes):
         behind = content[escapes + 1]
         if not _meant[behind].all():
@@ -128,7 +128,7 @@ def _marked(data: bytes) -> _Text:
     return _Text(data, content, newlines, quotes.reshape(len(newlines), -1), escapes)
 
 
-def _escapes(content: NDArray[np.uint8]) -> Positions:
+def escapes_of(content: NDArray[np.uint8]) -> Positions:
     """Where escapes begin: of backslashes in a row, the first, the third and so on."""
     slashes = np.flatnonzero(content == BACKSLASH)
     first = np.concatenate([[True], np.diff(slashes) != 1])
@@ -142,9 +142,9 @@ def _spelling(text: _Text) -> _Line:
     """How the first line is spelled, if it is one flat object with plain keys."""
     head = text.data[: text.newlines[0]]
     item: Any = orjson.loads(head)
-    if not isinstance(item, dict):
-        raise _Irregular
     quotes: list[int] = text.quotes[0].tolist()
+    if not isinstance(item, dict) or np.count_nonzero(text.quotes < len(head)) != len(quotes):
+        raise _Irregular
     line, end, used = _Line(), 0, 0
     for name, value in cast(dict[str, Any], item).items():
         opening, closing = quotes[used], quotes[used + 1]
