@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from zhiling.sources.messages import NOTICES, Messages
+from zhiling.sources.messages import Messages
 from zhiling.sources.replies import Turns
 
 _DIFFERS = object()
@@ -35,7 +35,7 @@ class Facts:
     def __post_init__(self) -> None:
         self._index = self.frame["index"].to_list()
         self._names = self.frame["conversation"].to_list()
-        self._any = bool(self.messages.shared or self.messages.notices) or any(self.messages.rest)
+        self._any = bool(self.messages.shared) or any(self.messages.rest)
         self._labelled = any(self.messages.shared_labels.values()) or any(
             label is not None for label in self.messages.labels
         )
@@ -48,13 +48,16 @@ class Facts:
         if not self._any:
             return {}
         own: dict[str, Any] = {}
-        notices: list[str] = []
         for index in (*self._own(question), *self._own(reply)):
             own |= self.messages.rest[index]
-            notices += self.messages.notices.get(index, [])
-        if notices:
-            own["log_notices" if NOTICES in own else NOTICES] = notices
         return {**self._shared(self._name(question)), **own}
+
+    def notices(self, since: int, end: int) -> list[str]:
+        """What the log itself noted from one turn to another."""
+        if not self.messages.notices:
+            return []
+        own = self._index[self.turns.first[since] : self.turns.last[end] + 1]
+        return [text for index in own for text in self.messages.notices.get(index, ())]
 
     def labels(self, question: int, reply: int) -> list[str] | None:
         """The labels of that row, or None."""

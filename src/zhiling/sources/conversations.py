@@ -20,7 +20,7 @@ from zhiling.sources.columns import labels_target
 from zhiling.sources.conversation_facts import Facts
 from zhiling.sources.files import blocks, excerpt, place_of
 from zhiling.sources.gather import ConversationField, Gatherer
-from zhiling.sources.messages import Messages
+from zhiling.sources.messages import NOTICES, Messages
 from zhiling.sources.names import find
 from zhiling.sources.record_source import (
     BATCH_ROWS,
@@ -121,7 +121,8 @@ class Conversations(RecordSource):
         flat, lengths = ranges(rows.start, rows.end)
         asking = facts.frame[turns.first[rows.question]]
         pairs = list(zip(rows.question.tolist(), rows.end.tolist(), strict=True))
-        rest = [facts.rest(*pair) for pair in pairs]
+        notices = [facts.notices(*each) for each in zip(rows.since.tolist(), rows.end.tolist(), strict=True)]
+        rest = [_noted(facts.rest(*pair), noted) for pair, noted in zip(pairs, notices, strict=True)]
         conversations = cast(list[str], asking["conversation"].to_list())
         alternatives = self._alternatives(facts, rows, conversations)
         told = rows.answered | alternatives.is_not_null().to_numpy()
@@ -167,6 +168,11 @@ class Conversations(RecordSource):
         language = None if self.language else _language_field(fields)
         left = {name: value for name, value in fields.items() if name not in (language, self.group)}
         return orjson.dumps(left).decode() if left else None
+
+
+def _noted(fields: dict[str, Any], notices: list[str]) -> dict[str, Any]:
+    name = f"log_{NOTICES}" if NOTICES in fields else NOTICES
+    return {**fields, name: notices} if notices else fields
 
 
 def _language_field(fields: dict[str, Any]) -> str | None:

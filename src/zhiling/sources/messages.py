@@ -16,7 +16,7 @@ from zhiling.sources.times import seconds
 from zhiling.sources.turn_lists import Turn
 
 NOTICES = "notices"
-"""Field of `extra` with what the log itself noted at the question and the reply."""
+"""Field of `extra` with what the log itself noted since the row before."""
 
 
 @dataclass(frozen=True)

@@ -45,17 +45,21 @@ class Rows:
         end: (R,) the last turn, inclusive.
         question: (R,) the customer's turn that the row is about.
         answered: (R,) whether the row ends in a reply.
+        since: (R,) the first turn that no row before it ends with or has passed.
     """
 
     start: Ints
     end: Ints
     question: Ints
     answered: NDArray[np.bool_]
+    since: Ints
 
     def part(self, start: int, stop: int) -> Rows:
         """The rows from `start` up to `stop`."""
         cut = slice(start, stop)
-        return Rows(self.start[cut], self.end[cut], self.question[cut], self.answered[cut])
+        return Rows(
+            *(column[cut] for column in (self.start, self.end, self.question, self.answered, self.since))
+        )
 
 
 def merge(messages: pl.DataFrame) -> Turns:
@@ -99,15 +103,18 @@ def rows_of(turns: Turns, each: Each, context: int) -> Rows:
     elif each == "conversation":
         replies = final[final >= 0]
     open_questions = index[waiting]
+    opening = start
     if each != "conversation":
         start = np.minimum(np.maximum(start, index - context), np.maximum(asked, start))
     ends = np.concatenate([replies, open_questions])
     order = np.argsort(ends, kind="stable")
+    before = np.append(-1, ends[order][:-1])
     return Rows(
         start=np.concatenate([start[replies], open_questions])[order],
         end=ends[order],
         question=np.concatenate([asked[replies], open_questions])[order],
         answered=(np.arange(len(ends)) < len(replies))[order],
+        since=np.maximum(opening[ends[order]], before[: len(ends)] + 1),
     )
 
 

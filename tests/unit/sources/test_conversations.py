@@ -280,14 +280,17 @@ def test_a_field_may_hold_a_transcript(tmp_path: Path) -> None:
 
 def test_notices_stay_with_the_message_before_them(tmp_path: Path) -> None:
     turns = [
-        ["action", "opened"], ["customer", "q"], ["action", "account found"], ["agent", "r"],
-        ["动作", "已退款"], ["customer", "q2"], ["agent", "r2"],
+        ["agent", "Hi"], ["action", "opened"], ["customer", "q"], ["action", "account found"], ["agent", "r"],
+        ["动作", "已退款"], ["customer", "q2"], ["agent", "r2"], ["customer", "q3"], ["action", "closed"],
     ]  # fmt: skip
     items = [{"id": "x", "turns": turns}, {"id": "y", "turns": [["action", "a"], ["action", "b"]]}]
     rows, bad = read(conversations(), [write_jsonl(tmp_path / "a.jsonl", items)], tmp_path)
-    assert [len(turns) for turns in said(rows)] == [2, 4]
-    assert json.loads(rows["extra"][0]) == {"notices": ["opened", "account found", "已退款"]}
-    assert rows["extra"][1] is None
+    assert [len(turns) for turns in said(rows)] == [3, 5, 1]
+    assert [extra and json.loads(extra)["notices"] for extra in rows["extra"]] == [
+        ["opened", "account found", "已退款"], None, ["closed"],
+    ]  # fmt: skip
+    whole, _ = read(conversations(each="conversation"), [tmp_path / "a.jsonl"], tmp_path)
+    assert json.loads(whole["extra"][0]) == {"notices": ["opened", "account found", "已退款"]}
     assert told(bad) == [("a.jsonl:2", "only_notices")]
     assert "2 notices" in bad[0].message
 
