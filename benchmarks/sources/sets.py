@@ -76,6 +76,7 @@ SETS: dict[str, Expected] = {
     "sgd": Expected(1_024, "dialogue", rows=7_788),
     "multiwoz21": Expected(999, "dialogue", rows=7_365),
     "crosswoz_state": Expected(500, "dialogue", rows=4_229),
+    "t0_concepts": Expected(60, "controlled"),
     "mbpp": Expected(500, "code"),
     "natural_instructions": Expected(4_713, "instruction"),
 }

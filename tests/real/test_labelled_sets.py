@@ -257,6 +257,19 @@ def test_relations_out_of_prompts() -> None:
     assert all("What is the relationship" not in texts(row)[0] for row in rows("t0_relations"))
 
 
+def test_words_that_a_sentence_must_hold() -> None:
+    truth = [
+        (re.findall(r"sentence: (.*)\\.", record["prompt"])[0].split(", "), record["completion"])
+        for record in records("t0_templates/t0_per_template")
+        if record["template"] == "common_gen_Put_together"
+    ]
+    given = [
+        (row["target"]["constraints"][0]["values"], row["messages"][-1]["text"])
+        for row in rows("t0_concepts")
+    ]
+    assert given == truth
+
+
 @pytest.mark.parametrize(("name", "path"), [("cmrc2018", "cmrc2018/trial"), ("xquad", "xquad/en")])
 def test_passages_and_questions(name: str, path: str) -> None:
     truth = {record["id"]: record for record in records(path)}

@@ -101,6 +101,7 @@ def test_states_as_such(state: Any, tmp_path: Path) -> None:
         ([{"speaker": "nobody", "text": "a", "state": {}}], "unknown_speaker"),
         ([{"text": "a", "state": {}}], "wrong_type"),
         ([], "wrong_type"),
+        ([{"speaker": "agent", "text": "a", "state": {}}], "empty_record"),
         ("x", "wrong_type"),
     ],
 )

@@ -63,24 +63,24 @@ def test_squad_files_are_read_article_by_article(tmp_path: Path, indent: int | N
     assert rows["key"].to_list() == ["1", "2", "3"]
     line = 1 if indent is None else 4
     assert rows["locator"][2] == f"{file.name}:{line}#paragraph 2#question 1"
-    assert json.loads(rows["extra"][0])["title"] == "Anna"
+    assert rows["group"].unique().to_list() == ["Anna"]
 
 
 @pytest.mark.parametrize(
     ("content", "classes"),
     [
-        (WHOLE[:-20], ["broken_json"]),
-        (WHOLE + "\n" + WHOLE, ["broken_json", "wrong_type"]),
-        (WHOLE[:-2] + ', "x"]}', ["not_an_object", "wrong_type"]),
+        (WHOLE, ["empty_record"]),
+        (WHOLE[:-2] + ', "x"]}', ["not_an_object", "empty_record"]),
         (WHOLE.replace('"title": "empty"', '"title": "\\ud800"'), ["broken_json"]),
-        (WHOLE, ["wrong_type"]),
-        (WHOLE + "\udcff", ["undecodable", "wrong_type"]),
+        (WHOLE.replace('"paragraphs": []', '"paragraphs": 7'), ["wrong_type"]),
+        (WHOLE.replace('"paragraphs": []', '"paragraphs": [{"context": "a", "qas": ["q"]}]'), ["wrong_type"]),
     ],
 )
-def test_what_is_wrong_in_a_squad_file_is_told(content: str, classes: list[str], tmp_path: Path) -> None:
-    """The second article has no paragraph; what could be read before a break is read."""
+def test_an_article_that_cannot_be_read_costs_only_itself(
+    content: str, classes: list[str], tmp_path: Path
+) -> None:
     file = tmp_path / "train.json"
-    file.write_bytes(content.encode(errors="surrogateescape"))
+    file.write_text(content, encoding="utf-8")
     rows, bad = read(Labelled(path="*"), [file], tmp_path)
     assert (rows.height, [each.cls for each in bad]) == (3, classes)
     assert all(each.place.startswith("train.json:1") for each in bad)
@@ -92,7 +92,7 @@ def test_nested_records_in_json_lines(tmp_path: Path) -> None:
         [answer("Anna", 0)], [], [answer("罗马", 5)], [answer("罗马", 5)],
     ]  # fmt: skip
     assert rows["locator"].to_list()[-1] == "a.jsonl:2#question 1"
-    assert told(bad) == [("a.jsonl:3", "wrong_type")]
+    assert told(bad) == [("a.jsonl:3", "empty_record")]
 
 
 def test_flat_forms_of_answers(tmp_path: Path) -> None:

@@ -134,8 +134,8 @@ def _of_paragraph(
 
 
 def _objects(value: Any, name: str) -> list[dict[str, Any]]:
-    found = [as_object(each) for each in as_list(value) or [None]]
-    objects = [each for each in found if each is not None]
-    if len(objects) != len(found):
+    listed = as_list(value)
+    objects = [each for each in map(as_object, listed or []) if each is not None]
+    if listed is None or len(objects) != len(listed):
         raise Unreadable("wrong_type", f"{name} is {value!r:.60}; a list of objects is needed")
     return objects

@@ -178,6 +178,8 @@ def expanded(records: Records, parts: Parts) -> Records:
     for line, item in zip(records.lines, records.items, strict=True):
         try:
             found = list(parts(item))
+            if not found:
+                raise Unreadable("empty_record", "the record holds no question or user's turn")
         except Unreadable as error:
             bad.append(refused(error, records.place, line, item))
             continue

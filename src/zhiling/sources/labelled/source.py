@@ -22,7 +22,6 @@ from zhiling.sources.labelled.manner import AnswerAs, Ends, Manner, Mismatch
 from zhiling.sources.labelled.qa import is_nested, questions_of
 from zhiling.sources.labelled.reading import Facts, Reading, expanded, head, only_bad
 from zhiling.sources.labelled.shape import Shape
-from zhiling.sources.labelled.squad import squad_records
 from zhiling.sources.names import find
 from zhiling.sources.record_source import RecordSource, Tag, even
 from zhiling.sources.records import Records, gathered
@@ -53,7 +52,8 @@ class Labelled(RecordSource):
         extract: field → regular expression whose named groups become fields.
         task: of the rows, where it is not the kind's own.
         key: the column with the record's own key; `id` where there is one.
-        group: the column of what must never be split; the document of token lines, the dialogue of states.
+        group: the column of what must never be split; the document of token lines, the dialogue of states,
+            the title of nested SQuAD.
         licence_field: the column with the licence of each record.
         names: what labels are called, where the set spells them as numbers or codes: code → name, a list
             in the order of the numbers, or a file with either (JSON, or one name a line).
@@ -116,10 +116,8 @@ class Labelled(RecordSource):
         return even(batch for file in files for batch in self._file(file, root, manner))
 
     def records(self, file: Path, root: Path) -> Iterator[Records]:
-        """The records of one file: sentences of token lines, articles of SQuAD's files, else its records."""
+        """The records of one file: sentences where it holds token lines."""
         place = place_of(file, root)
-        if self.kind in ("auto", "qa") and (articles := squad_records(file, place)) is not None:
-            return articles
         if self.kind in ("auto", "ner") and file.suffixes:
             content = blocks(file, place, self.encoding)
             first = next(content, None)
@@ -143,21 +141,21 @@ class Labelled(RecordSource):
     def _file(self, file: Path, root: Path, manner: Manner) -> Iterator[Batch]:
         shape = self._shape()
         reading = None
-        for shaped in map(shape.of, gathered(self.records(file, root))):
-            records = shaped
-            if self.kind in ("auto", "qa") and records.items and is_nested(records.items[0]):
-                records = expanded(records, questions_of)
+        for records in map(shape.of, gathered(self.records(file, root))):
             if reading is None and records.items:
                 reading = self._reading(records, manner)
             yield reading.rows(records) if reading else only_bad(records)
 
     def _reading(self, records: Records, manner: Manner) -> Reading:
         """How the file is read, by its first records."""
+        key, group, parts = self.key, self.group, None
         kinds = candidates(self.kind, self.fields)
+        if self.kind in ("auto", "qa") and is_nested(records.items[0]):
+            group, parts = group or "title", questions_of
+            records, kinds = expanded(records, parts), candidates("qa", self.fields) or kinds
         some = head(records)
         present = list(dict.fromkeys(name for item in some for name in item))
         kind, chosen = detect(kinds, self.fields, present, some)
-        key, group, parts = self.key, self.group, None
         if kind.name == "dialogue_state":
             named = key or find("conversations", "conversation", present)
             key, group = TURN_KEY, group or DIALOGUE
