@@ -57,9 +57,7 @@ class Rows:
     def part(self, start: int, stop: int) -> Rows:
         """The rows from `start` up to `stop`."""
         cut = slice(start, stop)
-        return Rows(
-            *(column[cut] for column in (self.start, self.end, self.question, self.answered, self.since))
-        )
+        return Rows(self.start[cut], self.end[cut], self.question[cut], self.answered[cut], self.since[cut])
 
 
 def merge(messages: pl.DataFrame) -> Turns:
