@@ -387,10 +387,11 @@ def test_programs_and_their_tests() -> None:
 
 
 def test_right_outputs_of_instances_are_all_kept() -> None:
+    tasks = {record["task"]: record["definition"] for record in records("natural_instructions/tasks")}
     for row, record in zip(
         rows("natural_instructions"), records("natural_instructions/instances"), strict=True
     ):
         others = [each["messages"][0]["text"] for each in row["alternatives"] or []]
         told = [record["output"]] if isinstance(record["output"], str) else record["output"]
         assert [row["messages"][1]["text"], *others] == list(dict.fromkeys(told))
-        assert row["messages"][0]["text"] == record["input"]
+        assert row["messages"][0]["text"] == "\n".join([*tasks[record["task"]], record["input"]])

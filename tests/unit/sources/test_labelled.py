@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.sources.labelled_sets import named, read_items, targets
 from tests.unit.sources.reading import read, said, told, write_jsonl
-from zhiling.errors import MissingInput, UsageError
+from zhiling.errors import DamagedFile, MissingInput, UsageError
 from zhiling.sources.labelled import Labelled
 from zhiling.sources.token_tags import join, spans
 
@@ -236,6 +236,37 @@ def test_texts_are_taken_apart_by_patterns(tmp_path: Path) -> None:
     found, _ = read_items(tmp_path, items[:1], extract={"text": "问：(?P<first>.*)"}, kind="classification")
     assert json.loads(found["extra"][0]) == {"first": "他好吗？"}
     assert said(found) == [[("user", items[0]["text"])]]
+
+
+def test_fields_of_another_file(tmp_path: Path) -> None:
+    tasks = [{"task": "a", "definition": ["说反话", "。"], "n": 1}, {"task": "b", "definition": "Say it."}]
+    file = write_jsonl(tmp_path / "tasks.jsonl", [*tasks, {**tasks[0], "n": 2}])
+    lookup = {"file": file.name, "on": "task", "take": ["definition"]}
+    settings: dict[str, Any] = {
+        "kind": "reply",
+        "fields": {"text": ("definition", "input"), "reply": "output"},
+    }
+    items = [
+        {"task": "a", "input": "好", "output": ["坏"]},
+        {"task": "b", "input": "x", "output": "x"},
+        {"task": "c", "input": "x", "output": "x"},
+    ]
+    rows, bad = read_items(tmp_path, items, lookup=lookup, **settings)
+    assert said(rows) == [
+        [("user", "说反话\n。\n好"), ("assistant", "坏")],
+        [("user", "Say it.\nx"), ("assistant", "x")],
+    ]
+    assert told(bad) == [("a.jsonl:3", "not_found")]
+    assert list(labelled(lookup=lookup).further_files([], tmp_path)) == [file]
+    write_jsonl(file, [*tasks, {**tasks[0], "definition": "else"}])
+    with pytest.raises(DamagedFile, match=r"tasks\.jsonl:3: a second record with task 'a' differs"):
+        read_items(tmp_path, items, lookup=lookup, **settings)
+    write_jsonl(file, ["{"])
+    with pytest.raises(DamagedFile, match="cannot be read"):
+        read_items(tmp_path, items, lookup=lookup, **settings)
+    file.unlink()
+    with pytest.raises(MissingInput, match="lookup"):
+        read_items(tmp_path, items, lookup=lookup, **settings)
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def optional_text(values: Values, name: str) -> str | None:
 
 
 def spelled(value: Any, name: str) -> str | None:
-    """A scalar as a text, a list of texts joined by line breaks.
+    """A scalar as a text, the texts of a list (of lists) joined by line breaks.
 
     Raises:
         Unreadable: `wrong_type`.
@@ -83,8 +83,8 @@ def spelled(value: Any, name: str) -> str | None:
     if isinstance(value, bool | int | float):
         return orjson.dumps(value).decode()
     parts = as_list(value)
-    if parts is not None and all(isinstance(part, str) for part in parts):
-        return "\n".join(parts)
+    if parts is not None and all(isinstance(part, str | list) for part in parts):
+        return "\n".join(spelled(part, name) or "" for part in parts)
     raise Unreadable("wrong_type", f"{name} is {noun(value)} ({value!r:.60}); a text is needed")
 
 

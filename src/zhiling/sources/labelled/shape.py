@@ -13,6 +13,7 @@ from zhiling.pipeline.step import Bad
 from zhiling.sources.files import excerpt
 from zhiling.sources.json_values import as_object
 from zhiling.sources.labelled.example import Unreadable, spelled
+from zhiling.sources.labelled.lookup import Table
 from zhiling.sources.records import Records
 
 Item = dict[str, Any]
@@ -27,15 +28,17 @@ class Shape:
         paths: dotted names (`userInput.text`) that become fields of that name, and leave their object.
         extract: field → pattern whose named groups become fields. A text that the pattern fits whole gives
             its place to them; a text in which it is only found stays too.
+        table: completes records by fields of another file.
     """
 
     where: Mapping[str, frozenset[str]]
     paths: Sequence[str]
     extract: Mapping[str, re.Pattern[str]]
+    table: Table | None = None
 
     def of(self, records: Records) -> Records:
         """The records of the source in this shape."""
-        if not (self.where or self.paths or self.extract):
+        if not (self.where or self.paths or self.extract or self.table):
             return records
         items: list[Item] = []
         lines: list[int] = []
@@ -44,7 +47,8 @@ class Shape:
             try:
                 if not self._is_wanted(item):
                     continue
-                items.append(self._extracted(_lifted(item, self.paths)))
+                whole = item if self.table is None else self.table.completed(item)
+                items.append(self._extracted(_lifted(whole, self.paths)))
                 lines.append(line)
             except Unreadable as error:
                 bad.append(refused(error, records.place, line, item))

@@ -18,6 +18,7 @@ from zhiling.sources.labelled.conll import conll_records, is_conll
 from zhiling.sources.labelled.dialogue_state import DIALOGUE, TURN_KEY, user_turns
 from zhiling.sources.labelled.kinds import FIELDS, KindName, candidates, detect, languages_of
 from zhiling.sources.labelled.label_names import Names, read_names
+from zhiling.sources.labelled.lookup import Lookup, Table
 from zhiling.sources.labelled.manner import AnswerAs, Ends, Manner, Mismatch
 from zhiling.sources.labelled.qa import is_nested, questions_of
 from zhiling.sources.labelled.reading import Facts, Reading, expanded, head, only_bad
@@ -50,6 +51,8 @@ class Labelled(RecordSource):
             `setup` · `words`.
         where: field → value or values; records that hold another one are none of this source's.
         extract: field → regular expression whose named groups become fields.
+        lookup: `{file, on, take}`: fields that each record gets from the record of another file that has
+            the same value in the field `on`.
         task: of the rows, where it is not the kind's own.
         key: the column with the record's own key; `id` where there is one.
         group: the column of what must never be split; the document of token lines, the dialogue of states,
@@ -76,6 +79,7 @@ class Labelled(RecordSource):
     fields: dict[str, str | tuple[str, ...]] = {}
     where: dict[str, str | tuple[str, ...]] = {}
     extract: dict[str, str] = {}
+    lookup: Lookup | None = None
     task: str | None = None
     key: str | None = None
     group: str | None = None
@@ -107,13 +111,14 @@ class Labelled(RecordSource):
         return self
 
     def further_files(self, files: Sequence[Path], root: Path) -> Sequence[Path]:
-        """The file of label names."""
-        return [root / self.names] if isinstance(self.names, str) else []
+        """The files of label names and of `lookup`."""
+        named = [self.names] if isinstance(self.names, str) else []
+        return [root / path for path in (*named, *([self.lookup.file] if self.lookup else []))]
 
     def read(self, files: Sequence[Path], root: Path) -> Iterator[Batch]:
         """Rows of all files in batches of about 20,000."""
-        manner = self._manner(root)
-        return even(batch for file in files for batch in self._file(file, root, manner))
+        manner, shape = self._manner(root), self._shape(root)
+        return even(batch for file in files for batch in self._file(file, root, manner, shape))
 
     def records(self, file: Path, root: Path) -> Iterator[Records]:
         """The records of one file: sentences where it holds token lines."""
@@ -138,8 +143,7 @@ class Labelled(RecordSource):
             languages=self.languages,
         )
 
-    def _file(self, file: Path, root: Path, manner: Manner) -> Iterator[Batch]:
-        shape = self._shape()
+    def _file(self, file: Path, root: Path, manner: Manner, shape: Shape) -> Iterator[Batch]:
         reading = None
         for records in map(shape.of, gathered(self.records(file, root))):
             if reading is None and records.items:
@@ -166,7 +170,12 @@ class Labelled(RecordSource):
         facts = Facts(self.task, self.language, key, group, self.licence_field)
         return Reading(kind, self.fields, manner, facts, parts)
 
-    def _shape(self) -> Shape:
+    def _shape(self, root: Path) -> Shape:
+        table = None
+        if self.lookup is not None:
+            table = Table(
+                self.lookup, root / self.lookup.file, lambda path: super(Labelled, self).records(path, root)
+            )
         named = [self.key, self.group, self.licence_field]
         for theirs in self.fields.values():
             named += [theirs] if isinstance(theirs, str) else theirs
@@ -177,4 +186,5 @@ class Labelled(RecordSource):
             },
             paths=[name for name in named if name and "." in name],
             extract={field: re.compile(pattern) for field, pattern in self.extract.items()},
+            table=table,
         )
