@@ -7,7 +7,7 @@ STAMP   := .venv/.made
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test quick lint types layers unit versions format docs bench-spine clean
+.PHONY: help env demo test quick lint types layers unit versions format docs bench-spine bench-sources clean
 
 help:         ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,6 +45,9 @@ docs: env     ## regenerates the reference pages and the generated parts of both
 
 bench-spine: env  ## speed and memory beside other tools: benchmarks/results/spine.json (ROW=2 measures that row only)
 	@$(BIN)/python -m benchmarks.spine
+
+bench-sources: env  ## reading, formats, templates, documents: benchmarks/results/sources.json (ROW=2 measures that row only)
+	@$(BIN)/python -m benchmarks.sources
 
 clean:        ## removes the environments, caches and builds (never runs)
 	@rm -rf .venv .venv-* build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*
