@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from zhiling.curation.credentials import credentials, signs
 from zhiling.curation.identifiers import digits_of, iban_length, is_card, is_ipv4, is_ipv6, is_resident_id
 from zhiling.curation.telephone import is_dialled, phones
 
@@ -24,19 +25,12 @@ SUSPICIOUS = (
     r"|\d(?:[ \-.()/（）－．\x{a0}]{0,3}\d){6}"  # any number of seven digits or more
     r"|\d\.\d{1,3}\.\d{1,3}\.\d|[0-9A-Fa-f]:[0-9A-Fa-f:]*:[0-9A-Fa-f]"  # IP addresses
     r"|[A-Z]{2}\d\d ?[A-Z0-9]{4} ?[A-Z0-9]{4}|[a-z]{2}\d\d[a-z0-9]{11}"  # IBAN
-    r"|://[^/\s]*@"  # secrets in URLs
-    r"|(?i:[?&#;][\w.-]*(?:token|key|secret|passw|pwd|auth|sig|session|jwt|credential)[\w.-]*=)"
+    rf"|{signs()}"
     r"|\[(?:EMAIL|PHONE|CARD|ID|SSN|IBAN|IP|SECRET)_\d"  # placeholders: their numbers are taken
 )
 """Polars expression that every text with a finding matches: all others are never looked at."""
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^\s<>\"'`{}|\\^\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+")
-_USERINFO = re.compile(r"://([^/\s:@\[]*:[^/\s@\[]+|[^/\s:@\[]{16,})@")
-_QUERY_SECRET = re.compile(
-    r"[?&#;](?:[\w.\-]*[_.\-])?(?:token|accesstoken|apikey|key|secret|password|passwd|pwd|auth|authorization|"
-    r"signature|sig|session|sessionid|jwt|credential)=((?![\[{$])(?:(?![&#;\"'<>])[!-~]){4,})",
-    re.IGNORECASE,
-)
 _EMAIL = re.compile(
     r"(?<![A-Za-z0-9._%+\-])[A-Za-z0-9_][A-Za-z0-9._%+\-]{0,63}"
     r"@(?:[A-Za-z0-9\-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9\-@])"
@@ -83,7 +77,7 @@ class Finding:
 
 def find(text: str, kinds: frozenset[Kind]) -> list[Finding]:
     """All findings of these kinds, in the order of the text, none overlapping; full-width signs are ASCII."""
-    text = text.translate(_NARROW)
+    text = narrow(text)
     found: list[Finding] = []
     while new := _search(text, kinds):
         # What is found hides its neighbours (two numbers look like one), so look again without it.
@@ -92,6 +86,11 @@ def find(text: str, kinds: frozenset[Kind]) -> list[Finding]:
             hidden = "[" + "_" * (finding.end - finding.start - 2) + "]"
             text = text[: finding.start] + hidden + text[finding.end :]
     return sorted(found, key=lambda finding: finding.start)
+
+
+def narrow(text: str) -> str:
+    """Full-width digits, letters and signs of addresses as ASCII, one code point for one."""
+    return text.translate(_NARROW)
 
 
 def _search(text: str, kinds: frozenset[Kind]) -> list[Finding]:
@@ -110,11 +109,8 @@ Spans = Iterator[tuple[int, int, str]]
 
 
 def _secrets(text: str) -> Spans:
-    for match in _USERINFO.finditer(text):
-        yield *match.span(1), match[1]
-    for match in _QUERY_SECRET.finditer(text):
-        value = match[1].rstrip(".,!?:")
-        yield match.start(1), match.start(1) + len(value), value
+    for found in credentials(text):
+        yield found.start, found.end, text[found.start : found.end]
 
 
 def _emails(text: str) -> Spans:

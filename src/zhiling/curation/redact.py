@@ -24,11 +24,12 @@ class Redact(Make):
     rewritten and keep their id.
 
     Kinds: email; phone (Chinese mobile and fixed, international, North American, or announced by words);
-    card (Luhn); resident_id (Chinese, checksum); ssn; iban (modulo 97); ip (v4, v6); secret (in URLs:
-    user:password@ and values of token=, key=, password= and the like).
+    card (Luhn); resident_id (Chinese, checksum); ssn; iban (modulo 97); ip (v4, v6); secret (private keys,
+    tokens, connection strings, assigned passwords: as the step `secrets` finds them).
     """
 
     name = "redact"
+    version: ClassVar[int] = 2
     scope = "group"
     effect = "replaces"
     cost: ClassVar[str] = "cheap: about 3 microseconds a row, 100 for one with a suspicious number"

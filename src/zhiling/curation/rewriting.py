@@ -69,6 +69,17 @@ def replaced(text: str, pieces: Iterable[tuple[int, int, str]]) -> Rewritten:
     return Rewritten("".join([*parts, text[done:]]), edits) if edits else Rewritten(text)
 
 
+def one_edit(old: str, new: str) -> Rewritten:
+    """The new text as one replaced piece of the old one, the smallest that there is."""
+    if old == new:
+        return Rewritten(old)
+    shorter = min(len(old), len(new))
+    start = next((at for at in range(shorter) if old[at] != new[at]), shorter)
+    rest = shorter - start
+    tail = next((at for at in range(rest) if old[-1 - at] != new[-1 - at]), rest)
+    return Rewritten(new, [(start, len(old) - tail, len(new) - tail - start)])
+
+
 def rewrite_json(document: str, rewriter: Rewriter) -> str:
     """A JSON document with its strings and long numbers rewritten; what is no JSON as one text."""
     try:
