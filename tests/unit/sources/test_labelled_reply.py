@@ -114,6 +114,19 @@ def test_programs_with_tests(tmp_path: Path) -> None:
     assert told(bad) == [("a.jsonl:4", "wrong_type")]
 
 
+def test_a_program_that_is_begun_and_its_entry_point(tmp_path: Path) -> None:
+    item = {
+        "prompt": 'def add(a, b):\n    """求和"""\n', "canonical_solution": "    return a + b\n",
+        "test": "def check(f):\n    assert f(1, 2) == 3", "entry_point": "add",
+    }  # fmt: skip
+    rows, _ = read_items(tmp_path, [item])
+    (_, program), (test,) = said(rows)[0][1], targets(rows)[0]["tests"]
+    assert program == item["prompt"] + item["canonical_solution"]
+    exec(compile(f"{program}\n{test}", "program", "exec"), {})
+    with pytest.raises(AssertionError):
+        exec(compile(f"{program.replace('+', '-')}\n{test}", "program", "exec"), {})
+
+
 def test_words_that_a_reply_must_hold(tmp_path: Path) -> None:
     items = [
         {"concepts": ["ski", "mountain"], "target": "They ski down the mountain."},

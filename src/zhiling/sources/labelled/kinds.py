@@ -97,7 +97,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("ner", "ner", ner.spanned, (("text", "spans"), ("text", "end", "span_label")), ("start", "surface")),
     Kind("choice", "commonsense", choice.choice, (("question", "choices", "answer"),), ("context",)),
     Kind("qa", "qa", qa.passage_question, (("context", "question", "answers"),), ("starts", "impossible")),
-    Kind("code", "code", reply.code, (("text", "code", "tests"),), ("setup",), shy=True),
+    Kind("code", "code", reply.code, (("text", "code", "tests"),), ("setup", "entry_point"), shy=True),
     Kind(
         "dialogue_state",
         "dialogue",

@@ -100,16 +100,22 @@ def _literal(value: Any) -> Any:
 def code(values: Values, _: Manner) -> Example:
     """A programming task, a program that solves it, and tests that it passes.
 
+    Where the set names an entry point (HumanEval), the task is the beginning of a program, so the reply is
+    the whole of it, and the tests call `check` with the function of that name.
+
     Line ends become LF: CR LF and CR end a line of Python just as well, also inside of its strings, so no
     program changes its meaning, and no model learns to write them.
     """
-    texts = [Text("user", _lines(text_of(values, "text")))]
-    program = optional_text(values, "code")
+    task = _lines(text_of(values, "text"))
+    program, entry = optional_text(values, "code"), optional_text(values, "entry_point")
+    texts = [Text("user", task)]
     if program is not None:
-        texts.append(Text("assistant", _lines(program)))
+        texts.append(Text("assistant", _lines(task + program if entry else program)))
     tests = [_lines(test) for test in texts_of(values.get("tests"), "tests") if not test.isspace()]
     if not tests:
         return Example(texts)
+    if entry:
+        tests = [f"{test}\n\ncheck({entry})" for test in tests]
     setup = optional_text(values, "setup")
     return Example(
         texts, {"tests": tests, **({"setup": _lines(setup)} if setup else {}), "language": "python"}

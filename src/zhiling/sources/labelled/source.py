@@ -48,7 +48,7 @@ class Labelled(RecordSource):
             `end`, `surface`, `span_label` · `relations`, or `subject`, `relation`, `object` · `context`,
             `question`, `answers`, `starts`, `impossible` · `solution` · `choices`, `answer` · `source`,
             `target`, `targets` · `summary`, `summaries` · `reply`, `replies` · `turns` · `code`, `tests`,
-            `setup` · `words`.
+            `setup`, `entry_point` · `words`.
         where: field → value or values; records that hold another one are none of this source's.
         extract: field → regular expression whose named groups become fields.
         lookup: `{file, on, take}`: fields that each record gets from the record of another file that has
