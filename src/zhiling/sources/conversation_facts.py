@@ -15,6 +15,9 @@ import polars as pl
 from zhiling.sources.messages import Messages
 from zhiling.sources.replies import Turns
 
+NOTICES, BEFORE = "notices", "before"
+"""Fields of `extra`: what the log noted since the row before, what was said before an open question."""
+
 _DIFFERS = object()
 
 
@@ -52,12 +55,22 @@ class Facts:
             own |= self.messages.rest[index]
         return {**self._shared(self._name(question)), **own}
 
-    def notices(self, since: int, end: int) -> list[str]:
-        """What the log itself noted from one turn to another."""
-        if not self.messages.notices:
-            return []
-        own = self._index[self.turns.first[since] : self.turns.last[end] + 1]
-        return [text for index in own for text in self.messages.notices.get(index, ())]
+    def beside(self, since: int, start: int, end: int) -> dict[str, Any]:
+        """What was noted or said since the row before and is not among the row's own turns.
+
+        Args:
+            since: the first turn behind the row before.
+            start: the row's first turn.
+            end: its last turn.
+        """
+        found: dict[str, Any] = {}
+        if self.messages.notices:
+            own = self._index[self.turns.first[since] : self.turns.last[end] + 1]
+            notices = [text for index in own for text in self.messages.notices.get(index, ())]
+            found = {NOTICES: notices} if notices else {}
+        if start > since and self.turns.frame.item(end, "role") == "user":
+            found[BEFORE] = self.turns.frame["text"][since:start].to_list()
+        return found
 
     def labels(self, question: int, reply: int) -> list[str] | None:
         """The labels of that row, or None."""

@@ -20,7 +20,7 @@ from zhiling.sources.columns import labels_target
 from zhiling.sources.conversation_facts import Facts
 from zhiling.sources.files import blocks, excerpt, place_of
 from zhiling.sources.gather import ConversationField, Gatherer
-from zhiling.sources.messages import NOTICES, Messages
+from zhiling.sources.messages import Messages
 from zhiling.sources.names import find
 from zhiling.sources.record_source import (
     BATCH_ROWS,
@@ -44,12 +44,12 @@ class Conversations(RecordSource):
     transcript. Files of text (`.txt`, `.log`, …) are transcripts, one chat each, see `transcripts`; so is a
     `.json` that holds one list of turns. A log in which many talk at once is followed by its reply links.
 
-    Each reply to a customer becomes a row of task `dialogue`: all earlier turns, then the reply.
-    Neighbouring messages of one speaker are one turn. A customer's turn that nobody answered is material
-    of task `utterance`. A value of the question or the reply goes to the row's `extra`; failing that, the
-    one value that the conversation has; what the log itself notes there as `notices`. Texts stay as they
-    are, HTML entities included: cleaning is a step's business. The messages of one file are held in memory
-    at once.
+    Each reply to a customer becomes a row of task `dialogue`: all earlier turns, then the reply. Neighbouring
+    messages of one speaker are one turn. A customer's turn that nobody answered is material of task
+    `utterance`. A value of the question or the reply goes to the row's `extra`; failing that, the one value
+    that the conversation has. What the log itself notes goes there as `notices`, and what an agent said before
+    a question that nobody answered as `before`. Texts stay as they are, HTML entities included: cleaning is a
+    step's business. The messages of one file are held in memory at once.
 
     Attributes:
         fields: ours → theirs, for `conversation`, `speaker`, `time`, `text`, `turns`, `label`, and `links`
@@ -90,7 +90,8 @@ class Conversations(RecordSource):
         """Rows of all files in batches of about 20,000; a conversation does not reach across files."""
         speakers = Speakers(self.roles, self.others)
         in_threads = Speakers(self.roles, "first" if self.others == "refuse" else self.others, usual=False)
-        return even(batch for file in files for batch in self._file(file, root, speakers, in_threads))
+        read = (batch for file in files for batch in self._file(file, root, speakers, in_threads))
+        return even(read, _weight)
 
     def _file(self, file: Path, root: Path, speakers: Speakers, in_threads: Speakers) -> Iterator[Batch]:
         place = place_of(file, root)
@@ -121,8 +122,8 @@ class Conversations(RecordSource):
         flat, lengths = ranges(rows.start, rows.end)
         asking = facts.frame[turns.first[rows.question]]
         pairs = list(zip(rows.question.tolist(), rows.end.tolist(), strict=True))
-        notices = [facts.notices(*each) for each in zip(rows.since.tolist(), rows.end.tolist(), strict=True)]
-        rest = [_noted(facts.rest(*pair), noted) for pair, noted in zip(pairs, notices, strict=True)]
+        further = map(facts.beside, rows.since.tolist(), rows.start.tolist(), rows.end.tolist())
+        rest = [_joined(facts.rest(*pair), others) for pair, others in zip(pairs, further, strict=True)]
         conversations = cast(list[str], asking["conversation"].to_list())
         alternatives = self._alternatives(facts, rows, conversations)
         told = rows.answered | alternatives.is_not_null().to_numpy()
@@ -170,9 +171,16 @@ class Conversations(RecordSource):
         return orjson.dumps(left).decode() if left else None
 
 
-def _noted(fields: dict[str, Any], notices: list[str]) -> dict[str, Any]:
-    name = f"log_{NOTICES}" if NOTICES in fields else NOTICES
-    return {**fields, name: notices} if notices else fields
+def _weight(rows: pl.DataFrame) -> int:
+    """So many rows of usual length (20 messages) these are."""
+    return max(rows.height, int(rows["messages"].list.len().sum()) * BATCH_ROWS // BATCH_MESSAGES)
+
+
+def _joined(fields: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
+    """Both; where the source has a field of the same name, that stays."""
+    return (
+        {**fields, **{f"log_{n}" if n in fields else n: v for n, v in others.items()}} if others else fields
+    )
 
 
 def _language_field(fields: dict[str, Any]) -> str | None:

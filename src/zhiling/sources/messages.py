@@ -15,9 +15,6 @@ from zhiling.sources.speakers import BY_ORDER, NOTICE
 from zhiling.sources.times import seconds
 from zhiling.sources.turn_lists import Turn
 
-NOTICES = "notices"
-"""Field of `extra` with what the log itself noted since the row before."""
-
 
 @dataclass(frozen=True)
 class Whole:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
@@ -111,8 +111,15 @@ def _start(content: Iterator[bytes | Bad]) -> bytes:
     return next((piece for piece in content if isinstance(piece, bytes) and piece.strip()), b"")
 
 
-def even(batches: Iterable[Batch]) -> Iterator[Batch]:
-    """The same rows and bad items in batches of at least 20,000 rows, but for the last."""
+def _height(rows: pl.DataFrame) -> int:
+    return rows.height
+
+
+def even(batches: Iterable[Batch], size: Callable[[pl.DataFrame], int] = _height) -> Iterator[Batch]:
+    """The same rows and bad items in batches of at least 20,000 rows, but for the last.
+
+    `size` says for how many rows a frame counts, where its rows are larger than most.
+    """
     frames: list[pl.DataFrame] = []
     bad: list[Bad] = []
     height = 0
@@ -120,7 +127,7 @@ def even(batches: Iterable[Batch]) -> Iterator[Batch]:
         bad.extend(batch.bad)
         if batch.rows.height:
             frames.append(batch.rows)
-            height += batch.rows.height
+            height += size(batch.rows)
         if height + len(bad) >= BATCH_ROWS:
             yield Batch(_concat(frames), tuple(bad))
             frames, bad, height = [], [], 0
