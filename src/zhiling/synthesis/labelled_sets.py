@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from zhiling.pipeline.step import Context
 from zhiling.rows import target
 from zhiling.rows.conversation import flatten
 from zhiling.rows.templates import Example, Turn, Unfit
-from zhiling.rows.templates.example import layout, truth_of
+from zhiling.rows.templates.example import truth_of
 from zhiling.rows.templates.shapes import SHAPES
 
 PER_LABEL = 16
@@ -48,12 +49,12 @@ class Labelled:
     example: Example
     fields: frozenset[str]
 
-    @property
+    @cached_property
     def key(self) -> SetKey:
         """The set that it belongs to."""
         return self.example.task, self.source, self.example.shape
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Labels of its truth."""
         return SHAPES[self.example.shape].names(self.example.truth)
@@ -69,6 +70,16 @@ class LabelledSet:
     pool: dict[str, list[Labelled]] = field(default_factory=dict)
     passages: list[tuple[str, str]] = field(default_factory=list)
     """(group, passage) of the pool's rows."""
+
+    @cached_property
+    def strata(self) -> list[list[Labelled]]:
+        """The pool's rows, a list for each label."""
+        return list(self.pool.values())
+
+    @cached_property
+    def deepest(self) -> int:
+        """How many rows a label has at most."""
+        return max(map(len, self.strata), default=0)
 
 
 class Rows:
@@ -96,7 +107,7 @@ class Rows:
                 yield error
                 continue
             id = columns["id"][row]
-            fields = frozenset(layout(example).fields)
+            fields = frozenset(example.layout.fields)
             yield Labelled(id, columns["group"][row] or id, columns["source"][row] or "", example, fields)
 
     def _truth(self, row: int) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any, Protocol
 
 import polars as pl
@@ -21,6 +22,7 @@ NEGATABLE = frozenset({"classification", "ner", "relation", "qa"})
 """Tasks of which a row can be turned into one where nothing fits."""
 
 _NEGATIVE, _ORDER, _OFFSET, _PASSAGE, _SHOT = 2, 3, 4, 5, 10  # draws
+_SCATTER = 7919  # a prime: the fraction of draw · prime is as good as a draw of its own
 _NONE = LabelledSet()
 
 
@@ -66,6 +68,7 @@ class Prompting:
         self._orders: dict[SetKey, list[tuple[str, ...]]] = {}
         self._listings: dict[tuple[SetKey, Language, int], Listing] = {}
         self._fitting: dict[Any, list[Wording]] = {}
+        self._memory: dict[tuple[str, str], Any] = {}
 
     def render(self, row: Labelled, language: Language, number: int, draw: float) -> tuple[Wording, Rendered]:
         """The row in the wording that is drawn, or in the next one that can tell it exactly.
@@ -87,7 +90,7 @@ class Prompting:
         empty = found.empty or (self._choices.negatives > 0 and row.example.task in NEGATABLE)
         setting = Setting(
             listing, empty, found.bounds, [(shot.id, shot.example) for shot in shots],
-            self._choices.shots_place == "inline", withheld,
+            self._choices.shots_place == "inline", withheld, self._memory,
         )  # fmt: skip
         start = int(draw * len(fitting))
         reason: Unfit | None = None
@@ -190,13 +193,13 @@ class Prompting:
         """Rows of other groups, balanced over labels: each label once before any comes twice."""
         if not self._choices.shots or not found.pool:
             return
-        labels = list(found.pool)
-        start = int(self._draw(number, _SHOT) * len(labels))
+        strata = found.strata
+        start = int(self._draw(number, _SHOT) * len(strata))
         barred, groups, missing = frozenset(withheld), {row.group}, self._choices.shots
         turn = int(self._draw(number, _SHOT + 1) * 2**20)
-        for lap in range(max(map(len, found.pool.values()))):
-            for place in range(len(labels)):
-                rows = found.pool[labels[(start + place) % len(labels)]]
+        for lap in range(found.deepest):
+            for place in range(len(strata)):
+                rows = strata[(start + place) % len(strata)]
                 if lap >= len(rows):
                     continue
                 shot = rows[(turn + lap) % len(rows)]
@@ -224,22 +227,33 @@ class Prompting:
             if listing is None:
                 listing = self._listings[key] = Listing(labels, self._names[language])
             return listing
-        wanted = {name for shot in shots for name in shot.names} | (set() if withheld else set(row.names))
-        left = [label for label in labels if label not in withheld]
-        if most is not None and len(left) > most:
-            start = int(self._draw(number, _OFFSET) * len(left))
-            turned = [*left[start:], *left[:start]]
-            others = [label for label in turned if label not in wanted][: max(0, most - len(wanted))]
-            chosen = wanted.union(others)
-            left = [label for label in left if label in chosen]
-        return Listing(tuple(left), self._names[language])
+        wanted: dict[str, None] = dict.fromkeys(name for shot in shots for name in shot.names)
+        if not withheld:
+            wanted |= dict.fromkeys(row.names)
+        left = self._some(labels, frozenset(withheld), tuple(wanted), number)
+        return Listing(left, self._names[language])
+
+    def _some(
+        self, labels: Sequence[str], barred: frozenset[str], wanted: Sequence[str], number: int
+    ) -> tuple[str, ...]:
+        """As many labels as may be listed, from a place on that is drawn; the wanted ones at drawn places."""
+        most = self._choices.max_labels or len(labels)
+        draw = self._draw(number, _OFFSET)
+        start = int(draw * len(labels))
+        turned = (labels[(start + place) % len(labels)] for place in range(len(labels)))
+        others = (label for label in turned if label not in barred and label not in wanted)
+        listed = list(islice(others, max(0, most - len(wanted))))
+        for place, label in enumerate(wanted):
+            listed.insert(int((draw * (_SCATTER + place)) % 1 * (len(listed) + 1)), label)
+        return tuple(listed)
 
     def _order(self, key: SetKey, order: int) -> tuple[str, ...]:
         orders = self._orders.get(key)
         if orders is None:
-            labels = self._sets.get(key, _NONE).labels
+            labels: list[str] = self._sets.get(key, _NONE).labels
             generator = self._context.generator(_ORDER)
             orders = self._orders[key] = [
-                tuple(labels[place] for place in generator.permutation(len(labels))) for _ in range(ORDERS)
+                tuple(labels[int(place)] for place in generator.permutation(len(labels)).tolist())
+                for _ in range(ORDERS)
             ]
         return orders[order]

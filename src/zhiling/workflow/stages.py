@@ -11,9 +11,9 @@ from zhiling.pipeline.ancestry import roots
 from zhiling.pipeline.runner import Listener
 from zhiling.pipeline.standing import Standing
 from zhiling.pipeline.table import RowTable
-from zhiling.rows.conversation import user_text
 from zhiling.rows.splits import group_keys, split
 from zhiling.rows.target import LABEL
+from zhiling.rows.templates.own_text import own_text
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import Run
 
@@ -66,7 +66,7 @@ def _split_rows(table: RowTable, group_by: Sequence[str]) -> pl.DataFrame:
         "n",
         "id",
         group_keys(frame, group_by),
-        user_text(frame["messages"]).alias("text"),
+        own_text(frame["messages"], frame["target"]).alias("text"),
         LABEL.alias("label"),
         "language",
         roots(table, frame["id"]),

@@ -16,8 +16,8 @@ from zhiling.rows.templates.library import Library, builtin, read_files
 from zhiling.rows.templates.names import Listing, Names, read_names
 from zhiling.rows.templates.read import Reading, reading
 from zhiling.rows.templates.render import Rendered, Setting, render
-from zhiling.rows.templates.shapes import Unfit
 from zhiling.rows.templates.spelling import Unparsed
+from zhiling.rows.templates.view import Unfit
 from zhiling.rows.templates.wording import Wording
 
 __all__ = [

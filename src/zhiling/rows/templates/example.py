@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from pydantic import BaseModel, ValidationError
@@ -11,7 +12,8 @@ from pydantic import BaseModel, ValidationError
 from zhiling.rows import target
 from zhiling.rows.templates.pattern import Piece
 from zhiling.rows.templates.phrases import Phrases
-from zhiling.rows.templates.shapes import OF_MODEL, Unfit, letter
+from zhiling.rows.templates.shapes import OF_MODEL, letter
+from zhiling.rows.templates.view import Unfit
 
 CHOICES = "choices"
 """The field that all messages named `choice` make."""
@@ -44,6 +46,11 @@ class Example:
     task: str
     turns: Sequence[Turn]
     truth: Truth | None = None
+
+    @cached_property
+    def layout(self) -> Layout:
+        """What stands where in it."""
+        return layout(self)
 
     @property
     def shape(self) -> str:

@@ -23,7 +23,7 @@ class Library:
         own: wordings of the user's files; they come first and never replace a built-in one.
     """
 
-    own: Mapping[str, Wording] = field(default_factory=dict)
+    own: Mapping[str, Wording] = field(default_factory=dict[str, Wording])
 
     def get(self, name: str) -> Wording:
         """The wording `task/language/id`.
@@ -45,7 +45,7 @@ class Library:
 @cache
 def builtin(task: str) -> Mapping[str, Wording]:
     """The wordings that come with a task; none for a task without templates."""
-    file = resources.files(__package__).joinpath(f"{task}.yaml")
+    file = resources.files("zhiling.rows.templates").joinpath(f"{task}.yaml")
     if task not in TASKS or not file.is_file():
         return {}
     return parsed(file.read_text("utf-8"), f"{task}.yaml")
@@ -90,7 +90,7 @@ def parsed(text: str, place: str) -> dict[str, Wording]:
     if task not in TASKS:
         raise UsageError(f"task is {task!r}", place=place, hint=f"one of {', '.join(TASKS)}")
     found: dict[str, Wording] = {}
-    for entry in entries or []:
+    for entry in cast(list[Any], entries or []):
         if not isinstance(entry, dict):
             raise UsageError(f"{entry!r:.60} is no wording", place=place, hint="it is a mapping with an `id`")
         made = wording(cast(dict[str, Any], entry), task, place)

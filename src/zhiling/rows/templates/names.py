@@ -24,8 +24,8 @@ class Names:
         UsageError: two labels have one name, so a reply could not be read.
     """
 
-    words: Mapping[str, str] = field(default_factory=dict)
-    definitions: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict[str, str])
+    definitions: Mapping[str, str] = field(default_factory=dict[str, str])
     place: str = ""
 
     def of(self, labels: Sequence[str]) -> dict[str, str]:

@@ -15,6 +15,9 @@ from typing import NamedTuple
 
 from zhiling.errors import UsageError
 
+FLAGS = frozenset({"multi", "single", "none", "range"})
+"""Conditions that the row decides: several labels or one, a reply may be empty, a score has bounds."""
+
 _TOKEN = re.compile(r"\[\[([a-z_]+)\|(.*?)\]\]", re.DOTALL)
 _SLOT = re.compile(r"\{([a-z_]+)\}")
 
@@ -71,7 +74,7 @@ class Pattern:
         length = 0
         for segment in self.segments:
             condition, literals = segment.condition, segment.literals
-            if condition is not None and condition not in values and condition not in flags:
+            if condition is not None and condition not in (flags if condition in FLAGS else values):
                 continue
             parts.append(literals[0])
             length += len(literals[0])

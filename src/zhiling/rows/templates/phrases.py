@@ -59,7 +59,9 @@ class Phrases(BaseModel):
 def phrases(language: Language) -> Phrases:
     """The words of a language."""
     return Phrases(
-        **read_yaml(resources.files(__package__).joinpath("phrases.yaml").read_text("utf-8"))[language]
+        **read_yaml(resources.files("zhiling.rows.templates").joinpath("phrases.yaml").read_text("utf-8"))[
+            language
+        ]
     )
 
 

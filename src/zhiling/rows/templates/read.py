@@ -14,8 +14,8 @@ from zhiling.rows.templates.example import Turn
 from zhiling.rows.templates.forms import variants
 from zhiling.rows.templates.library import Library
 from zhiling.rows.templates.render import moved
-from zhiling.rows.templates.shapes import View
 from zhiling.rows.templates.spelling import Unparsed
+from zhiling.rows.templates.view import View
 from zhiling.rows.templates.wording import Wording
 
 

@@ -9,14 +9,15 @@ from typing import Any, cast
 import orjson
 
 from zhiling.rows import target
-from zhiling.rows.templates.example import CHOICES, Example, Layout, captioned, joined, layout, pieces
-from zhiling.rows.templates.forms import JsonForm, Record
+from zhiling.rows.templates.example import CHOICES, Example, Layout, captioned, joined, pieces
+from zhiling.rows.templates.forms import Record
+from zhiling.rows.templates.json_form import JsonForm
 from zhiling.rows.templates.names import Listing
 from zhiling.rows.templates.pattern import Piece
 from zhiling.rows.templates.phrases import Phrases, phrases
-from zhiling.rows.templates.shapes import Unfit, View
 from zhiling.rows.templates.spelling import Mention
-from zhiling.rows.templates.wording import Wording
+from zhiling.rows.templates.view import Unfit, View
+from zhiling.rows.templates.wording import LISTED, Wording
 
 _NONE = Listing(())
 
@@ -32,6 +33,7 @@ class Setting:
         shots: demonstrations: their ids and examples.
         inline: whether they stand in the prompt itself; else they are turns before it.
         withheld: right labels that are not listed.
+        memory: demonstrations that were written before, by id and wording; many rows share it.
     """
 
     listing: Listing = _NONE
@@ -40,6 +42,7 @@ class Setting:
     shots: Sequence[tuple[str, Example]] = ()
     inline: bool = False
     withheld: Sequence[str] = ()
+    memory: dict[tuple[str, str], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -88,15 +91,26 @@ def render(example: Example, wording: Wording, setting: Setting = Setting()) -> 
     """
     words = phrases(wording.language)
     told = _told(example, wording, setting, words)
-    shots = [_told(shot, wording, setting, words) for _, shot in setting.shots]
+    shots = [_shot(id, shot, wording, setting) for id, shot in setting.shots]
     asked = _asked(example, wording, setting, [told, *shots])
     prompt = _written(example, asked, told, shots)
     prompt.turns.append(("assistant", told.reply))
     return Rendered(prompt.turns, _target(example, wording, setting, told, prompt))
 
 
+def _shot(id: str, example: Example, wording: Wording, setting: Setting) -> _Told:
+    """A demonstration; what a prompt shows of it depends on its wording alone."""
+    words = phrases(wording.language)
+    if setting.memory is None or not wording.asks[2].slots.isdisjoint(LISTED):
+        return _told(example, wording, setting, words)
+    told = setting.memory.get((id, wording.name))
+    if told is None:
+        told = setting.memory[id, wording.name] = _told(example, wording, setting, words)
+    return told
+
+
 def _told(example: Example, wording: Wording, setting: Setting, words: Phrases) -> _Told:
-    found = layout(example)
+    found = example.layout
     if not wording.covers(frozenset(found.fields)):
         raise Unfit("fields_differ", f"{wording.name} does not show exactly {sorted(found.fields)}")
     if found.system is not None and wording.system is not None:
@@ -109,10 +123,10 @@ def _told(example: Example, wording: Wording, setting: Setting, words: Phrases) 
     if "input" in wording.slots:
         values["input"] = captioned({name: shown[name] for name in shown if name not in wording.slots}, words)
     values |= _facts(example.truth, setting, words)
-    if wording.kind.empty:
-        values["none"] = Piece(wording.form.write([]))
-    missing = sorted(wording.required - values.keys())
-    if missing:
+    if wording.nothing is not None:
+        values["none"] = wording.nothing
+    if not wording.required <= values.keys():
+        missing = sorted(wording.required - values.keys())
         raise Unfit("no_value", f"{wording.name} needs {', '.join(missing)}")
     return _Told(found, values, reply, explained, marked, not records)
 
@@ -206,7 +220,7 @@ def _written(example: Example, asked: _Asked, told: _Told, shots: Sequence[_Told
     elif system is not None:
         prompt.turns.append(("system", system.text))
     pattern, flags = asked.wording.asks[2], asked.flags
-    shown = [(pattern.fill(_visible(each, flags), flags), each.reply) for each in shots]
+    shown = [(pattern.fill(each.values, flags), each.reply) for each in shots]
     if asked.inline and shown:
         opening = _with_examples(opening, shown, phrases(asked.wording.language))
         shown = []
@@ -214,23 +228,17 @@ def _written(example: Example, asked: _Asked, told: _Told, shots: Sequence[_Told
         _add_user(prompt, [opening, piece, closing])
         prompt.turns.append(("assistant", reply))
         opening = closing = None
-    for index, place in _add_user(prompt, [opening, pattern.fill(_visible(told, flags), flags), closing]):
+    for index, place in _add_user(prompt, [opening, pattern.fill(told.values, flags), closing]):
         prompt.places[index] = (len(prompt.turns) - 1, place)
     return prompt
-
-
-def _visible(told: _Told, flags: Collection[str]) -> Mapping[str, Piece]:
-    """Values without the word for an empty reply, where no reply of the set is empty."""
-    if "none" in flags or "none" not in told.values:
-        return told.values
-    return {name: value for name, value in told.values.items() if name != "none"}
 
 
 def _around(asked: _Asked, told: _Told) -> tuple[Piece | None, Piece | None, Piece | None]:
     """System, before and after, with the sentences that only some rows need behind what is asked."""
     system, before, _, after = asked.wording.asks
-    values = dict(_visible(told, asked.flags))
-    parts = [None if each is None else each.fill(values, asked.flags) for each in (before, after, system)]
+    parts = [
+        None if each is None else each.fill(told.values, asked.flags) for each in (before, after, system)
+    ]
     if asked.sentences:
         index = next((index for index, part in enumerate(parts) if part is not None), 0)
         piece = parts[index] or Piece("")

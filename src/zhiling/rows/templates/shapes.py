@@ -3,91 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any, ClassVar, cast
 
 from pydantic import BaseModel
 
 from zhiling.rows import target
 from zhiling.rows.templates.forms import Column, Record
-from zhiling.rows.templates.spelling import Cell, Mention, Unparsed
-
-At = tuple[int, int]
-"""A place: index of the message, offset in code points."""
-
-
-class Unfit(ValueError):
-    """An example that no reply of this kind can tell exactly.
-
-    Attributes:
-        cls: a short snake_case class.
-    """
-
-    def __init__(self, cls: str, message: str) -> None:
-        self.cls = cls
-        super().__init__(message)
-
-
-@dataclass(frozen=True)
-class View:
-    """What a reply refers to.
-
-    Attributes:
-        passages: texts of the example in the order of its messages: (index of the message, text).
-        words: label → its name in the prompt; labels that are not in it stand for themselves.
-        listed: names in the prompt → labels; None where every name is one.
-        multi: whether a row may have several labels.
-        placed: whether the truth tells places.
-        options: texts of the options.
-    """
-
-    passages: Sequence[tuple[int, str]] = ()
-    words: Mapping[str, str] = field(default_factory=dict)
-    listed: Mapping[str, str] | None = None
-    multi: bool = False
-    placed: bool = False
-    options: Sequence[str] = ()
-
-    def occurrences(self, words: str, start: At = (-1, 0)) -> Iterator[At]:
-        """Where these words stand, from a place on."""
-        for message, text in self.passages:
-            if message < start[0] or not words:
-                continue
-            at = text.find(words, start[1] if message == start[0] else 0)
-            while at >= 0:
-                yield message, at
-                at = text.find(words, at + 1)
-
-    def nth(self, words: str, number: int) -> At | None:
-        """The occurrence of this number, from 1."""
-        return next((at for count, at in enumerate(self.occurrences(words), 1) if count == number), None)
-
-    def number(self, words: str, place: At) -> int:
-        """Which occurrence stands at this place.
-
-        Raises:
-            Unfit: none does.
-        """
-        for count, at in enumerate(self.occurrences(words), 1):
-            if at == place:
-                return count
-        raise Unfit("place_differs", f"{words!r:.60} does not stand at {place[1]} of message {place[0]}")
-
-    def text(self, place: target.Place) -> str:
-        """The words at a place."""
-        text = next((text for message, text in self.passages if message == place.message), "")
-        if not 0 <= place.start < place.end <= len(text):
-            raise Unfit("place_outside", f"no text at {place.start}–{place.end} of message {place.message}")
-        return text[place.start : place.end]
-
-    def label(self, name: str) -> str | None:
-        """The label of a name as a reply spells it; case and spaces count only where they must."""
-        if self.listed is None or name in self.listed:
-            return name if self.listed is None else self.listed[name]
-        folded = " ".join(name.split()).casefold()
-        alike = {label for word, label in self.listed.items() if " ".join(word.split()).casefold() == folded}
-        return alike.pop() if len(alike) == 1 else None
+from zhiling.rows.templates.spelling import Mention, Unparsed
+from zhiling.rows.templates.view import At, Unfit, View, found_mention, mention_of, told_mention, word_of
 
 
 class Shape:
@@ -143,9 +67,9 @@ class LabelsShape(Shape):
 
     def truth(self, records: Sequence[Record], view: View) -> BaseModel | Unparsed:
         """Every name must be one of the prompt's."""
-        labels = [view.label(_word(record[0])) for record in records]
+        labels = [view.label(word_of(record[0])) for record in records]
         if None in labels:
-            return Unparsed("unknown_label", f"{_word(records[labels.index(None)][0])!r:.60} is no label")
+            return Unparsed("unknown_label", f"{word_of(records[labels.index(None)][0])!r:.60} is no label")
         return target.Labels(labels=cast(list[str], labels), multi=view.multi)
 
     def told(self, truth: target.Labels) -> target.Labels:
@@ -170,7 +94,7 @@ class ScoreShape(Shape):
 
     def truth(self, records: Sequence[Record], view: View) -> BaseModel | Unparsed:
         """A number."""
-        word = _word(records[0][0]) if records else ""
+        word = word_of(records[0][0]) if records else ""
         try:
             return target.Score(score=float(word))
         except ValueError:
@@ -208,9 +132,9 @@ class EntitiesShape(Shape):
         taken: set[tuple[At, str, str]] = set()
         before: At = (-1, 0)
         for name, cell in records:
-            label, (words, nth) = view.label(_word(name)), _mention(cell)
+            label, (words, nth) = view.label(word_of(name)), mention_of(cell)
             if label is None:
-                return Unparsed("unknown_label", f"{_word(name)!r:.60} is no type of entity")
+                return Unparsed("unknown_label", f"{word_of(name)!r:.60} is no type of entity")
             place = self._next(words, label, view, before, taken) if nth is None else view.nth(words, nth)
             if place is None:
                 return Unparsed("not_in_text", f"{words!r:.60} does not stand in the text (any more)")
@@ -260,15 +184,15 @@ class RelationsShape(Shape):
         """Every relation must be one of the prompt's."""
         triples: list[target.Triple] = []
         for subject, name, object_ in records:
-            relation = view.label(_word(name))
+            relation = view.label(word_of(name))
             if relation is None:
-                return Unparsed("unknown_label", f"{_word(name)!r:.60} is no relation")
+                return Unparsed("unknown_label", f"{word_of(name)!r:.60} is no relation")
             ends: dict[str, Any] = {}
             for end, cell in (("subject", subject), ("object", object_)):
                 found = found_mention(cell, view)
                 if isinstance(found, Unparsed):
                     return found
-                ends |= {end: _word(cell)} | ({f"{end}_place": found} if found else {})
+                ends |= {end: word_of(cell)} | ({f"{end}_place": found} if found else {})
             triples.append(target.Triple(relation=relation, **ends))
         return target.Relations(relations=triples)
 
@@ -310,8 +234,9 @@ class AnswersShape(Shape):
         place = found_mention(records[0][0], view)
         if isinstance(place, Unparsed):
             return place
-        told = {"text": _word(records[0][0])} | ({"place": place} if place else {})
-        return target.Answers(answers=[target.Answer(**told)])
+        words = word_of(records[0][0])
+        answer = target.Answer(text=words, place=place) if place else target.Answer(text=words)
+        return target.Answers(answers=[answer])
 
     def told(self, truth: target.Answers) -> target.Answers:
         """The best answer alone."""
@@ -337,7 +262,7 @@ class ChoiceShape(Shape):
 
     def truth(self, records: Sequence[Record], view: View) -> BaseModel | Unparsed:
         """The option that fits all that the reply says; the form has put empty texts for the rest."""
-        name, number, words = (_word(cell) for cell in records[0])
+        name, number, words = (word_of(cell) for cell in records[0])
         fitting = [
             index
             for index, option in enumerate(view.options)
@@ -364,7 +289,7 @@ class StateShape(Shape):
 
     def truth(self, records: Sequence[Record], view: View) -> BaseModel | Unparsed:
         """The slots in the order of the reply."""
-        slots = (dict(zip(("domain", "slot", "value"), map(_word, each), strict=True)) for each in records)
+        slots = (dict(zip(("domain", "slot", "value"), map(word_of, each), strict=True)) for each in records)
         return target.DialogueState(state=[target.Slot(**slot) for slot in slots])
 
     def told(self, truth: target.DialogueState) -> target.DialogueState:
@@ -389,7 +314,7 @@ class StepsShape(Shape):
 
     def truth(self, records: Sequence[Record], view: View) -> BaseModel | Unparsed:
         """The steps."""
-        return target.Steps(steps=[_word(record[0]) for record in records])
+        return target.Steps(steps=[word_of(record[0]) for record in records])
 
 
 class ReplyShape(Shape):
@@ -405,7 +330,7 @@ class ReplyShape(Shape):
 
     def truth(self, records: Sequence[Record], view: View) -> Any:
         """The text."""
-        return _word(records[0][0])
+        return word_of(records[0][0])
 
 
 SHAPES: dict[str, Shape] = {
@@ -447,41 +372,6 @@ def letter(index: int) -> str:
     return name
 
 
-def told_mention(words: str, place: target.Place | None, view: View, *, placed: bool) -> Mention:
-    """Words with the mark that they need; `placed` says that the truth tells places.
-
-    Raises:
-        Unfit: other words stand at the place.
-    """
-    if not placed:
-        return Mention(words)
-    first = next(view.occurrences(words), None)
-    if place is None:
-        return Mention(words, None if first is None else 0)
-    if view.text(place) != words:
-        raise Unfit("place_differs", f"{view.text(place)!r:.60} stands at the place of {words!r:.60}")
-    at = (place.message, place.start)
-    return Mention(words, None if first == at else view.number(words, at))
-
-
-def found_mention(cell: Cell, view: View) -> target.Place | Unparsed | None:
-    """The place of a mention; None where the truth tells none or the words do not stand in the text."""
-    words, nth = _mention(cell)
-    if not view.placed or nth == 0:
-        return None
-    if nth is None:
-        place = next(view.occurrences(words), None)
-        return None if place is None else _place(place, words)
-    place = view.nth(words, nth)
-    if place is None:
-        return Unparsed("not_in_text", f"the text has no occurrence {nth} of {words!r:.60}")
-    return _place(place, words)
-
-
-def _place(at: At, words: str) -> target.Place:
-    return target.Place(message=at[0], start=at[1], end=at[1] + len(words))
-
-
 def _span(at: At, words: str, label: str) -> target.Span:
     return target.Span(message=at[0], start=at[1], end=at[1] + len(words), label=label)
 
@@ -494,11 +384,3 @@ def _same(words: str, option: str, *, named: bool) -> bool:
     if words == option or (named and not words):
         return True
     return " ".join(words.split()).casefold() == " ".join(option.split()).casefold() if named else False
-
-
-def _mention(cell: Cell) -> Mention:
-    return cell if isinstance(cell, Mention) else Mention(cell)
-
-
-def _word(cell: Cell) -> str:
-    return cell if isinstance(cell, str) else cell.text

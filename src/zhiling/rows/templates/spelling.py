@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import orjson
@@ -14,6 +14,7 @@ QUOTED = r'"(?:[^"\\\x00-\x1f]|\\.)*"'
 MARK = re.compile(r" \[(\d{1,9})\]$")
 """Which occurrence in the text is meant: ` [2]` is the second."""
 
+_REMEMBERED = 2000  # spellings that are kept
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\u200b-\u200f]")
 
 
@@ -44,6 +45,7 @@ class Spelling:
     """Fixed texts that may follow a value: the first one that a reader meets ends it."""
     none: str | None = None
     """The word for an empty answer."""
+    _known: dict[str, str] = field(default_factory=dict[str, str], compare=False, repr=False)
 
     def plain(self, text: str) -> bool:
         """Whether the text can stand as it is."""
@@ -58,8 +60,13 @@ class Spelling:
         )
 
     def spell(self, text: str) -> str:
-        """The text, quoted where it must be."""
-        return text if self.plain(text) else orjson.dumps(text).decode()
+        """The text, quoted where it must be; the names of labels come again and again."""
+        spelled = self._known.get(text)
+        if spelled is None:
+            spelled = text if self.plain(text) else orjson.dumps(text).decode()
+            if len(self._known) < _REMEMBERED:
+                self._known[text] = spelled
+        return spelled
 
     def spell_cell(self, cell: Cell) -> str:
         """A value or a mention; a mark follows the words."""
