@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin
 
+import orjson
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -56,12 +57,12 @@ names = st.sampled_from(
 )
 extras = st.dictionaries(names, json_values.filter(lambda value: value is not None), max_size=3)
 calls = st.lists(st.tuples(st.sampled_from(["find", "查"]), json_values), min_size=1, max_size=2).map(
-    lambda made: json.dumps(
+    lambda made: orjson.dumps(
         [
             {"type": "function", "function": {"name": n, "arguments": json.dumps(v, ensure_ascii=False)}}
             for n, v in made
         ]
-    )
+    ).decode()
 )
 tools = st.none() | st.just('[{"name": "find"}]')
 

@@ -12,11 +12,10 @@ from pydantic import Field
 
 from zhiling.rows.formats.answers import labelled, pairs, refuse_equal, split, verdicts
 from zhiling.rows.formats.checks import flag_of, list_of, text_of, wrong_type
-from zhiling.rows.formats.draft import INPUT_LINES, Alternative, Draft, Message, Unreadable
+from zhiling.rows.formats.draft import INPUT_LINES, Alternative, Draft, Message, Unreadable, count_beside
 from zhiling.rows.formats.json_lines import JsonLines, info_entry, understood
 
 _ANSWERS = ("output", "chosen", "rejected")
-_UNHELD = ("reasoning", "tool_calls", "tool_call_id", "name", "weight")
 
 
 class Alpaca(JsonLines):
@@ -89,9 +88,6 @@ class Alpaca(JsonLines):
 
     def records(self, draft: Draft, lost: set[str]) -> list[dict[str, Any]]:
         """The records of one row; see `JsonLines.records`."""
-        for name in _UNHELD:
-            if any(getattr(message, name) is not None for message in draft.messages):
-                lost.add(name)
         lines = draft.extra.get(INPUT_LINES, 0)
         if self.form == "sft":
             return [_record(draft.messages, lines, lost)]
@@ -187,11 +183,7 @@ def _text(answer: Sequence[Message], lost: set[str]) -> str:
     """An answer as one text."""
     if any(each.role != "assistant" for each in answer) or len(answer) > 1:
         lost.add("turn_boundaries")
-    for name in _UNHELD:
-        if any(getattr(message, name) is not None for message in answer):
-            lost.add(name)
-    if any(each.notes for each in answer):
-        lost.add("message_fields")
+    count_beside(answer, lost)
     return "\n".join(each.text or "" for each in answer)
 
 
@@ -206,8 +198,7 @@ def _record(messages: Sequence[Message], lines: int, lost: set[str]) -> dict[str
         lost.add("no_reply")
     if start > 1:
         lost.add("system_boundaries")
-    if any(message.notes for message in messages):
-        lost.add("message_fields")
+    count_beside(messages, lost)
     instruction, given = _split_input(question, lines)
     return {
         "instruction": instruction,

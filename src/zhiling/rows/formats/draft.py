@@ -13,8 +13,9 @@ They are notation, so no format writes them as fields of a record.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any, NamedTuple, cast
 
 import orjson
@@ -61,6 +62,19 @@ class Message(NamedTuple):
     name: str | None = None
     weight: float | None = None
     notes: Mapping[str, Any] | None = None
+
+
+_PLAIN = Message("")[2:]
+_BESIDE = ("reasoning", "tool_calls", "tool_call_id", "name", "weight")
+
+
+def count_beside(messages: Sequence[Message], lost: set[str]) -> None:
+    """Adds what messages have beside role, text and media: for formats that hold no more."""
+    for message in messages:
+        if message[2:] != _PLAIN:
+            lost |= {name for name in _BESIDE if getattr(message, name) is not None}
+            if message.notes:
+                lost.add("message_fields")
 
 
 class Alternative(NamedTuple):
@@ -148,7 +162,7 @@ def drafts_of(rows: pl.DataFrame, flat: pl.DataFrame) -> Iterator[Draft]:
     counts = dict(lengths.iter_rows())
     names = ("alternatives", "extra", "tools", "task", "target", "language")
     start = 0
-    for index, values in enumerate(zip(*(rows[name].to_list() for name in names), strict=True)):
+    for index, values in enumerate(zip(*(_values(rows[name]) for name in names), strict=True)):
         end = start + counts.get(index, 0)
         alternatives, extra, *rest = values
         draft = Draft(spoken[start:end], _read_alternatives(alternatives), read_extra(extra), *rest)
@@ -229,10 +243,16 @@ def _annotate(draft: Draft) -> None:
 
 
 def _messages(flat: pl.DataFrame) -> list[Message]:
-    columns = [flat[name].to_list() for name in _COLUMNS]
+    columns = [_values(flat[name]) for name in _COLUMNS]
     media = _COLUMNS.index("media")
     columns[media] = [tuple(Media(**each) for each in group) if group else () for group in columns[media]]
-    return [Message(*values) for values in zip(*columns, strict=True)]
+    return list(map(Message._make, zip(*columns, repeat(None, flat.height), strict=True)))
+
+
+def _values(column: pl.Series) -> Iterable[Any]:
+    """The values of a column; one that is empty costs nothing."""
+    height = len(column)
+    return repeat(None, height) if column.null_count() == height else column.to_list()
 
 
 def _read_alternatives(alternatives: list[dict[str, Any]] | None) -> list[Alternative]:

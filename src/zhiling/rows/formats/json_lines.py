@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Collection, Mapping
-from typing import Any, ClassVar
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 import orjson
 import polars as pl
@@ -19,6 +19,14 @@ from zhiling.rows.formats.placeholders import LISTS, take_media, with_marks
 
 SHARED_FIELDS = frozenset({"tools", *LISTS})
 _BORDERS = {INPUT_LINES: "input_border", REPLY_MESSAGES: "reply_border"}
+
+
+class _Form(NamedTuple):
+    """What a form holds, which fields it uses and whether its media are placeholders: asked once a batch."""
+
+    holds: frozenset[str]
+    own: frozenset[str]
+    marked: bool
 
 
 class JsonLines(Format):
@@ -61,28 +69,36 @@ class JsonLines(Format):
         exchange = Exchange.of(rows)
         exchange.count_losses(losses, holds=self.holds())
         ids = exchange.rows["id"].to_list()
-        drafts = drafts_of(exchange.rows, exchange.flat)
-        return b"".join(self.line(draft, name, losses) for name, draft in zip(ids, drafts, strict=True))
+        return self.lines(ids, drafts_of(exchange.rows, exchange.flat), losses)
 
-    def line(self, draft: Draft, name: str | None, losses: Counter[str]) -> bytes:
+    def lines(self, ids: Sequence[str | None], drafts: Iterable[Draft], losses: Counter[str]) -> bytes:
+        """The lines of these rows, whose ids are given."""
+        form = _Form(self.holds(), self.own_fields(), self.marked())
+        return b"".join(
+            self._line(draft, name, form, losses) for name, draft in zip(ids, drafts, strict=True)
+        )
+
+    def _line(self, draft: Draft, name: str | None, form: _Form, losses: Counter[str]) -> bytes:
         """The line or lines of one row."""
         lost: set[str] = set()
         shared: dict[str, Any] = {}
-        holds = self.holds()
+        holds = form.holds
         if draft.tools is not None:
             if "tools" in holds:
                 shared["tools"] = self.tools_of(draft.tools)
             else:
                 lost.add("tools")
-        lost |= {told for marker, told in _BORDERS.items() if marker in draft.extra and told not in holds}
-        if "media" in holds and self.marked():
+        if draft.extra:
+            lost |= {told for each, told in _BORDERS.items() if each in draft.extra and told not in holds}
+        if "media" in holds and form.marked:
             draft, lists = with_marks(draft, lost)
             shared |= lists
         head = {"id": name} if self.with_id else {}
         lines: list[bytes] = []
         for record in self.records(draft, lost):
             whole = {**head, **record, **shared}
-            self._add_extra(whole, draft.extra, lost)
+            if draft.extra and self.extra is not False:
+                self._add_extra(whole, draft.extra, form.own, lost)
             lines.append(orjson.dumps(whole, option=orjson.OPT_APPEND_NEWLINE))
         losses.update(lost)
         return b"".join(lines)
@@ -95,9 +111,9 @@ class JsonLines(Format):
         for name in MARKERS & extra.keys():  # the record's own field of that name is told as another
             extra[f"{name}_2"] = extra.pop(name)
         draft.extra = {**extra, **draft.extra}
-        if not SHARED_FIELDS.isdisjoint(record):
+        if not SHARED_FIELDS.isdisjoint(own):
             draft.tools = json_text(record.get("tools"), "tools")
-        take_media(draft, record)
+            take_media(draft, record)
         return draft
 
     def fields(self, rows: pl.DataFrame) -> frozenset[str]:
@@ -109,12 +125,11 @@ class JsonLines(Format):
             found |= {name for name, kind in LISTS.items() if kind in kinds}
         return frozenset(found & (self.holds() | set(LISTS)))
 
-    def _add_extra(self, record: dict[str, Any], extra: Mapping[str, Any], lost: set[str]) -> None:
-        if self.extra is False or not extra:
-            return
-        own = self.own_fields()
+    def _add_extra(
+        self, record: dict[str, Any], extra: Mapping[str, Any], own: frozenset[str], lost: set[str]
+    ) -> None:
         for name, value in extra.items():
-            if name in MARKERS or (self.extra is not True and name not in self.extra):
+            if name in MARKERS or (isinstance(self.extra, tuple) and name not in self.extra):
                 continue
             if name in own or name in record:
                 lost.add(f"extra.{name}")

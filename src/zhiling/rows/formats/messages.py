@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 import orjson
 import polars as pl
 
-from zhiling.rows.formats.draft import MARKERS, Draft, drafts_of
+from zhiling.rows.formats.draft import INPUT_LINES, MARKERS, Draft, drafts_of
 from zhiling.rows.formats.exchange import EXTRA_FIELDS, Exchange
 from zhiling.rows.formats.json_lines import info_entry, understood
 from zhiling.rows.formats.spoken import Spoken, turns_in
@@ -24,6 +24,10 @@ TAGS = {
     "observation_tag": "tool", "system_tag": "system",
 }  # fmt: skip
 """How LLaMA-Factory is told OpenAI's names."""
+
+
+_INPUT_LINES = rf',?"{INPUT_LINES}":\d+\}}$'
+"""How that marker ends `extra`: sources put it last."""
 
 
 class Messages(Spoken):
@@ -67,20 +71,19 @@ class Messages(Spoken):
         exchange.count_losses(losses, holds=self.holds())
         plain = self._plain(exchange)
         if not plain.any():
-            drafts = zip(exchange.rows["id"], drafts_of(exchange.rows, exchange.flat), strict=True)
-            return b"".join(self.line(draft, name, losses) for name, draft in drafts)
+            drafts = drafts_of(exchange.rows, exchange.flat)
+            return self.lines(exchange.rows["id"].to_list(), drafts, losses)
         lines = self._lines(exchange)
+        marked = exchange.rows["extra"].str.contains(f'"{INPUT_LINES}"').fill_null(False) & plain
+        losses.update({"input_border": int(marked.sum())} if marked.any() else {})
         further = (~plain).arg_true()
         if len(further):
             chosen = exchange.flat.filter(pl.col("row").is_in(further.implode()))
             places = pl.Series(further.search_sorted(chosen["row"]), dtype=pl.UInt32)
             part = exchange.rows[further]
             drafts = drafts_of(part, chosen.with_columns(row=places))
-            written = [
-                self.line(draft, name, losses).decode()
-                for name, draft in zip(part["id"].to_list(), drafts, strict=True)
-            ]
-            lines = lines.scatter(further, written)
+            written = self.lines(part["id"].to_list(), drafts, losses).decode()
+            lines = lines.scatter(further, [f"{line}\n" for line in written.split("\n")[:-1]])
         return "".join(lines.to_list()).encode()
 
     def _plain(self, exchange: Exchange) -> pl.Series:
@@ -89,9 +92,13 @@ class Messages(Spoken):
         if self.content in ("parts", "values"):
             return pl.Series([False]).new_from_index(0, height) if height else pl.Series([], dtype=pl.Boolean)
         rich = exchange.flat.filter(pl.any_horizontal(pl.col(name).is_not_null() for name in EXTRA_FIELDS))
-        extra = exchange.rows["extra"]
-        awkward = extra.str.contains(_names({*MARKERS, *self.own_fields(), "id"})) | extra.str.contains("\n")
+        extra = exchange.rows["extra"].str.replace(_INPUT_LINES, "}")
+        awkward = extra.str.contains(
+            _names({*MARKERS, *self.own_fields(), *({"id"} if self.with_id else ())})
+        ) | extra.str.contains("\n")
         open_extra = extra.is_not_null() if isinstance(self.extra, tuple) else awkward.fill_null(False)
+        if self.extra is False:
+            open_extra = pl.Series([False]).new_from_index(0, height)
         mask = pl.Series(range(height), dtype=pl.UInt32).is_in(rich["row"].unique().implode())
         return ~(mask | open_extra)
 
@@ -111,8 +118,8 @@ class Messages(Spoken):
         )
         head = pl.lit('{"id":"') + pl.col("id") + pl.lit('",') if self.with_id else pl.lit("{")
         tools = pl.lit(',"tools":') + pl.col("tools")
-        inner = pl.col("extra").str.strip_chars().str.slice(1)  # without its first brace
-        filled = pl.col("extra").str.contains('"') if self.extra is True else pl.lit(False)
+        inner = pl.col("extra").str.replace(_INPUT_LINES, "}").str.strip_chars().str.slice(1)
+        filled = inner.str.len_bytes() > 1 if self.extra is True else pl.lit(False)
         end = pl.when(filled).then(pl.lit(",") + inner).otherwise(pl.lit("}"))
         line = [
             head,

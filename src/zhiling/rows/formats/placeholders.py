@@ -47,7 +47,7 @@ def take_media(draft: Draft, record: Mapping[str, Any]) -> None:
 def with_marks(draft: Draft, lost: set[str]) -> tuple[Draft, dict[str, list[str]]]:
     """The draft with placeholders in its texts, and the lists of media, by field."""
     lists: dict[str, list[str]] = {}
-    if not any(message.media for message in _all(draft)):
+    if not draft.alternatives and not any(message.media for message in draft.messages):
         return draft, lists
     kinds = {media.kind for message in _all(draft) for media in message.media}
     fields = {kind: name for name, kind in LISTS.items()}

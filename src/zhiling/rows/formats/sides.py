@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from zhiling.rows.formats.checks import text_of
-from zhiling.rows.formats.draft import Message
+from zhiling.rows.formats.draft import Message, count_beside
 from zhiling.rows.formats.spoken import Spoken
 from zhiling.rows.formats.turns import read_turn, read_turns
-
-_UNHELD = ("reasoning", "tool_calls", "tool_call_id", "name", "weight")
 
 
 class Sides(Spoken):
@@ -33,19 +31,12 @@ class Sides(Spoken):
             lost.add("earlier_turns")
         if not prompt:
             lost.add("no_question")
-        self._count(prompt, lost)
+        count_beside(prompt, lost)
         return (asked[-1].text or "") if asked else ""
 
     def answer(self, reply: Sequence[Message], lost: set[str]) -> str:
         """An answer as a text."""
         if len(reply) > 1 or any(message.role != "assistant" for message in reply):
             lost.add("turn_boundaries")
-        self._count(reply, lost)
+        count_beside(reply, lost)
         return "\n".join(message.text or "" for message in reply)
-
-    def _count(self, messages: Sequence[Message], lost: set[str]) -> None:
-        for name in _UNHELD:
-            if any(getattr(message, name) is not None for message in messages):
-                lost.add(name)
-        if any(message.notes for message in messages):
-            lost.add("message_fields")

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 from zhiling.rows.formats.checks import text_of
-from zhiling.rows.formats.draft import Draft, Message, Unreadable
+from zhiling.rows.formats.draft import Draft, Message, Unreadable, count_beside
 from zhiling.rows.formats.json_lines import JsonLines, info_entry
 
 DOCUMENT, BREAK = "document", "\n"
@@ -44,11 +44,7 @@ class Text(JsonLines):
         spoken = [message for message in draft.messages if message.text]
         if len(spoken) != 1 or spoken[0].role != DOCUMENT:
             lost.add("roles")
-        for name in ("reasoning", "tool_calls", "tool_call_id", "name", "weight"):
-            if any(getattr(message, name) is not None for message in draft.messages):
-                lost.add(name)
-        if any(message.notes for message in draft.messages):
-            lost.add("message_fields")
+        count_beside(draft.messages, lost)
         return [{"text": BREAK.join(message.text or "" for message in spoken)}]
 
     def dataset_info(self, file_name: str, fields: Collection[str] = ()) -> dict[str, Any] | None:
