@@ -58,6 +58,16 @@ def test_every_record_is_a_row_or_told_whatever_it_holds(kind: str, data: st.Dat
     assert told | {int(place.split(":")[1]) for place in rows["locator"]} == set(range(1, len(items) + 1))
 
 
+@pytest.mark.parametrize("kind", KIND_NAMES)
+@pytest.mark.parametrize("depth", [300, 1000])
+def test_a_record_that_is_nested_deeply_costs_only_itself(kind: str, depth: int) -> None:
+    settings: dict[str, Any] = {"languages": ("en", "zh")} if kind == "translation" else {}
+    for field in sorted({field for each in KINDS if each.name == kind for field in each.fields}):
+        line = json.dumps({"odd": 1})[:-1] + f', "{field}": ' + "[" * depth + '"x"' + "]" * depth + "}"
+        rows, bad = reading([line, {"odd": 2}], kind=kind, **settings)
+        assert rows.height + len(bad) == 2
+
+
 @given(st.lists(st.tuples(texts, texts | st.integers(0, 3) | st.none()), min_size=1, max_size=8))
 def test_the_short_way_gives_what_the_long_one_gives(pairs: list[tuple[str, Any]]) -> None:
     items = [{"text": text, "label": label} for text, label in pairs]

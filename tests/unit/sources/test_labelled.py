@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from tests.unit.sources.labelled_sets import named, read_items, targets
@@ -289,3 +290,31 @@ def test_the_first_records_say_what_a_file_is(tmp_path: Path) -> None:
     items = [{"text": "Anna", "spans": [[0, 4, "PER"]]}, {"sentence1": "a", "sentence2": "b", "label": "x"}]
     rows, bad = read_items(tmp_path, items)
     assert (rows["task"].to_list(), told(bad)) == (["ner"], [("a.jsonl:2", "missing_field")])
+
+
+def test_columns_of_parquet_with_lists_and_objects(tmp_path: Path) -> None:
+    """The forms in which hubs of data sets keep their files."""
+    frames = {
+        "squad": pl.DataFrame(
+            {
+                "context": ["Anna is in Rome."],
+                "question": ["Where?"],
+                "answers": [{"text": ["Rome"], "answer_start": [11]}],
+            }
+        ),
+        "conll": pl.DataFrame({"tokens": [["安娜", "在"]], "ner_tags": [[1, 0]]}),
+        "arc": pl.DataFrame(
+            {"question": ["?"], "choices": [{"text": ["a", "b"], "label": ["A", "B"]}], "answerKey": ["B"]}
+        ),
+        "number": pl.DataFrame({"text": ["a"], "label": [1]}),
+    }
+    found: dict[str, Any] = {}
+    for name, frame in frames.items():
+        frame.write_parquet(tmp_path / f"{name}.parquet")
+        names = ("O", "B-PER") if name in ("conll", "number") else ()
+        rows, bad = read(labelled(names=names), [tmp_path / f"{name}.parquet"], tmp_path)
+        assert bad == []
+        found[name] = targets(rows)[0]
+    assert found["squad"]["answers"][0]["place"] == {"message": 0, "start": 11, "end": 15}
+    assert found["conll"]["spans"] == [{"message": 0, "start": 0, "end": 2, "label": "PER"}]
+    assert (found["arc"], found["number"]) == ({"choice": 1}, {"labels": ["B-PER"]})

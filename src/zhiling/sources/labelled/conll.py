@@ -32,13 +32,13 @@ def is_conll(file: Path, first: Block | Bad | None) -> bool:
     return bool(cells) and all(len(each) == len(cells[0]) > 1 and _TAG.fullmatch(each[-1]) for each in cells)
 
 
-def conll_records(blocks: Iterable[Block | Bad], place: str, file: str) -> Iterator[Records]:
+def conll_records(blocks: Iterable[Block | Bad], place: str) -> Iterator[Records]:
     """Sentences as records: `tokens` (first column), `tags` (last), `column_2` … for those between.
 
     A sentence in which a line has another number of columns is a Bad at that line. Where documents are
-    marked, `document` is the file's name and the document's number.
+    marked, `document` is the place and the document's number.
     """
-    sentences = _Sentences(place, file)
+    sentences = _Sentences(place)
     empty = True
     for block in blocks:
         empty = False
@@ -58,8 +58,8 @@ def conll_records(blocks: Iterable[Block | Bad], place: str, file: str) -> Itera
 class _Sentences:
     """Gathers lines into sentences."""
 
-    def __init__(self, place: str, file: str) -> None:
-        self.place, self.file = place, file
+    def __init__(self, place: str) -> None:
+        self.place = place
         self.items: list[dict[str, Any]] = []
         self._lines: list[int] = []
         self._bad: list[Bad] = []
@@ -115,7 +115,7 @@ class _Sentences:
             item |= {f"column_{place}": column for place, column in enumerate(columns[1:-1], 2)}
             item["tags"] = columns[-1]
             if self._documents:
-                item["document"] = f"{self.file}#document {self._documents}"
+                item["document"] = f"{self.place}#document {self._documents}"
             self.items.append(item)
             self._lines.append(self._first)
 

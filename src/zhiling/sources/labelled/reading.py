@@ -19,7 +19,7 @@ from zhiling.sources.labelled.example import Example, Text, Unreadable, Values
 from zhiling.sources.labelled.kinds import LOOKED_AT, Chosen, Kind, choose
 from zhiling.sources.labelled.manner import Manner
 from zhiling.sources.labelled.plain import plain_columns
-from zhiling.sources.labelled.shape import refused
+from zhiling.sources.labelled.shape import TOO_DEEP, refused
 from zhiling.sources.names import find
 from zhiling.sources.record_source import SOURCE_ROW, Tag
 from zhiling.sources.records import Records
@@ -96,7 +96,9 @@ class Reading:
             return self._kind.read(values, self._manner)
         except Unreadable as error:
             columns.refuse(index, error.cls, error.message)
-            return None
+        except RecursionError:
+            columns.refuse(index, *TOO_DEEP)
+        return None
 
 
 def _listed(theirs: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -180,7 +182,7 @@ def expanded(records: Records, parts: Parts) -> Records:
             found = list(parts(item))
             if not found:
                 raise Unreadable("empty_record", "the record holds no question or user's turn")
-        except Unreadable as error:
+        except (Unreadable, RecursionError) as error:
             bad.append(refused(error, records.place, line, item))
             continue
         for mark, part in found:

@@ -17,6 +17,8 @@ from zhiling.sources.labelled.lookup import Table
 from zhiling.sources.records import Records
 
 Item = dict[str, Any]
+TOO_DEEP = "too_deep", "the record is nested too deeply to be read; at most 250 levels are kept"
+"""Class and message of a record that Python itself cannot walk through."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Shape:
                 whole = item if self.table is None else self.table.completed(item)
                 items.append(self._extracted(_lifted(whole, self.paths)))
                 lines.append(line)
-            except Unreadable as error:
+            except (Unreadable, RecursionError) as error:
                 bad.append(refused(error, records.place, line, item))
         return replace(records, items=items, lines=lines, bad=bad)
 
@@ -70,9 +72,14 @@ class Shape:
         return item
 
 
-def refused(error: Unreadable, place: str, line: int, item: Item) -> Bad:
+def refused(error: Unreadable | RecursionError, place: str, line: int, item: Item) -> Bad:
     """The Bad of a record that has no row yet."""
-    return Bad(f"{place}:{line}", error.cls, error.message, excerpt(orjson.dumps(item, default=str)))
+    cls, message = (error.cls, error.message) if isinstance(error, Unreadable) else TOO_DEEP
+    try:
+        shown = orjson.dumps(item)
+    except orjson.JSONEncodeError:  # orjson writes fewer levels than it reads
+        shown = ", ".join(item).encode()
+    return Bad(f"{place}:{line}", cls, message, excerpt(shown))
 
 
 def _at(item: Item, path: str) -> Any:

@@ -127,8 +127,7 @@ class Labelled(RecordSource):
             content = blocks(file, place, self.encoding)
             first = next(content, None)
             if is_conll(file, first):
-                name = file.name
-                return conll_records(chain([] if first is None else [first], content), place, name)
+                return conll_records(chain([] if first is None else [first], content), place)
         return super().records(file, root)
 
     def _manner(self, root: Path) -> Manner:
