@@ -69,7 +69,7 @@ def lines_of(rows: pl.DataFrame, bad: list[Bad]) -> set[int]:
     return {int(place.split(":")[1].split("#")[0]) for place in places}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     records=st.lists(RECORD, min_size=1, max_size=4),
     others=st.sampled_from(["refuse", "first", "agent", "notice"]),
@@ -80,14 +80,14 @@ def test_every_conversation_is_rows_or_bad_items(records: list[dict[str, Any]], 
         rows, bad = read(Conversations(path="*", others=others), [file], Path(folder))
     assert lines_of(rows, bad) == set(range(1, len(records) + 1))
     assert rows["messages"].list.len().min() != 0
-    roles = [[role for role, _ in turns if role != "system"] for turns in said(rows)]
-    assert all(one != other for each in roles for one, other in pairwise(each))
+    neighbours = [pair for turns in said(rows) for pair in pairwise(role for role, _ in turns)]
+    assert all(one != other or one == "system" for one, other in neighbours)
 
 
 SAID = st.tuples(st.sampled_from(["customer", "agent", "action"]), WORDS.filter(str.strip))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(turns=st.lists(SAID, max_size=9))
 def test_every_word_of_a_chat_is_in_a_row(turns: list[tuple[str, str]]) -> None:
     with TemporaryDirectory() as folder:

@@ -47,7 +47,7 @@ class Conversations(RecordSource):
     Each reply to a customer becomes a row of task `dialogue`: all earlier turns, then the reply. Neighbouring
     messages of one speaker are one turn. A customer's turn that nobody answered is material of task
     `utterance`. A value of the question or the reply goes to the row's `extra`; failing that, the one value
-    that the conversation has. What the log itself notes goes there as `notices`, and what an agent said before
+    that the conversation has. What the log itself notes goes there as `notices`, what an agent said before
     a question that nobody answered as `before`. Texts stay as they are, HTML entities included: cleaning is a
     step's business. The messages of one file are held in memory at once.
 

@@ -128,14 +128,21 @@ class Gatherer:
             rest = _others(item, used)
             whole = Whole(columns.lines[index], conversations[index], labels[index] or [], rest)
             if chosen["links"] and item.get(chosen["links"]) is not None:
-                log = Log(whole, as_list(item.get(turns)) or [], item[chosen["links"]], chosen, columns.place)
-                problem = add_threads(self.messages, log, self._in_threads)
+                problem = self._log(whole, item, chosen, columns.place)
             elif chosen["reply"]:
                 problem = self._replied(whole, item, chosen, chosen["reply"])
             else:
                 problem = self._plain(whole, item.get(turns), chosen)
             if problem is not None:
                 columns.refuse(index, problem.cls, problem.message)
+
+    def _log(self, whole: Whole, item: dict[str, Any], chosen: Chosen, place: str) -> Problem | None:
+        listed, links = item.get(chosen["turns"] or ""), item[chosen["links"] or ""]
+        messages = as_list(listed)
+        if not messages:
+            cls = "wrong_type" if listed else "empty_conversation"
+            return Problem(cls, f"the messages of the log are {listed!r:.60}; at least one is needed")
+        return add_threads(self.messages, Log(whole, messages, links, chosen, place), self._in_threads)
 
     def _plain(self, whole: Whole, value: Any, chosen: Chosen) -> Problem | None:
         turns = read_turns(value, chosen, self._speakers)
