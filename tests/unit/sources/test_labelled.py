@@ -292,6 +292,16 @@ def test_the_first_records_say_what_a_file_is(tmp_path: Path) -> None:
     assert (rows["task"].to_list(), told(bad)) == (["ner"], [("a.jsonl:2", "missing_field")])
 
 
+def test_several_columns_are_joined_where_they_hold_something(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("title,body,l1,l2,note\n标题,正文,a,b,x\nTitle,,a,,\n,,a,,\n", encoding="utf-8")
+    rows, bad = read(labelled(fields={"text": ("title", "body"), "label": ("l1", "l2")}), [file], tmp_path)
+    assert said(rows) == [[("user", "标题\n正文")], [("user", "Title")]]
+    assert targets(rows) == [{"labels": ["a", "b"], "multi": True}, {"labels": ["a"], "multi": True}]
+    assert rows["extra"].to_list() == ['{"note":"x"}', '{"note":""}']
+    assert told(bad) == [("a.csv:4", "empty_text")]
+
+
 def test_columns_of_parquet_with_lists_and_objects(tmp_path: Path) -> None:
     """The forms in which hubs of data sets keep their files."""
     frames = {

@@ -112,17 +112,22 @@ def head(records: Records) -> Sequence[Mapping[str, Any]]:
 
 
 def _values(columns: Columns, chosen: Chosen) -> list[Values]:
-    """Our names → what each record holds there; of several fields a list."""
+    """Our names → what each record holds there; of several fields a list, without those that hold nothing."""
     told = [
         columns.values(theirs)
         if isinstance(theirs, str)
-        else [list(each) for each in zip(*map(columns.values, theirs), strict=True)]
-        for theirs in chosen.values()
+        else [_held(each, ours) for each in zip(*map(columns.values, theirs), strict=True)]
+        for ours, theirs in chosen.items()
     ]
     names = tuple(chosen)
     if not names:
         return [{} for _ in columns.items]
     return [dict(zip(names, each, strict=True)) for each in zip(*told, strict=True)]
+
+
+def _held(values: Sequence[Any], ours: str) -> list[Any]:
+    """An option that holds nothing keeps its place, because the right one is told by a letter."""
+    return [value for value in values if ours == "choices" or value not in (None, "")]
 
 
 def _built(examples: Sequence[Example | None], task: str) -> dict[str, pl.Series]:
