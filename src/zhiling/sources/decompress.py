@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from zhiling.pipeline.step import Bad
 
-PIECE_BYTES = 1 << 20
+PIECE_BYTES = 1 << 22
 INFLATE_BYTES = 1 << 15  # small, because zlib gives back nothing of the call that meets an error
 GZIP_MAGIC = b"\x1f\x8b"
 GZIP_WINDOW = 31  # zlib's code for a gzip header and trailer

@@ -113,8 +113,8 @@ def regular_frame(data: bytes) -> pl.DataFrame | None:
 
 def _marked(data: bytes) -> _Text:
     content = np.frombuffer(data, dtype=np.uint8)
-    newlines = np.flatnonzero(content == NEWLINE)
-    if np.count_nonzero(content < SPACE) != len(newlines):
+    newlines = np.flatnonzero(content < SPACE)
+    if (content[newlines] != NEWLINE).any():
         raise _Irregular  # a control character: a tab between values, or what no JSON string may hold
     quotes = np.flatnonzero(content == QUOTE)
     escapes = escapes_of(content) if b"\\" in data else np.empty(0, dtype=np.int64)

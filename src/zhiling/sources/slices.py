@@ -15,25 +15,29 @@ from numpy.typing import NDArray
 
 Positions = NDArray[np.int64]
 
-INLINE_BYTES = 12
+VIEW_BYTES, INLINE_BYTES = 16, 12
 SMALL_BYTES = 1 << 12
 
+_VIEW = np.dtype([("length", "<u4"), ("prefix", "V4"), ("buffer", "<u4"), ("offset", "<u4")])
 _arrow: Any = pa  # has no type stubs
 
 
 def strings(data: bytes | bytearray, starts: Positions, ends: Positions) -> pl.Series:
     """The strings `data[start:end]`, one a pair; `data` is UTF-8 and stays alive as long as they do."""
     lengths = ends - starts
-    views = np.zeros((len(starts), 4), dtype=np.uint32)
-    views[:, 0] = lengths
-    offsets = np.arange(INLINE_BYTES)
+    views = np.zeros(len(starts), dtype=_VIEW)
+    views["length"] = lengths
+    short, long = np.flatnonzero(lengths <= INLINE_BYTES), np.flatnonzero(lengths > INLINE_BYTES)
     content = np.frombuffer(data, dtype=np.uint8)
-    heads = content[np.minimum(starts[:, None] + offsets, len(content) - 1)]
-    heads[offsets >= lengths[:, None]] = 0
-    views.view(np.uint8)[:, 4:] = heads
-    long = lengths > INLINE_BYTES
-    views[long, 2] = 0
-    views[long, 3] = starts[long]
+    if len(long):
+        prefixes = np.ndarray(len(data) - 3, dtype="V4", buffer=data, strides=(1,))  # 4 bytes from each place
+        views["prefix"][long] = prefixes[starts[long]]
+        views["offset"][long] = starts[long]
+    if len(short):
+        offsets = np.arange(INLINE_BYTES)
+        places = np.minimum(starts[short, None] + offsets, len(content) - 1)
+        inline = np.where(offsets < lengths[short, None], content[places], 0)
+        views.view(np.uint8).reshape(-1, VIEW_BYTES)[short, 4:] = inline
     buffers = [None, _arrow.py_buffer(views), _arrow.py_buffer(data)]
     array = _arrow.Array.from_buffers(_arrow.string_view(), len(starts), buffers)
     return cast(pl.Series, pl.from_arrow(array))
