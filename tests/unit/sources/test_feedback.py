@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.sources.reading import read, said, told, write_jsonl
 from zhiling.pipeline import registry
+from zhiling.pipeline.number import number_source
+from zhiling.pipeline.plan import SourceLine
 from zhiling.sources.feedback import Feedback
 from zhiling.sources.feedback_event import FeedbackEvent, Shown, Withdrawal, read_event
 from zhiling.sources.problem import Problem
@@ -71,12 +75,19 @@ def test_verdicts_become_rows_to_learn_from(tmp_path: Path) -> None:
     assert bad == []
 
 
-def test_a_dispreferred_answer_is_a_kto_line(tmp_path: Path) -> None:
-    file = write_jsonl(tmp_path / "a.jsonl", [event(1, verdict="up"), event(2, verdict="down")])
-    rows, _ = read(Feedback(path="*"), [file], tmp_path)
-    replied = rows["messages"].list.last().struct.field("role") == "assistant"
-    assert replied.to_list() == [True, False], "wanted is what has a reply, unwanted what has an alternative"
-    assert rows["alternatives"].list.len().fill_null(0).to_list() == [0, 1]
+def exported(rows: pl.DataFrame, name: str) -> list[dict[str, Any]]:
+    record = number_source(SourceLine("s", Feedback(path="*"), ()), rows, 0, Counter())
+    content = registry.load("format", name)().encode(record, Counter())
+    return [json.loads(line) for line in content.splitlines()]
+
+
+def test_feedback_becomes_lines_of_kto_and_preference(tmp_path: Path) -> None:
+    events = [event(1, verdict="up"), event(2, verdict="down"), event(3, verdict="down", better="明天到。")]
+    rows, _ = read(Feedback(path="*"), [write_jsonl(tmp_path / "a.jsonl", events)], tmp_path)
+    labels = [(line["completion"][0]["content"], line["label"]) for line in exported(rows, "kto")]
+    assert labels == [("不知道。", True), ("不知道。", False), ("明天到。", True), ("不知道。", False)]
+    pair = exported(rows[2:], "preference")[0]
+    assert (pair["chosen"][-1]["content"], pair["rejected"][-1]["content"]) == ("明天到。", "不知道。")
 
 
 def test_the_newest_event_about_an_answer_counts(tmp_path: Path) -> None:
