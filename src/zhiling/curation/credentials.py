@@ -43,8 +43,16 @@ class _Rule:
     least: int = _LEAST_LENGTH
 
 
-def credentials(text: str) -> Iterator[Credential]:
-    """All secrets of a text, rule by rule; findings of two rules may overlap. ASCII is expected."""
+def credentials(text: str) -> list[Credential]:
+    """The secrets of a text, none overlapping: where two rules meet, the earlier one has it. Wants ASCII."""
+    found: list[Credential] = []
+    for credential in _matches(text):
+        if not any(credential.start < each.end and each.start < credential.end for each in found):
+            found.append(credential)
+    return found
+
+
+def _matches(text: str) -> Iterator[Credential]:
     for rule in _rules():
         for match in rule.pattern.finditer(text):
             start, end = match.span("value" if "value" in rule.pattern.groupindex else 0)

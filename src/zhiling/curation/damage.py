@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from zhiling.curation.entities import TORN_NAMES, Piece, entities
+from zhiling.curation.entities import TORN_NAMES, entities
 from zhiling.curation.mojibake import gbk_signs, mojibake, reads_as_gbk
-from zhiling.curation.rewriting import Rewritten, one_edit, replaced
+from zhiling.curation.rewriting import Piece, Rewritten, clear_of, one_edit, replaced
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 
@@ -51,9 +51,7 @@ def _control_characters(text: str) -> list[Piece]:
 
 def _pieces(text: str) -> list[Piece]:
     """All that is to be replaced, in order; where two overlap, the entity or the earlier kind wins."""
-    taken: list[Piece] = []
-    for find in (entities, mojibake, _control_characters):
-        for start, end, new in find(text):
-            if not any(start < high and low < end for low, high, _ in taken):
-                taken.append((start, end, new))
-    return sorted(taken)
+    taken = entities(text)
+    for find in (mojibake, _control_characters):
+        taken = sorted([*taken, *clear_of(find(text), taken)])
+    return taken

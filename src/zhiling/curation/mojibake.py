@@ -14,8 +14,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from zhiling.curation.entities import Piece
-from zhiling.curation.rewriting import one_edit, replaced
+from zhiling.curation.rewriting import Piece, one_edit, replaced
 from zhiling.errors import MissingExtra
 
 _FREQUENT_SHARE = 0.25  # of running Chinese text about half is written in the 300 most frequent characters
@@ -26,10 +25,11 @@ _CHINESE_SIGNS = "—…“”‘’·"
 def mojibake(text: str) -> list[Piece]:
     """The damaged stretches of a text and what they say, line by line; none overlapping."""
     found: list[Piece] = []
-    for match in re.finditer(r"[^\n]*[^\x00-\x7f\n][^\n]*", text):
+    for match in re.finditer(r"[^\n]+", text):
         line, start = match[0], match.start()
-        pieces = _latin_gbk(line) or _single_byte(line) or _utf8_gbk(line)
-        found += [(start + low, start + high, new) for low, high, new in pieces]
+        if not line.isascii():
+            pieces = _latin_gbk(line) or _single_byte(line) or _utf8_gbk(line)
+            found += [(start + low, start + high, new) for low, high, new in pieces]
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -54,10 +55,13 @@ class Rewritten:
         return at + shift
 
 
+Piece = tuple[int, int, str]
+"""Start, end (code points) and what should stand there."""
+
 Rewriter = Callable[[str], Rewritten]
 
 
-def replaced(text: str, pieces: Iterable[tuple[int, int, str]]) -> Rewritten:
+def replaced(text: str, pieces: Iterable[Piece]) -> Rewritten:
     """The text with each piece (start, end, new text) replaced; pieces in order, none overlapping."""
     parts: list[str] = []
     edits: list[tuple[int, int, int]] = []
@@ -67,6 +71,17 @@ def replaced(text: str, pieces: Iterable[tuple[int, int, str]]) -> Rewritten:
         edits.append((start, end, len(new)))
         done = end
     return Rewritten("".join([*parts, text[done:]]), edits) if edits else Rewritten(text)
+
+
+def clear_of(pieces: Iterable[Piece], taken: Sequence[tuple[int, ...]]) -> list[Piece]:
+    """The pieces that overlap none of the places taken (start, end, …), which are in order and disjoint."""
+    ends = [place[1] for place in taken]
+    clear: list[Piece] = []
+    for piece in pieces:
+        after = bisect_right(ends, piece[0])  # the first that ends behind the piece's start
+        if after == len(taken) or taken[after][0] >= piece[1]:
+            clear.append(piece)
+    return clear
 
 
 def one_edit(old: str, new: str) -> Rewritten:

@@ -61,8 +61,7 @@ class Secrets(Decide):
         masks = {self.Reason(kind): np.zeros(rows.height, dtype=np.bool_) for kind in CLASSES}
         score = np.zeros(rows.height)
         for row, text in _suspicious_texts(rows):
-            places = {(found.start, found.end): found.kind for found in credentials(narrow(text))}
-            for kind in (kind for kind in places.values() if kind in self.classes):
+            for kind in (found.kind for found in credentials(narrow(text)) if found.kind in self.classes):
                 masks[self.Reason(kind)][row] = True
                 score[row] += 1
         return by_reason(masks, score=score, verdict=Verdict(self.verdict))
