@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Literal
 
@@ -12,12 +11,12 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
+from zhiling.curation.contest import Contest
 from zhiling.curation.parts import Part, part_text
 from zhiling.curation.survivor import KeepsOne
 from zhiling.pipeline.step import Context, verdicts
 from zhiling.text.compiled import kernels
-from zhiling.text.jaccard import jaccard
-from zhiling.text.near import Near, NearIndex
+from zhiling.text.near import NearIndex
 from zhiling.text.normalise import normalise
 from zhiling.text.shingles import Shingles, shingles
 from zhiling.text.union_find import components
@@ -88,7 +87,7 @@ class NearDedup(KeepsOne):
         apart = np.arange(len(ids)) if self.within_group else _groups(rows["group"])
         priority = self.priority(rows, sizes, np.arange(len(ids)) < judged)
         labels = components(len(near.rows), near.pairs.left, near.pairs.right)
-        contest = _Contest(near, labels, priority[near.rows], apart[near.rows], near.rows < judged)
+        contest = Contest(near, labels, priority[near.rows], apart[near.rows], near.rows < judged)
         representative, similarity = np.arange(len(ids)), np.zeros(len(ids))
         representative[near.rows], similarity[near.rows] = contest.decided(self.jaccard)
         cluster = ids.gather(representative[:judged])
@@ -112,49 +111,3 @@ def _groups(group: pl.Series) -> NDArray[np.int64]:
     numbered = pl.DataFrame({"group": group}).with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
     first = pl.when(pl.col("group").is_null()).then("row").otherwise(pl.col("row").min().over("group"))
     return numbered.select(first).to_series().to_numpy()
-
-
-@dataclass(frozen=True)
-class _Contest:
-    """Rows that compete for staying; all arrays have one entry for each of `near.rows`."""
-
-    near: Near
-    labels: NDArray[np.int64]
-    priority: NDArray[np.int64]
-    apart: NDArray[np.int64]
-    judged: NDArray[np.bool_]
-
-    def decided(self, threshold: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Who stands for each row (a row number), and how similar the two are.
-
-        Component by component the first open row stays and takes with it the open rows near to it; rows with
-        one number in `apart` never take each other. All components advance together, so the rounds are as
-        many as rows stay in the component where most do.
-        """
-        labels, sets = self.labels, self.near.sets
-        representative = np.arange(len(labels))
-        similarity = np.zeros(len(labels))
-        shared = np.bincount(labels, minlength=len(labels))[labels] > 1
-        open_rows = np.flatnonzero(shared)
-        open_rows = open_rows[np.lexsort((self.priority[open_rows], labels[open_rows]))]
-        while open_rows.size:
-            component = labels[open_rows]
-            heads = np.insert(component[1:] != component[:-1], 0, True)
-            head_of = open_rows[heads][np.cumsum(heads) - 1]
-            candidates = ~heads & self.judged[open_rows] & _sizes_allow(sets, open_rows, head_of, threshold)
-            candidates &= self.apart[open_rows] != self.apart[head_of]
-            similar = np.zeros(len(open_rows))
-            similar[candidates] = jaccard(sets, head_of[candidates], open_rows[candidates])
-            taken = candidates & (similar >= threshold)
-            representative[open_rows[taken]] = head_of[taken]
-            similarity[open_rows[taken]] = similar[taken]
-            open_rows = open_rows[~heads & ~taken]
-        return self.near.rows[representative], similarity
-
-
-def _sizes_allow(
-    sets: Shingles, left: NDArray[np.int64], right: NDArray[np.int64], threshold: float
-) -> NDArray[np.bool_]:
-    """Two sets can only be that similar if the smaller holds that share of the larger."""
-    first, second = sets.sizes[left], sets.sizes[right]
-    return np.minimum(first, second) >= threshold * np.maximum(first, second)

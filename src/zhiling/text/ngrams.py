@@ -16,10 +16,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from zhiling.text.buffers import blocks, offsets_of, utf8
-from zhiling.text.characters import SINGLE, byte_classes
+from zhiling.text.buffers import utf8
 from zhiling.text.grams import Grams, text_grams
-from zhiling.text.tokens import spans
+from zhiling.text.tokens import mostly_unspaced, spans
 
 WORDS = 13
 CHARACTERS = 20
@@ -75,8 +74,7 @@ class NgramIndex:
     def build(cls, texts: pl.Series, size: int = WORDS, characters: int = CHARACTERS) -> NgramIndex:
         """An index of normalised reference texts: n-grams of `size` words, or of `characters` as above."""
         texts = texts.fill_null("")
-        by_character = _by_character(texts)
-        sizes = np.where(by_character, characters, size)
+        sizes = np.where(mostly_unspaced(texts), characters, size)
         tables = [_table(texts, np.flatnonzero(sizes == each), int(each)) for each in np.unique(sizes)]
         return cls(texts, [table for table in tables if len(table.hashes)])
 
@@ -142,17 +140,6 @@ def _contained(
 def _letters(texts: pl.Series) -> pl.Series:
     """The texts without what separates tokens."""
     return texts.str.replace_all(_SEPARATORS, "")
-
-
-def _by_character(texts: pl.Series) -> NDArray[np.bool_]:
-    """Whether most tokens of each text are single characters."""
-    parts: list[NDArray[np.bool_]] = []
-    for part in blocks(utf8(texts)):
-        starts, _ = spans(part)
-        bounds = np.searchsorted(starts, part.offsets)
-        single = offsets_of(byte_classes(part.data)[starts] == SINGLE)
-        parts.append(2 * np.diff(single[bounds]) > np.diff(bounds))
-    return np.concatenate(parts) if parts else np.empty(0, dtype=np.bool_)
 
 
 def _table(texts: pl.Series, rows: NDArray[np.int64], size: int) -> _Table:

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from zhiling.text.buffers import Utf8, blocks, utf8
+from zhiling.text.buffers import Utf8, blocks, offsets_of, utf8
 from zhiling.text.characters import SINGLE, SINGLE_TAIL, SYMBOL, WORD, byte_classes
 
 Unit = Literal["token", "character"]
@@ -69,6 +69,17 @@ def token_count(column: str | pl.Expr) -> pl.Expr:
     """Expression for the number of tokens (see `token_counts`) of a string column."""
     expression = pl.col(column) if isinstance(column, str) else column
     return expression.map_batches(token_counts, return_dtype=pl.UInt32, is_elementwise=True)
+
+
+def mostly_unspaced(text: pl.Series) -> NDArray[np.bool_]:
+    """Whether most tokens of each text are single characters (Chinese, Thai, emoji), shape (rows,)."""
+    parts = [np.empty(0, dtype=np.bool_)]
+    for part in blocks(utf8(text)):
+        starts, _ = spans(part)
+        bounds = np.searchsorted(starts, part.offsets)
+        single = offsets_of(byte_classes(part.data)[starts] == SINGLE)
+        parts.append(2 * np.diff(single[bounds]) > np.diff(bounds))
+    return np.concatenate(parts)
 
 
 def _begins(

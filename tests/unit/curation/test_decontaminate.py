@@ -30,6 +30,7 @@ def context(tmp_path: Path) -> Context:
 
 STEP = Decontaminate(against=("eval.jsonl",))
 CONTAMINATED = "contaminated"
+EDITED = "contaminated_edited"
 
 
 @pytest.mark.parametrize(
@@ -73,6 +74,66 @@ def test_a_turn_counts_by_itself_and_a_greeting_only_alone(context: Context) -> 
     assert reasons(everywhere) == [None, CONTAMINATED, CONTAMINATED]
 
 
+LONG_EN = "Which of our two summer warehouses should I send the broken coffee grinder back to this week?"
+LONG_ZH = "我上个星期买的咖啡研磨机坏了，应该寄回你们两个夏季仓库当中的哪一个才对呢？"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (LONG_EN.replace("coffee", "old coffee").replace("week", "month"), EDITED),
+        (
+            "Hi! " + LONG_EN.replace("two", "three").replace("back to", "to") + " Cheers.",
+            EDITED,
+        ),
+        (LONG_ZH.replace("咖啡", "豆子").replace("当中的", "里的"), EDITED),
+        (LONG_EN, CONTAMINATED),
+        ("Which of our two summer warehouses is open today?", None),
+        ("我上个星期买的水壶坏了，怎么退货？", None),
+    ],
+)
+def test_edited_copies_are_found_and_named(text: str, expected: str | None, tmp_path: Path) -> None:
+    lines = (json.dumps({"text": each}) for each in (SHORT, LONG_EN, LONG_ZH))
+    (tmp_path / "eval.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    context = dataclasses.replace(CONTEXT, root=tmp_path)
+    answer = STEP.decide(pairs((text, "ok")), context)
+    assert reasons(answer) == [expected]
+    if expected:
+        assert answer["related"].item() == ("eval.jsonl#3" if "研磨机" in text else "eval.jsonl#2")
+    without = Decontaminate(against=("eval.jsonl",), edited=None).decide(pairs((text, "ok")), context)
+    assert reasons(without) == [CONTAMINATED if expected == CONTAMINATED else None]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Hello there! Do you ship parcels to Norway too?", CONTAMINATED),
+        ("请问一下，门锁可以用手机打开吗？谢谢", CONTAMINATED),
+        ("Do you ship parcels to Norway too? " + "I would like to know what it costs. " * 2, None),
+        ("门锁可以用手机打开吗？" + "我还想知道它需要几节电池，多久更换一次。", None),
+        ("Well then, hello, how are you?", None),
+    ],
+)
+def test_a_short_question_behind_a_greeting(text: str, expected: str | None, tmp_path: Path) -> None:
+    short = ("Do you ship parcels to Norway too?", "门锁可以用手机打开吗？", "Hello, how are you?")
+    (tmp_path / "eval.jsonl").write_text("\n".join(json.dumps({"text": each}) for each in short))
+    context = dataclasses.replace(CONTEXT, root=tmp_path)
+    assert reasons(STEP.decide(pairs((text, "ok")), context)) == [expected]
+    whole_only = Decontaminate(against=("eval.jsonl",), embedded=1.0)
+    assert reasons(whole_only.decide(pairs((text, "ok")), context)) == [None]
+
+
+def test_phrases_of_a_template_wipe_out_nothing(tmp_path: Path) -> None:
+    """Hundreds of evaluation rows begin alike: a row with that beginning is no copy of any of them."""
+    head = "Please read the following sentence and say whether it is about"
+    lines = [
+        json.dumps({"text": f"{head} {word}ing the {word}er."}) for word in map("w{}".format, range(300))
+    ]
+    (tmp_path / "eval.jsonl").write_text("\n".join(lines))
+    context = dataclasses.replace(CONTEXT, root=tmp_path)
+    assert reasons(STEP.decide(pairs((f"{head} cats or dogs.", "cats")), context)) == [None]
+
+
 def test_a_share_of_the_runs_can_be_asked_for(context: Context) -> None:
     rows = pairs((ENGLISH + " " + " ".join(f"word{number}" for number in range(200)), ""))
     assert reasons(STEP.decide(rows, context)) == [CONTAMINATED]
@@ -108,6 +169,13 @@ def test_files_that_are_missing_or_damaged_are_errors(context: Context) -> None:
         Decontaminate(against=("bad.jsonl",)).decide(pairs(("a", "b")), context)
     with pytest.raises(UsageError, match="fields"):
         Decontaminate(against=("eval.jsonl",), fields=("body",)).decide(pairs(("a", "b")), context)
+
+
+def test_a_file_without_text_is_an_error(context: Context) -> None:
+    for content in ("", '{"text": ""}\n{"text": " "}\n'):
+        (context.root / "none.jsonl").write_text(content)
+        with pytest.raises(DamagedFile, match=r"none\.jsonl.*no text"):
+            Decontaminate(against=("eval.jsonl", "none.jsonl")).decide(pairs(("a", "b")), context)
 
 
 def test_no_rows_and_the_fingerprint(context: Context) -> None:
