@@ -13,6 +13,7 @@ from pydantic import Field
 
 from zhiling.pipeline.step import Bad, Batch, Source
 from zhiling.rows.schema import ROW
+from zhiling.sources.ahead import ahead
 from zhiling.sources.csv_records import Delimiter, csv_records
 from zhiling.sources.encoding import Encoding
 from zhiling.sources.files import blocks, place_of, texts
@@ -86,7 +87,7 @@ class RecordSource(Source):
             return parquet_records(file, place)
         if suffix == ".json" and is_document(_start(texts(file, place, self.encoding))):
             return json_records(elements(texts(file, place, self.encoding), place), place)
-        content = blocks(file, place, self.encoding)
+        content = ahead(blocks(file, place, self.encoding))
         if suffix not in CSV_SUFFIXES:
             return json_records(content, place)
         mark = "\t" if suffix == ".tsv" and self.delimiter == "auto" else self.delimiter
@@ -98,7 +99,7 @@ class TableSource(RecordSource):
 
     def read(self, files: Sequence[Path], root: Path) -> Iterator[Batch]:
         """Rows of all files in batches of about 20,000."""
-        read = (gathered(self.records(file, root)) for file in files)
+        read = (ahead(gathered(self.records(file, root))) for file in files)
         return even(self.batch(records) for records in chain.from_iterable(read))
 
     @abstractmethod
