@@ -38,10 +38,16 @@ def conll_records(blocks: Iterable[Block | Bad], place: str) -> Iterator[Records
     A sentence in which a line has another number of columns is a Bad at that line. Where documents are
     marked, `document` is the place and the document's number.
     """
-    sentences = _Sentences(place)
     empty = True
+    for records in _gathered(blocks, _Sentences(place)):
+        empty = empty and not records.items and not records.bad
+        yield records
+    if empty:
+        yield Records(place, [], [], [Bad(f"{place}:1", "empty_file", "the file holds no sentence")])
+
+
+def _gathered(blocks: Iterable[Block | Bad], sentences: _Sentences) -> Iterator[Records]:
     for block in blocks:
-        empty = False
         if isinstance(block, Bad):
             sentences.spoil(block)
             continue
@@ -51,8 +57,6 @@ def conll_records(blocks: Iterable[Block | Bad], place: str) -> Iterator[Records
                 yield sentences.take()
     sentences.end()
     yield sentences.take()
-    if empty:
-        yield Records(place, [], [], [Bad(f"{place}:1", "empty_file", "the file holds no record")])
 
 
 class _Sentences:
