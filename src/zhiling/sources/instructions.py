@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 from pydantic import Field
 
@@ -132,7 +132,7 @@ class Sniffer:
         named = [name] if name != "auto" else sorted(registry.table("format"))
         self._formats: list[Format] = [registry.load("format", each)() for each in named]
         self._named = name != "auto"
-        self._known: dict[tuple[tuple[str, type], ...], Format | None] = {}
+        self._known: dict[tuple[tuple[str, type[Any]], ...], Format | None] = {}
 
     def of(self, record: Mapping[str, Any]) -> Format:
         """The format of a record.
@@ -142,7 +142,9 @@ class Sniffer:
         """
         if self._named:
             return self._formats[0]
-        shape = tuple((name, type(value)) for name, value in record.items() if value is not None)
+        shape = tuple(
+            (name, cast(type[Any], type(value))) for name, value in record.items() if value is not None
+        )
         if shape not in self._known:
             fields = dict(shape)
             best = max(self._formats, key=lambda each: each.claim(fields))

@@ -8,7 +8,7 @@ import orjson
 
 from zhiling.rows.formats.draft import Unreadable
 
-_NOUNS: dict[type, str] = {
+_NOUNS: dict[type[Any], str] = {
     dict: "an object", list: "a list", str: "a text", bool: "true or false", int: "a number",
     float: "a number", type(None): "null",
 }  # fmt: skip
@@ -16,7 +16,7 @@ _NOUNS: dict[type, str] = {
 
 def noun(value: Any) -> str:
     """What a value is, for people: `a list`, `a number`, `null`."""
-    return _NOUNS.get(type(value), type(value).__name__)
+    return _NOUNS.get(value.__class__, value.__class__.__name__)
 
 
 def wrong_type(field: str, value: Any, needed: str) -> Unreadable:

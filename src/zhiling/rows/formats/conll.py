@@ -134,10 +134,11 @@ def count_held(exchange: Exchange, losses: Counter[str]) -> None:
 
 def _given(truth: Mapping[str, Any]) -> tuple[list[Place], list[str]] | None:
     """The set's own tokens and tags, while they say what the spans say."""
-    tokens, tags = truth.get("tokens"), truth.get("tags")
-    if not isinstance(tokens, list) or not isinstance(tags, list) or len(tokens) != len(tags):
+    tokens = cast(list[Place] | None, truth.get("tokens"))
+    tags = cast(list[str] | None, truth.get("tags"))
+    if tokens is None or tags is None or len(tokens) != len(tags):
         return None
-    return [(start, end) for start, end in cast(list[Place], tokens)], cast(list[str], tags)
+    return [(start, end) for start, end in tokens], tags
 
 
 def _tagged(text: str, spans: Sequence[Mapping[str, Any]], lost: set[str]) -> tuple[list[Place], list[str]]:

@@ -178,7 +178,7 @@ def read_extra(extra: str | None) -> dict[str, Any]:
 
 
 def _flat(messages: Sequence[Message]) -> pl.DataFrame:
-    columns: list[Sequence[Any]] = list(zip(*messages, strict=True))[: len(_COLUMNS)]
+    columns: list[Any] = list(zip(*messages, strict=True))[: len(_COLUMNS)]
     if not columns:
         return pl.DataFrame(schema=dict(MESSAGE))
     media = _COLUMNS.index("media")
@@ -230,9 +230,10 @@ def _notes(draft: Draft) -> dict[str, Any]:
 
 def _annotate(draft: Draft) -> None:
     """Gives the notes back to their messages."""
-    notes: dict[str, Any] = draft.extra.pop(MESSAGE_FIELDS)
-    if not isinstance(notes, dict):
+    found: Any = draft.extra.pop(MESSAGE_FIELDS)
+    if not isinstance(found, dict):
         return
+    notes = cast(dict[str, Any], found)
     draft.messages = [each._replace(notes=notes.get(str(n))) for n, each in enumerate(draft.messages)]
     draft.alternatives = [
         each._replace(
@@ -269,4 +270,4 @@ def _read_alternatives(alternatives: list[dict[str, Any]] | None) -> list[Altern
 
 def _read_message(fields: Mapping[str, Any]) -> Message:
     media = tuple(Media(**each) for each in fields["media"] or ())
-    return Message(**{**fields, "media": media})
+    return Message(**cast(dict[str, Any], {**fields, "media": media}))

@@ -67,7 +67,8 @@ class _Groups(Encoder):
         super().__init__(form)
         self._waiting = _columns(pl.DataFrame(schema=ROW))
         self._sink = BytesIO()
-        self._file = _parquet.ParquetWriter(self._sink, self._waiting.to_arrow().schema, compression="zstd")
+        schema = cast(Any, self._waiting).to_arrow().schema
+        self._file = _parquet.ParquetWriter(self._sink, schema, compression="zstd")
 
     def encode(self, rows: pl.DataFrame, losses: Counter[str]) -> bytes:
         """The bytes of groups that are full now."""

@@ -86,7 +86,8 @@ class _Filler:
     def filled(self, message: Message) -> Message:
         """The message with media in place of its placeholders."""
         slots = tuple(self._slot(media) for media in message.media)
-        text, length, media = [], 0, list(slots)
+        text: list[str] = []
+        length, media = 0, list(slots)
         rest = message.text or ""
         start = 0
         for mark in _MARK.finditer(rest):

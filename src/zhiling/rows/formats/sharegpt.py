@@ -68,7 +68,7 @@ class ShareGPT(JsonLines):
 
     def own_fields(self) -> frozenset[str]:
         """Fields that the format gives a meaning."""
-        return super().own_fields() | ({self.tag} if self.form == "kto" else set())
+        return super().own_fields() | ({self.tag} if self.form == "kto" else set[str]())
 
     def decode(self, record: Mapping[str, Any]) -> Draft:
         """The row of a record; see `Format.decode`."""

@@ -29,7 +29,7 @@ class Sides(Spoken):
             lost.add("system")
         if len(prompt) - sum(message.role == "system" for message in prompt) > 1:
             lost.add("earlier_turns")
-        if not prompt:
+        if not asked:
             lost.add("no_question")
         count_beside(prompt, lost)
         return (asked[-1].text or "") if asked else ""
