@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -16,9 +18,10 @@ from zhiling.sources.media import MAX_IMAGE_BYTES, MediaReader, files_of
 from zhiling.sources.picture_rows import ImageField, PictureReader, Wanted
 from zhiling.sources.pictures import MAX_PIXELS, require_pillow
 from zhiling.sources.problem import Problem
-from zhiling.sources.record_source import SOURCE_ROW, RecordSource, even
+from zhiling.sources.record_source import RecordSource, even
 from zhiling.sources.records import Records
 
+PICTURES_AT_ONCE = 500
 MAX_DECODED = 178_000_000  # Pillow itself refuses what has more
 
 
@@ -63,7 +66,8 @@ class Images(RecordSource):
         """Rows of all files in batches of about 20,000; raises MissingExtra where Pillow is missing."""
         require_pillow()
         captions = belong_to(filter(is_picture, files))
-        return even(batch for file in files if file not in captions for batch in self._file(file, root))
+        kinds = groupby((file for file in files if file not in captions), is_picture)
+        return even(batch for kind, group in kinds for batch in self._read(kind, group, root))
 
     def further_files(self, files: Sequence[Path], root: Path) -> Sequence[Path]:
         """Captions beside pictures, and pictures that records name."""
@@ -73,26 +77,41 @@ class Images(RecordSource):
             if is_picture(file):
                 found.update(beside(file))
             elif file not in captions:
-                media = self._media(file, root)
+                media = self._media(file.parent, root)
                 reader = PictureReader(self.wanted(), media)
                 for records in self.records(file, root):
                     found.update(files_of(reader.references(records), media.folder, root))
         return sorted(found.difference(files))
 
-    def _file(self, file: Path, root: Path) -> Iterator[Batch]:
-        reader = PictureReader(self.wanted(), self._media(file, root))
-        if not is_picture(file):
-            yield from map(reader.batch, self.records(file, root))
-            return
-        place, fields = place_of(file, root), caption_of(file, self.encoding)
-        if isinstance(fields, Problem):
-            yield Batch(pl.DataFrame(schema=SOURCE_ROW), (fields.at(f"{place}:1"),))
+    def _read(self, pictures: bool, files: Iterator[Path], root: Path) -> Iterator[Batch]:
+        if pictures:
+            for folder, members in groupby(files, lambda file: file.parent):
+                reader = PictureReader(self.wanted(), self._media(folder, root))
+                while piece := list(islice(members, PICTURES_AT_ONCE)):
+                    yield self._pictures(reader, piece, root)
         else:
-            yield reader.batch(Records(place, [1], [fields]), file)
+            for file in files:
+                reader = PictureReader(self.wanted(), self._media(file.parent, root))
+                yield from map(reader.batch, self.records(file, root))
 
-    def _media(self, file: Path, root: Path) -> MediaReader:
-        folder = file.parent if self.folder is None else root / self.folder
-        return MediaReader(folder, root, max_bytes=self.max_bytes, max_pixels=self.max_pixels)
+    def _pictures(self, reader: PictureReader, files: Sequence[Path], root: Path) -> Batch:
+        """Rows of pictures, each told by its own place."""
+        order = {f"{place_of(file, root)}:1": file for file in files}
+        captions = {place: caption_of(file, self.encoding) for place, file in order.items()}
+        bad = [told.at(place) for place, told in captions.items() if isinstance(told, Problem)]
+        fields = {place: told for place, told in captions.items() if not isinstance(told, Problem)}
+        places = list(fields)
+        records = Records("", range(len(places)), list(fields.values()))
+        found = reader.batch(records, [order[place] for place in places])
+        bad += [replace(each, place=places[int(each.place[1:])]) for each in found.bad]
+        locators = [places[int(each[1:])] for each in found.rows["locator"].to_list()]
+        rows = found.rows.with_columns(pl.Series("locator", locators, dtype=pl.String))
+        rank = {place: number for number, place in enumerate(order)}
+        return Batch(rows, sorted(bad, key=lambda each: rank[each.place]))
+
+    def _media(self, folder: Path, root: Path) -> MediaReader:
+        start = folder if self.folder is None else root / self.folder
+        return MediaReader(start, root, max_bytes=self.max_bytes, max_pixels=self.max_pixels)
 
     def wanted(self) -> Wanted:
         """What is read out of records."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,8 +59,8 @@ class PictureReader:
     media: MediaReader
     _sniffer: Sniffer = field(default_factory=Sniffer)
 
-    def batch(self, records: Records, picture: Path | None = None) -> Batch:
-        """The rows of these records; `picture` is the file that they are about, where they name none."""
+    def batch(self, records: Records, pictures: Sequence[Path] | None = None) -> Batch:
+        """The rows of these records; `pictures` are the files that they are about, where they name none."""
         columns = Columns(records)
         language, spoken = columns.language(self.wanted.language)
         key = self.wanted.key or find("record", "key", columns.names)
@@ -68,6 +68,7 @@ class PictureReader:
         drafts: list[Draft] = []
         firsts: list[str | None] = []
         for index, item in enumerate(records.items):
+            picture = pictures[index] if pictures else None
             try:
                 draft = self._draft(item, placed, picture)
                 first = self._open(draft, picture)

@@ -173,3 +173,12 @@ def test_a_changed_picture_or_caption_changes_the_fingerprint(tmp_path: Path) ->
     caption.write_text("b", encoding="utf-8")
     keys.add(key())
     assert len(keys) == 3
+
+
+@pytest.mark.parametrize("content", [b"{", b"[1]", b'"a"', b"\xff\xfe\xfa\xfb", b'{"caption": 5}'])
+def test_a_caption_that_cannot_be_read_costs_its_picture(tmp_path: Path, content: bytes) -> None:
+    file = picture(tmp_path / "照片.png")
+    (tmp_path / "照片.json").write_bytes(content)
+    rows, bad = read(images(), [file], tmp_path)
+    assert (rows.height, [each.place for each in bad]) == (0, ["照片.png:1"])
+    assert bad[0].cls in ("unreadable_caption", "wrong_type")
