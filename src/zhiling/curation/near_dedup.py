@@ -18,7 +18,7 @@ from zhiling.pipeline.step import Context, verdicts
 from zhiling.text.compiled import kernels
 from zhiling.text.near import NearIndex
 from zhiling.text.normalise import normalise
-from zhiling.text.shingles import Shingles, shingles
+from zhiling.text.shingles import Shingles, bags
 from zhiling.text.union_find import components
 
 _SLICE_ROWS = 20_000
@@ -84,6 +84,7 @@ class NearDedup(KeepsOne):
             for block in self._blocks(rows["messages"]):
                 index.add(block)
             near, sizes = index.find(), index.sizes
+        sizes[near.rows] = near.sets.sizes
         apart = np.arange(len(ids)) if self.within_group else _groups(rows["group"])
         priority = self.priority(rows, sizes, np.arange(len(ids)) < judged)
         labels = components(len(near.rows), near.pairs.left, near.pairs.right)
@@ -103,7 +104,7 @@ class NearDedup(KeepsOne):
         """The shingles of the rows; a slice at a time, so the texts are never held twice."""
         kernels(int(messages.estimated_size()))  # the slices are small, their sum may pay for compiled code
         for start in range(0, len(messages), _SLICE_ROWS):
-            yield shingles(normalise(part_text(messages.slice(start, _SLICE_ROWS), self.on)), self.size)
+            yield bags(normalise(part_text(messages.slice(start, _SLICE_ROWS), self.on)), self.size)
 
 
 def _groups(group: pl.Series) -> NDArray[np.int64]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from zhiling.text.buffers import offsets_of, row_ranges
 from zhiling.text.linking import Pairs, Rows
 from zhiling.text.minhash import Method, band_keys, meetings, verified
-from zhiling.text.shingles import Shingles
+from zhiling.text.shingles import Shingles, distinct_sets
 
 _MEMORY_BYTES = 1 << 26
 _READ_CELLS = 1 << 20
@@ -62,15 +62,15 @@ class NearIndex:
 
     @property
     def sizes(self) -> Rows:
-        """Number of distinct shingles of each row added so far."""
+        """Number of shingles of each row added so far, repeats included."""
         return np.concatenate([np.empty(0, dtype=np.int64), *self._sizes])
 
-    def add(self, sets: Shingles) -> None:
-        """Takes the next rows."""
-        self._sizes.append(sets.sizes)
-        self._spilled.write(sets.hashes.tobytes())
+    def add(self, rows: Shingles) -> None:
+        """Takes the shingles of the next rows: sets, or bags, which cost less to make."""
+        self._sizes.append(rows.sizes)
+        self._spilled.write(rows.hashes.tobytes())
         if self._method == "minhash":
-            self._keys.append(band_keys(sets, np.flatnonzero(sets.sizes), self._jaccard, self._seed))
+            self._keys.append(band_keys(rows, np.flatnonzero(rows.sizes), self._jaccard, self._seed))
 
     def find(self) -> Near:
         """The near-duplicates among all rows added."""
@@ -94,4 +94,4 @@ class NearIndex:
             low, high = np.searchsorted(rows, (start, stop))
             part = Shingles(block, offsets[start : stop + 1] - offsets[start])
             parts.append(part.take(rows[low:high] - start).hashes)
-        return Shingles(np.concatenate(parts), offsets_of(np.diff(offsets)[rows]))
+        return distinct_sets(Shingles(np.concatenate(parts), offsets_of(np.diff(offsets)[rows])))

@@ -62,6 +62,14 @@ def shingles(text: pl.Series, size: int = 5, unit: Unit = "token") -> Shingles:
 
     Memory: 4 bytes per token beyond the text, and twice that while the parts are joined.
     """
+    return distinct_sets(bags(text, size, unit))
+
+
+def bags(text: pl.Series, size: int = 5, unit: Unit = "token") -> Shingles:
+    """All shingles of each row in the order of the text, repeats included; `distinct_sets` makes them sets.
+
+    Enough for MinHash, which repeats do not change, at less than the cost of the sets.
+    """
     parts: list[NDArray[np.uint32]] = []
     counts: list[NDArray[np.int64]] = []
     for windows in text_grams(text, size, unit):
@@ -71,12 +79,12 @@ def shingles(text: pl.Series, size: int = 5, unit: Unit = "token") -> Shingles:
         return Shingles(np.empty(0, dtype=np.uint32), np.zeros(1, dtype=np.int64))
     hashes = np.concatenate(parts)
     parts.clear()
-    offsets = offsets_of(np.concatenate(counts))
-    return _distinct(hashes, offsets)
+    return Shingles(hashes, offsets_of(np.concatenate(counts)))
 
 
-def _distinct(hashes: NDArray[np.uint32], offsets: NDArray[np.int64]) -> Shingles:
-    """The sorted sets of rows of hashes, made inside `hashes`."""
+def distinct_sets(bags: Shingles) -> Shingles:
+    """The sorted sets of rows of shingles with repeats, made in the memory of the bags."""
+    hashes, offsets = bags.hashes, bags.offsets
     for rows, size in same_size(np.diff(offsets)):
         index = offsets[rows][:, None] + np.arange(size)
         hashes[index] = np.sort(hashes[index], axis=1)
