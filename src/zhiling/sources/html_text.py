@@ -36,6 +36,14 @@ def read_html(lines: Iterable[tuple[int, str]]) -> Document:
     return reader.builder.document(_title(root))
 
 
+def table_of(page: str) -> str:
+    """A table of HTML in Markdown; as it stands where there are headings in it."""
+    document = read_html([(1, page)])
+    if any(section.headings for section in document.sections):
+        return page
+    return "\n\n".join(text for section in document.sections for _, text in section.paragraphs)
+
+
 class _Reader:
     """Walks over the elements and gathers the text between two blocks."""
 

@@ -1,7 +1,8 @@
 """Markdown into sections: ATX and setext headings; fences, comments and front matter hold none.
 
 Source: CommonMark 0.31.2, sections 4.2 (ATX headings), 4.3 (setext), 4.5 (fences), for what ends a section.
-Deviation: a setext heading is one line; the text stays Markdown but for its heading marks and comments.
+Deviation: a setext heading is one line; the text stays Markdown but for its heading marks and comments, and a
+table in HTML becomes one in Markdown.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from zhiling.sources.html_text import table_of
 from zhiling.sources.passages import Document
 from zhiling.sources.sections import SectionBuilder
 
@@ -17,6 +19,7 @@ _SETEXT = re.compile(r" {0,3}(=+|-{2,})[ \t]*")
 _FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})(.*)")
 _ATTRIBUTES = re.compile(r"\{[ \t]*[#.:][^{}]*\}")
 _FRONT_TITLE = re.compile(r"title[ \t]*:[ \t]*(.+)")
+_HTML_TABLE = re.compile(r"\s*<table[\s>].*</table>\s*", re.IGNORECASE | re.DOTALL)
 _NOT_PROSE = re.compile(r"[ \t]*(?:[-*+>|]|\d+[.)][ \t])| {4}|\t")
 
 
@@ -102,7 +105,8 @@ class _Reader:
 
     def _close(self) -> None:
         if self._lines:
-            self.builder.paragraph("\n".join(self._lines).strip("\n"), self._start)
+            text = "\n".join(self._lines).strip("\n")
+            self.builder.paragraph(table_of(text) if _HTML_TABLE.fullmatch(text) else text, self._start)
         self._lines = []
 
 

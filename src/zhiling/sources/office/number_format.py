@@ -54,7 +54,7 @@ def shown(text: str, kind: Kind, *, from_1904: bool) -> str:
         value = float(text)
     except ValueError:
         return text
-    if not math.isfinite(value):
+    if not math.isfinite(value) or (kind == "number" and text.lstrip("-").isdigit()):
         return text
     if kind == "percent":
         return f"{_plain(value * 100)}%"
@@ -66,7 +66,7 @@ def shown(text: str, kind: Kind, *, from_1904: bool) -> str:
 
 
 def _plain(value: float) -> str:
-    """15 digits, which is what Excel keeps, without an exponent where that is shorter than 22 digits."""
+    """15 digits, which is what Excel keeps; whole numbers of up to 21 digits without an exponent."""
     text = f"{value:.15g}"
     return str(int(value)) if "e" in text and value.is_integer() and abs(value) < 1e21 else text
 

@@ -96,7 +96,7 @@ class Package:
         try:
             root = self._etree.fromstring(content, self._etree.XMLParser(**_SAFE))
         except self._etree.XMLSyntaxError as error:
-            raise _no_xml(name, error) from error
+            raise _no_xml(name, error.msg) from error
         _refuse_doctype(root, name)
         return root
 
@@ -118,7 +118,7 @@ class Package:
                 while element.getprevious() is not None:
                     del element.getparent()[0]
         except self._etree.XMLSyntaxError as error:
-            raise _no_xml(name, error) from error
+            raise _no_xml(name, error.msg) from error
 
     def _bytes(self, name: str) -> bytes:
         entry = self._entries[name]
@@ -153,6 +153,8 @@ def attribute(element: Any, name: str, default: str = "") -> str:
     """An attribute by its local name."""
     if element is None:
         return default
+    if (plain := element.get(name)) is not None:
+        return plain
     return next((value for key, value in element.items() if _local(key) == name), default)
 
 
@@ -186,8 +188,8 @@ def _refuse_doctype(element: Any, name: str) -> None:
         raise Unreadable("forbidden_doctype", message)
 
 
-def _no_xml(name: str, error: Exception) -> Unreadable:
-    return Unreadable("broken_document", f"{name!r} is broken: {error}; open the file and save it again")
+def _no_xml(name: str, reason: str) -> Unreadable:
+    return Unreadable("broken_document", f"{name!r} is broken: {reason}; open the file and save it again")
 
 
 def _ole(content: bytes) -> Unreadable:

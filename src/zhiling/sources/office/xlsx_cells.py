@@ -97,7 +97,7 @@ class Cells:
         if kind == "inlineStr":
             return _rich_text(child(element, "is"))
         value, formula = child(element, "v"), child(element, "f")
-        text = (value.text or "") if value is not None else ""
+        text: str = (value.text or "") if value is not None else ""
         if not text:
             return f"={formula.text}" if formula is not None and formula.text else ""
         if kind == "s":
@@ -120,8 +120,13 @@ class Cells:
 
 def _rich_text(element: Any) -> str:
     """The runs of a text; phonetic hints (furigana, pinyin) are not part of it."""
-    runs = [each for each in element if local(each) == "r"] if element is not None else []
-    return "".join(each.text or "" for run in ([element, *runs]) for each in children(run, "t"))
+    texts: list[str] = []
+    for each in element if element is not None else ():
+        if local(each) == "t":
+            texts.append(each.text or "")
+        elif local(each) == "r":
+            texts += [one.text or "" for one in children(each, "t")]
+    return "".join(texts)
 
 
 def _formats(styles: Any) -> list[Kind]:

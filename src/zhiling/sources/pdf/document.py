@@ -56,22 +56,26 @@ def read_pdf(content: bytes) -> Reading:
 
 
 def _opened(content: bytes) -> Any:
-    pdfium = parser("pypdfium2")
-    raw = parser("pypdfium2.raw")
+    pdfium, raw = parser("pypdfium2"), parser("pypdfium2.raw")
     try:
-        pdf = pdfium.PdfDocument(content)
+        return pdfium.PdfDocument(content)
     except pdfium.PdfiumError as error:
+        if _is_sound(content):
+            raise Unreadable("empty_file", "the PDF has no pages") from error
         if error.err_code == raw.FPDF_ERR_PASSWORD:
             raise Unreadable("encrypted_file", "the PDF needs a password; save it without one") from error
         if error.err_code == raw.FPDF_ERR_SECURITY:
-            raise Unreadable(
-                "encrypted_file", "the PDF is protected in a way that is not known here"
-            ) from error
+            raise Unreadable("encrypted_file", "the PDF is protected in a way that is not known") from error
         raise Unreadable("broken_document", f"this is no PDF that can be read: {error}") from error
-    if not len(pdf):
-        pdf.close()
-        raise Unreadable("empty_file", "the PDF has no pages")
-    return pdf
+
+
+def _is_sound(content: bytes) -> bool:
+    """Whether PDFium opens the file: pypdfium2 raises where it has no pages, with the code of an older error."""
+    raw = parser("pypdfium2.raw")
+    opened = raw.FPDF_LoadMemDocument64(content, len(content), None)
+    if opened:
+        raw.FPDF_CloseDocument(opened)
+    return bool(opened)
 
 
 def _pages(pdf: Any) -> tuple[list[_Laid], list[Unreadable]]:

@@ -14,6 +14,8 @@ from zhiling.sources.reading import parser
 MAX_CHARACTERS = 500_000  # of a page; a full page of small print has 10,000
 MAX_SEGMENTS = 20_000  # of the paths of a page; beyond, it is a drawing and no table is looked for
 THIN = 3.0  # points: a filled rectangle of this width is a line
+FLAT = 0.05  # times the size: a lower letter is of a font that is not here, its height is not known
+LETTER_HEIGHT = 0.7  # times the size, where it is not known
 _HYPHEN = "\u00ad"
 _ENDINGS = frozenset("\r\n")
 
@@ -137,7 +139,9 @@ def _characters(text: Any, count: int) -> Iterator[Character]:
             continue
         raw.FPDFText_GetCharBox(text, index, left, right, bottom, top)
         size = round(raw.FPDFText_GetFontSize(text, index) * 2) / 2
-        yield Character(chr(code), left.value, bottom.value, right.value, top.value, size)
+        height = top.value - bottom.value
+        raised = LETTER_HEIGHT * size if height < FLAT * size and chr(code).strip() else height
+        yield Character(chr(code), left.value, bottom.value, right.value, bottom.value + raised, size)
 
 
 def _strokes(raw: Any, path: Any) -> Iterator[Segment]:

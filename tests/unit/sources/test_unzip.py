@@ -1,0 +1,91 @@
+"""Zip files: limits before and while they are unpacked."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.unit.sources.office_files import docx, p, zipped
+from zhiling.sources import unzip
+from zhiling.sources.office.docx import read_docx
+from zhiling.sources.office.package import Package
+from zhiling.sources.reading import Unreadable
+
+
+def refused(content: bytes) -> Unreadable:
+    with pytest.raises(Unreadable) as told:
+        read_docx(Package(content))
+    return told.value
+
+
+def test_a_bomb_is_refused_by_its_directory() -> None:
+    problem = refused(zipped({"word/document.xml": b"\0" * (20 << 20)}))
+    assert problem.cls == "zip_bomb"
+    assert "20,971,520 bytes" in problem.message
+
+
+def test_a_member_that_is_larger_than_the_directory_says_is_refused_while_it_is_read() -> None:
+    content = docx(p("x" * 100_000))
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
+    lied = content.replace(struct.pack("<I", sizes["word/document.xml"]), struct.pack("<I", 500))
+    assert lied != content
+    assert refused(lied).cls == "broken_archive"
+
+
+def test_many_small_members_that_share_their_bytes_are_a_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unzip, "MAX_MEMBERS", 10)
+    assert refused(zipped({f"{n}.xml": "x" for n in range(11)})).cls == "zip_bomb"
+
+
+def test_a_member_beyond_the_limit_stops_while_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = unzip.opened(zipped({"a": b"ab" * 100_000}))
+    monkeypatch.setattr(unzip, "MAX_MEMBER_BYTES", 100_000)
+    with pytest.raises(Unreadable, match="would unpack"):
+        list(unzip.pieces(archive, archive.infolist()[0]))
+
+
+def test_an_encrypted_member_is_told() -> None:
+    content = bytearray(zipped({"a.xml": "x"}))
+    for magic, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(magic) + offset] |= 1
+    assert refused(bytes(content)).cls == "encrypted_file"
+
+
+@pytest.mark.parametrize(
+    ("content", "cls", "words"),
+    [
+        (b"PK\x03\x04 cut", "broken_archive", "no whole zip file"),
+        (zipped({"other.txt": "x"}), "broken_document", "no Office document"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "WordDocument".encode("utf-16-le"), "old_format", ".docx"),
+        (
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le"),
+            "encrypted_file",
+            "password",
+        ),
+    ],
+)
+def test_what_is_no_office_file_is_told(content: bytes, cls: str, words: str) -> None:
+    problem = refused(content)
+    assert (problem.cls, words in problem.message) == (cls, True)
+
+
+def test_a_document_type_is_refused_and_nothing_it_names_is_read(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("top secret", encoding="utf-8")
+    entity = f'<!DOCTYPE d [<!ENTITY e SYSTEM "{(tmp_path / "secret").as_uri()}">]>'
+    namespace = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    body = "<w:body><w:p><w:r><w:t>&e;</w:t></w:r></w:p></w:body>"
+    document = f'{entity}<w:document xmlns:w="{namespace}">{body}</w:document>'
+    parts = {"_rels/.rels": "", "word/document.xml": document}
+    with zipfile.ZipFile(io.BytesIO(docx(""))) as archive:
+        parts["_rels/.rels"] = archive.read("_rels/.rels").decode()
+    problem = refused(zipped(parts))
+    assert problem.cls == "forbidden_doctype"
+
+
+def test_elements_nested_without_end_are_refused() -> None:
+    assert refused(docx("<w:sdt>" * 5000 + "</w:sdt>" * 5000)).cls == "broken_document"
