@@ -28,7 +28,7 @@ def mojibake(text: str) -> list[Piece]:
     for match in re.finditer(r"[^\n]+", text):
         line, start = match[0], match.start()
         if not line.isascii():
-            pieces = _latin_gbk(line) or _single_byte(line) or _utf8_gbk(line)
+            pieces = _single_bytes(line) or _utf8_gbk(line)
             found += [(start + low, start + high, new) for low, high, new in pieces]
     return found
 
@@ -52,6 +52,15 @@ def gbk_signs() -> str:
 def lost_characters() -> str:
     """Polars expression for what is left of characters that were lost."""
     return "|".join(_marks()["lost"])
+
+
+def _single_bytes(line: str) -> list[Piece]:
+    """UTF-8 or GBK read as a single-byte encoding."""
+    utf8 = _single_byte(line)
+    # Bytes of UTF-8 can be pairs of GBK too, and the other way round; the wrong one leaves Latin signs behind.
+    if utf8 and not any("\x80" <= sign <= "\xff" for sign in replaced(line, utf8).text):
+        return utf8
+    return _latin_gbk(line) or utf8
 
 
 def _single_byte(line: str) -> list[Piece]:
