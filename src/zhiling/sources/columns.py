@@ -22,7 +22,6 @@ from zhiling.sources.record_source import LANGUAGE_TAG, Tag, source_frame
 from zhiling.sources.records import Records
 
 _TAG = re.compile(LANGUAGE_TAG)
-_PLAIN = (pl.String, pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64)
 _NOTHING: Mapping[str, pl.Series] = MappingProxyType({})
 
 
@@ -164,12 +163,12 @@ class Columns:
         if field not in self._frame.columns:
             return self.nulls(field)
         series = self._frame[field]
-        return series.cast(pl.String) if series.dtype in _PLAIN else None
+        return series.cast(pl.String) if series.dtype == pl.String or series.dtype.is_integer() else None
 
     def _fragments(self, name: str, values: pl.Series) -> pl.Series:
         """`"name":value` as JSON for each value, null where it is null."""
         head = orjson.dumps(name).decode() + ":"
-        if values.dtype in _PLAIN and values.dtype != pl.String:
+        if values.dtype.is_integer():
             body = values.cast(pl.String)
         elif values.dtype == pl.String:
             body = (

@@ -92,7 +92,8 @@ def _marks(text: bytes) -> _Marks:
     before = np.concatenate([[0], quotes[is_newline]])  # quotes before each line
     is_inside = (quotes - before[line]) % 2 == 1
     broken = np.append(is_inside[is_newline], False)
-    used = np.where(broken[line], is_newline, ~is_inside & ~is_quote & ~is_newline)
+    in_broken = broken[line]
+    used = (in_broken & is_newline) | ~(in_broken | is_inside | is_quote | is_newline)
     depth = np.cumsum(_STEP[kinds[used]])
     within = bool(len(quotes)) and (int(quotes[-1]) - int(before[-1])) % 2 == 1
     return _Marks(places[used], kinds[used], depth, places[is_newline], within)

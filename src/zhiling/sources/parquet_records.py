@@ -98,7 +98,9 @@ def _is_json(dtype: pl.DataType) -> bool:
         return _is_json(cast(pl.DataType, dtype.inner))
     if isinstance(dtype, pl.Struct):
         return all(_is_json(cast(pl.DataType, field.dtype)) for field in dtype.fields)
-    return dtype in (pl.String, pl.Boolean) or (dtype.is_integer() and dtype not in (pl.Int128, pl.UInt128))
+    if isinstance(dtype, pl.String | pl.Boolean):
+        return True
+    return dtype.is_integer() and not isinstance(dtype, pl.Int128 | pl.UInt128)
 
 
 def _finite(frame: pl.DataFrame) -> pl.Series:

@@ -98,11 +98,12 @@ def _cells(
     inner = np.delete(quotes, np.concatenate([first[quoted], behind[quoted] - 1]))
     if (inner[1::2] != inner[::2] + 1).any():
         return None
-    starts, ends = starts + quoted, ends - quoted
+    left: Positions = starts + quoted
+    right: Positions = ends - quoted
     if not len(inner):
-        return _plain(data, starts, ends)
+        return _plain(data, left, right)
     dropped = inner[::2]
     single = bytearray(data)
     np.frombuffer(single, dtype=np.uint8)[dropped] = NUL
     single = single.replace(b"\0", b"")
-    return _plain(single, starts - np.searchsorted(dropped, starts), ends - np.searchsorted(dropped, ends))
+    return _plain(single, left - np.searchsorted(dropped, left), right - np.searchsorted(dropped, right))

@@ -20,6 +20,7 @@ SMALL_BYTES = 1 << 12
 
 _VIEW = np.dtype([("length", "<u4"), ("prefix", "V4"), ("buffer", "<u4"), ("offset", "<u4")])
 _arrow: Any = pa  # has no type stubs
+_polars: Any = pl  # `from_arrow` has them only where pyarrow has
 
 
 def strings(data: bytes | bytearray, starts: Positions, ends: Positions) -> pl.Series:
@@ -40,7 +41,7 @@ def strings(data: bytes | bytearray, starts: Positions, ends: Positions) -> pl.S
         views.view(np.uint8).reshape(-1, VIEW_BYTES)[short, 4:] = inline
     buffers = [None, _arrow.py_buffer(views), _arrow.py_buffer(data)]
     array = _arrow.Array.from_buffers(_arrow.string_view(), len(starts), buffers)
-    return cast(pl.Series, pl.from_arrow(array))
+    return cast(pl.Series, _polars.from_arrow(array))
 
 
 def is_utf8(data: bytes) -> bool:
@@ -54,7 +55,7 @@ def is_utf8(data: bytes) -> bool:
             view = np.array([len(data), int.from_bytes(data[:4], "little"), 0, 0], dtype=np.uint32)
             buffers = [None, _arrow.py_buffer(view), _arrow.py_buffer(data)]
             array = _arrow.Array.from_buffers(_arrow.binary_view(), 1, buffers)
-            cast(pl.Series, pl.from_arrow(array)).cast(pl.String)
+            cast(pl.Series, _polars.from_arrow(array)).cast(pl.String)
     except (UnicodeDecodeError, pl.exceptions.ComputeError):
         return False
     return True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import json
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.unit.sources.reading import read, said, told, write_jsonl
+from zhiling.sources.decompress import PIECE_BYTES
 from zhiling.sources.record_source import BATCH_ROWS
 from zhiling.sources.tables import Tables
 
@@ -188,3 +191,62 @@ def test_wrong_settings_are_refused() -> None:
     ):
         with pytest.raises(ValidationError):
             tables(**settings)
+
+
+def test_a_joined_text_can_be_split_again(tmp_path: Path) -> None:
+    items = [
+        {"instruction": "Say", "input": "a\nb\n", "output": "x"},
+        {"instruction": "第一行\n第二行", "input": "灯", "output": "x"},
+        {"instruction": "Say", "input": "", "output": "x"},
+        {"instruction": "Say", "output": "x", "input_lines": "mine"},
+        {"instruction": "", "input": "only", "output": "x"},
+    ]
+    rows, _ = read(tables(), [write_jsonl(tmp_path / "a.jsonl", items)], tmp_path)
+    extra = [json.loads(each or "{}") for each in rows["extra"]]
+    assert extra == [
+        {"input_lines": 3},
+        {"input_lines": 1},
+        {},
+        {"input_lines_2": "mine"},
+        {"input_lines": 1},
+    ]
+    for item, turns, more in zip(items, said(rows), extra, strict=True):
+        lines = turns[0][1].split("\n")
+        count = more.get("input_lines", 0)
+        assert "\n".join(lines[: len(lines) - count]) == item["instruction"]
+        assert "\n".join(lines[len(lines) - count :]) == item.get("input", "")
+    three = tables(fields={"user": ["a", "b", "c"]})
+    rows, _ = read(three, [write_jsonl(tmp_path / "b.jsonl", [{"a": "1", "b": "2", "c": "3"}])], tmp_path)
+    assert (said(rows), rows["extra"].to_list()) == ([[("user", "1\n2\n3")]], [None])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "gb18030"])
+@pytest.mark.parametrize("name", ["a.tsv", "a.tsv.gz"])
+def test_tab_separated_values_in_every_encoding(tmp_path: Path, encoding: str, name: str) -> None:
+    lines = ["问题, 原文\t回答", *(f'退款多久到账{n}？\t"三天,\n""工作日"""' for n in range(30))]
+    content = "\r\n".join(lines).encode(encoding)
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    source = tables(fields={"user": "问题, 原文", "assistant": "回答"})
+    rows, bad = read(source, [tmp_path / name], tmp_path)
+    assert bad == []
+    assert said(rows) == [
+        [("user", f"退款多久到账{n}？"), ("assistant", '三天,\n"工作日"')] for n in range(30)
+    ]
+    assert rows["locator"].to_list() == [f"{name}:{2 + 2 * n}" for n in range(30)]
+
+
+def test_large_files_give_what_small_ones_give(tmp_path: Path) -> None:
+    """Blocks, pieces and batches meet within records, escapes and quotes; nothing is lost there."""
+    texts = [f'{n} "退款"\n' + "ab,;" * (n % 700) for n in range(9_000)]
+    file = tmp_path / "a.csv"
+    with file.open("w", encoding="utf-8", newline="") as cells:
+        csv.writer(cells).writerows([("id", "text"), *enumerate(texts)])
+    json_file = write_jsonl(tmp_path / "a.jsonl", [{"id": n, "text": text} for n, text in enumerate(texts)])
+    array = tmp_path / "a.json"
+    array.write_text(json.dumps([{"id": n, "text": text} for n, text in enumerate(texts)]), encoding="utf-8")
+    for path in (file, json_file, array):
+        assert path.stat().st_size > 2 * PIECE_BYTES
+        rows, bad = read(tables(), [path], tmp_path)
+        assert bad == []
+        assert [turns[0][1] for turns in said(rows)] == texts
+        assert rows["key"].to_list() == [str(n) for n in range(9_000)]
