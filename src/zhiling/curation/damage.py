@@ -53,5 +53,5 @@ def _pieces(text: str) -> list[Piece]:
     """All that is to be replaced, in order; where two overlap, the entity or the earlier kind wins."""
     taken = entities(text)
     for find in (mojibake, _control_characters):
-        taken = sorted([*taken, *clear_of(find(text), taken)])
+        taken = sorted([*taken, *clear_of(find(text), [piece[:2] for piece in taken])])
     return taken

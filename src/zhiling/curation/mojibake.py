@@ -57,7 +57,7 @@ def lost_characters() -> str:
 def _single_bytes(line: str) -> list[Piece]:
     """UTF-8 or GBK read as a single-byte encoding."""
     utf8 = _single_byte(line)
-    # Bytes of UTF-8 can be pairs of GBK too, and the other way round; the wrong one leaves Latin signs behind.
+    # Bytes of UTF-8 can be pairs of GBK as well, and the other way round; what is wrong leaves Latin signs.
     if utf8 and not any("\x80" <= sign <= "\xff" for sign in replaced(line, utf8).text):
         return utf8
     return _latin_gbk(line) or utf8

@@ -73,8 +73,8 @@ def replaced(text: str, pieces: Iterable[Piece]) -> Rewritten:
     return Rewritten("".join([*parts, text[done:]]), edits) if edits else Rewritten(text)
 
 
-def clear_of(pieces: Iterable[Piece], taken: Sequence[tuple[int, ...]]) -> list[Piece]:
-    """The pieces that overlap none of the places taken (start, end, …), which are in order and disjoint."""
+def clear_of(pieces: Iterable[Piece], taken: Sequence[tuple[int, int]]) -> list[Piece]:
+    """The pieces that overlap none of the places taken (start, end), which are in order and disjoint."""
     ends = [place[1] for place in taken]
     clear: list[Piece] = []
     for piece in pieces:
