@@ -41,6 +41,7 @@ def read(name: str) -> tuple[pl.DataFrame, tuple[Bad, ...]]:
     return pl.concat([batch.rows for batch in given]), tuple(bad for batch in given for bad in batch.bad)
 
 
+@cache
 def rows(name: str) -> list[Row]:
     """Rows with their target and extra as values."""
     frame, _ = read(name)
@@ -92,12 +93,15 @@ def test_every_target_has_a_shape_of_its_task_and_places_in_its_messages(name: s
     shapes: dict[str, TypeAdapter[BaseModel]] = {
         task: TypeAdapter(one_of(*kinds)) for task, kinds in SHAPES.items() if kinds
     }
-    for row in rows(name):
-        if row["target"] is not None:
-            shapes[row["task"]].validate_python(row["target"], strict=False)
+    frame, _ = read(name)
+    for task, target in frame.select("task", "target").unique().iter_rows():
+        if target is not None:
+            shapes[task].validate_json(target)
         else:
-            assert row["task"] in ("summarisation", "instruction", "utterance"), row["locator"]
-        assert all(at(row, place) for place in places(row["target"])), row["locator"]
+            assert task in ("summarisation", "instruction", "utterance")
+    if frame["target"].str.contains('"start"', literal=True).any():
+        for row in rows(name):
+            assert all(at(row, place) for place in places(row["target"])), row["locator"]
 
 
 def one_of(first: type[BaseModel], *others: type[BaseModel]) -> Any:
@@ -259,7 +263,7 @@ def test_relations_out_of_prompts() -> None:
 
 def test_words_that_a_sentence_must_hold() -> None:
     truth = [
-        (re.findall(r"sentence: (.*)\\.", record["prompt"])[0].split(", "), record["completion"])
+        (re.findall(r"sentence: (.*)\.", record["prompt"])[0].split(", "), record["completion"])
         for record in records("t0_templates/t0_per_template")
         if record["template"] == "common_gen_Put_together"
     ]
