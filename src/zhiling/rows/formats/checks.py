@@ -16,7 +16,7 @@ _NOUNS: dict[type[Any], str] = {
 
 def noun(value: Any) -> str:
     """What a value is, for people: `a list`, `a number`, `null`."""
-    return _NOUNS.get(value.__class__, value.__class__.__name__)
+    return _NOUNS.get(value.__class__) or str(value.__class__.__name__)
 
 
 def wrong_type(field: str, value: Any, needed: str) -> Unreadable:

@@ -12,6 +12,7 @@ import orjson
 import polars as pl
 from pydantic import Field
 
+from zhiling.rows.conversation import flatten
 from zhiling.rows.formats.draft import Draft, drafts_of
 from zhiling.rows.formats.exchange import Exchange
 from zhiling.rows.formats.format import Encoder, Format
@@ -56,7 +57,7 @@ class Conll(Format):
         truth = cast(dict[str, Any], orjson.loads(draft.target)) if draft.target else {}
         spans = cast(list[dict[str, Any]] | None, truth.get("spans"))
         if spans is None:
-            lost.add("no_tags")
+            lost |= {"no_tags", "target"} if truth else {"no_tags"}
         spoken = next((n for n, each in enumerate(draft.messages) if each.role in ("user", "document")), 0)
         index = next((span.get("message", 0) for span in spans or ()), spoken)
         within = [span for span in spans or () if span.get("message", 0) == index]
@@ -112,7 +113,9 @@ class _Documents(Encoder):
         count_held(exchange, losses)
         groups = exchange.rows["origin"].struct.field("group").to_list()
         parts: list[str] = []
-        for group, draft in zip(groups, drafts_of(exchange.rows, exchange.flat), strict=True):
+        for group, draft in zip(
+            groups, drafts_of(exchange.rows, flatten(exchange.rows["messages"])), strict=True
+        ):
             lost: set[str] = set()
             if group is not None and group != self._document:
                 fill = ["-X-"] * 2 if self._conll.form == "four" else []
@@ -125,11 +128,9 @@ class _Documents(Encoder):
 
 def count_held(exchange: Exchange, losses: Counter[str]) -> None:
     """Counts what formats of one text and its truth do not hold."""
-    exchange.count_losses(losses, labels_kept=True)
+    exchange.count_losses(losses, holds={"target"})
     exchange.count_fields(losses, "reasoning", "tool_calls", "weight")
     losses.update({"tools": count} if (count := exchange.rows["tools"].count()) else {})
-    if not losses["target"]:
-        del losses["target"]
 
 
 def _given(truth: Mapping[str, Any]) -> tuple[list[Place], list[str]] | None:

@@ -55,7 +55,7 @@ class Exchange:
         Args:
             losses: grows.
             labels_kept: the format has a place for labels even beside a reply.
-            holds: `media`, `alternatives`: what the format has a place for.
+            holds: `media`, `alternatives`, `target`: what the format has a place for, or counts itself.
         """
         if "media" not in holds:
             media = self.flat.filter(pl.col("media").list.len().fill_null(0) > 0)
@@ -63,6 +63,8 @@ class Exchange:
         if "alternatives" not in holds:
             alternatives = self.rows["alternatives"].list.len().fill_null(0) > 0
             _add(losses, "alternatives", int(alternatives.sum()))
+        if "target" in holds:
+            return
         kept = self.labels.is_not_null()
         if not labels_kept:
             kept &= ~has_reply(self.rows["messages"])

@@ -9,6 +9,7 @@ import orjson
 import polars as pl
 from pydantic import Field
 
+from zhiling.rows.conversation import flatten
 from zhiling.rows.formats.conll import count_held
 from zhiling.rows.formats.draft import MARKERS, Draft, Message, drafts_of
 from zhiling.rows.formats.exchange import Exchange
@@ -62,7 +63,9 @@ class Squad(Format):
         count_held(exchange, losses)
         found: list[Item] = []
         ids = exchange.rows["id"].to_list()
-        for name, draft in zip(ids, drafts_of(exchange.rows, exchange.flat), strict=True):
+        for name, draft in zip(
+            ids, drafts_of(exchange.rows, flatten(exchange.rows["messages"])), strict=True
+        ):
             lost: set[str] = set()
             found.append(self._item(name or "", draft, lost))
             losses.update(lost)
@@ -80,7 +83,7 @@ class Squad(Format):
         truth = cast(dict[str, Any], orjson.loads(draft.target)) if draft.target else {}
         answers = _answers(truth, context, passage, lost)
         if "answers" not in truth:
-            lost.add("no_answers")
+            lost |= {"no_answers", "target"} if truth else {"no_answers"}
         impossible = not answers and "answers" in truth
         if impossible and (self.edition == "1.1" and self.form == "nested"):
             lost.add("impossible")
