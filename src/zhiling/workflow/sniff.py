@@ -26,12 +26,12 @@ ORDER = ("feedback", "instructions", "conversations", "labelled", "tables", "ima
 """Who is believed first where several read a file equally well; plug-ins come before them."""
 
 SAMPLE_ITEMS = 200
-SAMPLE_BYTES = 2_000_000
+SAMPLE_BYTES = 500_000
 MOST_BATCHES = 4
 ONE_LANGUAGE = 0.95  # of the rows whose language can be told
-EQUAL = 0.02  # shares that lie closer than this count as equal
+EQUAL = 0.05  # shares that lie closer than this count as equal
 EQUAL_CHARACTERS = 20.0  # likewise what is left over of a row
-_BY_LINE = frozenset({".jsonl", ".ndjson", ".csv", ".tsv"})
+_BY_LINE = frozenset({".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".log", ".conll", ".bio"})
 
 
 @dataclass(frozen=True)
