@@ -103,7 +103,8 @@ def content_hashes(rows: pl.DataFrame) -> pl.Series:
     """`content` of each row: the hash of messages, alternatives, tools and target as canonical JSON.
 
     Canonical means: the schema's field order, nulls included, as Polars writes it. Media count by
-    their `sha256` and place in the text, not by path, so a moved image folder changes nothing.
+    their `sha256` and place in the text, not by path, so a moved image folder changes nothing; only
+    media without a hash (a web address) count by their path.
     """
     frame = rows.select(
         _without_paths(rows, "messages"),
@@ -122,9 +123,9 @@ def _without_paths(rows: pl.DataFrame, column: str) -> pl.Expr:
     if media.null_count() == len(media):
         return pl.col(column)
     element = pl.element()
-    stripped = element.struct.field("media").list.eval(
-        pl.element().struct.with_fields(pl.lit(None, dtype=pl.String).alias("path"))
-    )
+    unhashed = pl.when(pl.element().struct.field("sha256").is_null())
+    path = unhashed.then(pl.element().struct.field("path")).otherwise(None)
+    stripped = element.struct.field("media").list.eval(pl.element().struct.with_fields(path.alias("path")))
     return pl.col(column).list.eval(element.struct.with_fields(stripped.alias("media")))
 
 

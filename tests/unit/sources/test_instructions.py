@@ -168,6 +168,7 @@ def test_ranked_preferred_and_judged_answers(tmp_path: Path) -> None:
         ({"messages": [{"role": "wizard", "content": "a"}]}, "unknown_role"),
         ({"messages": [{"content": "a"}]}, "unknown_role"),
         ({"messages": [{"role": "user", "content": [{"type": "smell"}]}]}, "unknown_part"),
+        ({"messages": [{"role": "user", "content": [{"type": ["text"]}]}]}, "wrong_type"),
         ({"messages": [{"role": "user", "content": 3.5, "tool_calls": "x"}]}, "wrong_type"),
         ({"messages": [user("a")], "tools": "no json"}, "broken_json_text"),
         ({"messages": [user("a")], "label": True}, "no_reply"),

@@ -67,7 +67,7 @@ def read_parts(role: str, parts: Sequence[Any]) -> Message:
         fields = (
             {"type": "text", "text": part} if isinstance(part, str) else object_of(part, "a part of content")
         )
-        kind = fields.get("type")
+        kind = text_of(fields.get("type"), "the type of a part")
         if kind in _TEXTS:
             _add_text(content, text_of(_inner(fields, "text"), f"the part {kind}"))
         elif kind in _THOUGHTS:
