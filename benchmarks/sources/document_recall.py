@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import unescape
 from itertools import pairwise
 
@@ -37,7 +37,6 @@ class Score:
     wanted: int = 0
     found: int = 0
     given: int = 0
-    names: list[str] = field(default_factory=list)
 
     def add(self, reference: Counter[str], reading: Counter[str]) -> None:
         """Counts one document."""

@@ -4,24 +4,28 @@
 
 It runs in the environment of `benchmarks/peers/documents.txt`: python-docx, python-pptx, XlsxWriter and
 reportlab (Chinese by the built-in CID font STSong-Light) write the files. Beside each NAME.EXT stands
-NAME.EXT.md, the truth in Markdown: headings, paragraphs, nested lists, tables with merged cells and pipes, and
-what each type has besides: footers and a frame (pdf), notes and bullets (pptx), dates and shares (xlsx).
+NAME.EXT.md, the truth in Markdown: headings, paragraphs, nested lists, tables with merged cells and pipes,
+and what each type has besides: tables without rules (pdf), notes and boxes (pptx), dates and shares (xlsx).
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
+import datetime as dt
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 WORDS = {
-    "en": (
-        "parcel refund deposit window invoice battery charger warranty courier label return branch counter "
-        "signature delay customs voucher account balance printer toner manual valve filter sensor cable"
-    ).split(),
-    "zh": "包裹 退款 押金 窗口 发票 电池 充电器 保修 快递 标签 退货 网点 柜台 签名 延误 海关 代金券 账户 余额 打印机 墨粉 手册 阀门 滤网 传感器 电缆".split(),
+    language: words.split()
+    for language, words in {
+        "en": "parcel refund deposit window invoice battery charger warranty courier label return branch"
+        " counter signature delay customs voucher account balance printer toner manual valve filter sensor"
+        " cable",
+        "zh": "包裹 退款 押金 窗口 发票 电池 充电器 保修 快递 标签 退货 网点 柜台"
+        " 签名 延误 海关 代金券 账户 余额 打印机 墨粉"
+        " 手册 阀门 滤网 传感器 电缆",
+    }.items()
 }
 JOIN = {"en": " ", "zh": ""}
 STOP = {"en": ".", "zh": "。"}
@@ -43,7 +47,9 @@ class Content:
     def paragraph(self) -> str:
         """Two to four sentences."""
         stop = STOP[self._language]
-        sentences = [self.phrase(self._random.randint(6, 14)) + stop for _ in range(self._random.randint(2, 4))]
+        sentences = [
+            self.phrase(self._random.randint(6, 14)) + stop for _ in range(self._random.randint(2, 4))
+        ]
         return (" " if self._language == "en" else "").join(sentences)
 
     def items(self) -> list[tuple[int, str]]:
@@ -120,7 +126,9 @@ def write_pptx(path: Path, content: Content) -> str:
         box = slide.shapes.add_textbox(Inches(1), Inches(5), Inches(5), Inches(1))
         box.text_frame.text = boxed
         merged = [[content.phrase(2), "", *table[0][2:]], *table[1:]]
-        grid = slide.shapes.add_table(len(merged), len(merged[0]), Inches(1), Inches(6), Inches(8), Inches(2)).table
+        grid = slide.shapes.add_table(
+            len(merged), len(merged[0]), Inches(1), Inches(6), Inches(8), Inches(2)
+        ).table
         for row, cells in enumerate(merged):
             for column, cell in enumerate(cells):
                 grid.cell(row, column).text = cell
@@ -145,8 +153,8 @@ def write_xlsx(path: Path, content: Content) -> str:
             sheet.merge_range("A1:C1", title)
             for row, cells in enumerate(table, 2):
                 sheet.write_row(row, 0, cells)
-            date, amount = datetime.date(2024, 2, 1 + number), 7 * (number + 3)
-            sheet.write_datetime("B13", datetime.datetime.combine(date, datetime.time()), day)
+            date, amount = dt.date(2024, 2, 1 + number), 7 * (number + 3)
+            sheet.write_datetime("B13", dt.datetime.combine(date, dt.time()), day)
             sheet.write_number("C13", 0.125, share)
             sheet.write_formula("D13", "=7*3", None, amount)
             labels = [content.phrase(1) + " x", content.phrase(1) + " y", content.phrase(1) + " z", "total"]
@@ -158,7 +166,7 @@ def write_xlsx(path: Path, content: Content) -> str:
 
 
 def write_pdf(path: Path, content: Content) -> str:
-    """Headings by size, justified paragraphs, bullets, ruled tables with a merged cell, page numbers."""
+    """Headings by size, paragraphs, bullets, tables with rules (and a merged cell) and without."""
     from reportlab.lib.pagesizes import A4
     from reportlab.lib.styles import ParagraphStyle, getSampleStyleSheet
     from reportlab.pdfbase import pdfmetrics
@@ -170,24 +178,30 @@ def write_pdf(path: Path, content: Content) -> str:
     chinese = "-zh-" in path.name
     sheet = getSampleStyleSheet()
     font = {"fontName": "STSong-Light", "wordWrap": "CJK"} if chinese else {}
-    styles = {name: ParagraphStyle(name + "x", parent=sheet[name], **font) for name in ("Title", "Heading2", "BodyText")}
+    styles = {
+        name: ParagraphStyle(name + "x", parent=sheet[name], **font)
+        for name in ("Title", "Heading2", "BodyText")
+    }
     truth = [f"# {(title := content.phrase(4))}"]
     story: list[object] = [Paragraph(title, styles["Title"])]
-    for _ in range(4):
+    for chapter in range(4):
         heading, text, table = content.phrase(3), content.paragraph(), content.table()
         items = [content.phrase(4) for _ in range(4)]
-        merged = [[content.phrase(2), "", *table[0][2:]], *table[1:]]
-        look = [("GRID", (0, 0), (-1, -1), 0.5, "black"), ("SPAN", (0, 0), (1, 0))]
         face = [("FONTNAME", (0, 0), (-1, -1), "STSong-Light")] if chinese else []
+        if chapter % 2:  # no rules but one below the header
+            look = [("LINEBELOW", (0, 0), (-1, 0), 0.5, "black")]
+        else:
+            table[0] = [content.phrase(2), "", *table[0][2:]]
+            look = [("GRID", (0, 0), (-1, -1), 0.5, "black"), ("SPAN", (0, 0), (1, 0))]
         bullets = [Paragraph(item, styles["BodyText"]) for item in items]
         story += [
             Paragraph(heading, styles["Heading2"]),
             Paragraph(text, styles["BodyText"]),
             ListFlowable(bullets, bulletType="bullet", start="•"),
-            Grid(merged, style=TableStyle([*look, *face])),
+            Grid(table, style=TableStyle([*look, *face])),
             Spacer(1, 12),
         ]
-        truth += [f"## {heading}", text, markdown_list([(0, item) for item in items]), markdown_table(merged)]
+        truth += [f"## {heading}", text, markdown_list([(0, item) for item in items]), markdown_table(table)]
     SimpleDocTemplate(str(path), pagesize=A4).build(story)
     return "\n\n".join(truth)
 
@@ -198,13 +212,16 @@ def write_html(path: Path, content: Content) -> str:
     parts = [f"<h1>{title}</h1><nav><a href='#'>home</a></nav><p hidden>unseen</p><script>var x = 1</script>"]
     for _ in range(4):
         heading, text, items, table = content.phrase(3), content.paragraph(), content.items(), content.table()
-        nested = f"<ul><li>{items[0][1]}<ul><li>{items[1][1]}<li>{items[2][1]}</ul><li>{items[3][1]}<li>{items[4][1]}</ul>"
+        outer, inner, deeper, third, last = (f"<li>{item}" for _, item in items)
+        nested = f"<ul>{outer}<ul>{inner}{deeper}</ul>{third}{last}</ul>"
         merged = [[content.phrase(2), "", *table[0][2:]], *table[1:]]
-        first = f"<tr><th colspan=2>{merged[0][0]}</th>{''.join(f'<th>{cell}</th>' for cell in merged[0][2:])}</tr>"
+        heads = "".join(f"<th>{cell}</th>" for cell in merged[0][2:])
+        first = f"<tr><th colspan=2>{merged[0][0]}</th>{heads}</tr>"
         rest = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in merged[1:])
         parts.append(f"<h2>{heading}</h2><p>{text}</p>{nested}<table>{first}{rest}</table>")
         truth += [f"## {heading}", text, markdown_list(items), markdown_table(merged)]
-    page = f"<!DOCTYPE html><html><head><meta charset=utf-8><style>p {{}}</style></head><body>{''.join(parts)}</body></html>"
+    head = "<!DOCTYPE html><html><head><meta charset=utf-8><style>p {}</style></head>"
+    page = f"{head}<body>{''.join(parts)}</body></html>"
     path.write_text(page, encoding="utf-8")
     return "\n\n".join(truth)
 

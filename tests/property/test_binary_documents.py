@@ -87,8 +87,8 @@ def test_any_order_of_word_elements_is_told_or_read(pieces: list[str]) -> None:
 
 CELLS = [
     '<row r="2">', '<row r="x">', '<row r="-5">', "<row>", "</row>", '<c r="A1">', '<c r="ZZZZ1">',
-    '<c t="s">', '<c t="inlineStr">', '<c s="99">', "</c>", "<v>0</v>", "<v>-1</v>", "<v>1e400</v>", "<v>²</v>", "<v/>",
-    "<f>A1</f>", "<is><t>文</t></is>",
+    '<c t="s">', '<c t="inlineStr">', '<c s="99">', "<v>0</v>", "<v>-1</v>", "<v>1e400</v>", "<v>²</v>",
+    "</c>", "<v/>", "<f>A1</f>", "<is><t>文</t></is>",
 ]  # fmt: skip
 
 

@@ -20,7 +20,7 @@ IGNORED = frozenset(
 )  # fmt: skip
 LISTS = frozenset({"ul", "ol", "menu", "dir"})
 MAX_SPAN = 100  # rows or columns that a cell may cover
-MAX_CELLS = 1_000_000  # fields of a table; spans must not make a small page large
+MAX_CELLS = 200_000  # fields of a table; spans must not make a small page large
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _UNSEEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _NUMBER = re.compile(r"-?[0-9]{1,9}")

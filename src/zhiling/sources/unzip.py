@@ -24,9 +24,9 @@ PIECE_BYTES = 1 << 16
 
 BROKEN = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError,
-    OverflowError,
+    OverflowError, RuntimeError,
 )  # fmt: skip
-"""What the zip module raises on rubbish (ValueError: names that are no text, negative offsets)."""
+"""What the zip module raises on rubbish (ValueError: names that are no text; RuntimeError: other packings)."""
 
 
 def opened(source: bytes | Path, max_bytes: int | None = None) -> zipfile.ZipFile:
@@ -42,7 +42,7 @@ def opened(source: bytes | Path, max_bytes: int | None = None) -> zipfile.ZipFil
     size = len(source) if isinstance(source, bytes) else source.stat().st_size
     try:
         archive = zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source)
-    except (*BROKEN, NotImplementedError) as error:
+    except BROKEN as error:
         raise Unreadable(
             "broken_archive", f"{error or 'it ends too early'}; it is no whole zip file"
         ) from error
@@ -78,7 +78,7 @@ def pieces(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
                 if size > MAX_MEMBER_BYTES:
                     raise Unreadable("zip_bomb", _too_much(repr(entry.filename), size, entry.compress_size))
                 yield piece
-    except (*BROKEN, NotImplementedError, RuntimeError) as error:
+    except BROKEN as error:
         message = (
             f"{entry.filename!r} cannot be unpacked: {error or 'it ends too early'}; save the file again"
         )

@@ -70,7 +70,7 @@ def _opened(content: bytes) -> Any:
 
 
 def _is_sound(content: bytes) -> bool:
-    """Whether PDFium opens the file: pypdfium2 raises where it has no pages, with the code of an older error."""
+    """Whether PDFium opens the file; pypdfium2 raises for one without pages, with a stale error code."""
     raw = parser("pypdfium2.raw")
     opened = raw.FPDF_LoadMemDocument64(content, len(content), None)
     if opened:
