@@ -76,11 +76,6 @@ class LabelledSet:
         """The pool's rows, a list for each label."""
         return list(self.pool.values())
 
-    @cached_property
-    def deepest(self) -> int:
-        """How many rows a label has at most."""
-        return max(map(len, self.strata), default=0)
-
 
 class Rows:
     """Rows of a frame as examples; a row that is none is a reason."""

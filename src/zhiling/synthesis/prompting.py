@@ -191,25 +191,24 @@ class Prompting:
         self, row: Labelled, found: LabelledSet, withheld: Sequence[str], number: int
     ) -> Iterator[Labelled]:
         """Rows of other groups, balanced over labels: each label once before any comes twice."""
-        if not self._choices.shots or not found.pool:
+        missing = self._choices.shots
+        if not missing or not found.strata:
             return
-        strata = found.strata
-        start = int(self._draw(number, _SHOT) * len(strata))
-        barred, groups, missing = frozenset(withheld), {row.group}, self._choices.shots
+        start = int(self._draw(number, _SHOT) * len(found.strata))
         turn = int(self._draw(number, _SHOT + 1) * 2**20)
-        for lap in range(found.deepest):
-            for place in range(len(strata)):
-                rows = strata[(start + place) % len(strata)]
-                if lap >= len(rows):
-                    continue
-                shot = rows[(turn + lap) % len(rows)]
-                if shot.group in groups or shot.fields != row.fields or not barred.isdisjoint(shot.names):
-                    continue
-                groups.add(shot.group)
-                missing -= 1
-                yield shot
+        barred, groups = frozenset(withheld), {row.group}
+        while missing:
+            before = missing
+            for rows in (*found.strata[start:], *found.strata[:start]):
+                shot = _usable(rows, turn, row.fields, barred, groups)
+                if shot is not None:
+                    groups.add(shot.group)
+                    missing -= 1
+                    yield shot
                 if not missing:
                     return
+            if missing == before:  # a whole lap without one: there are no more
+                return
 
     # ---- labels ----
 
@@ -257,3 +256,14 @@ class Prompting:
                 for _ in range(ORDERS)
             ]
         return orders[order]
+
+
+def _usable(
+    rows: Sequence[Labelled], turn: int, fields: frozenset[str], barred: frozenset[str], groups: set[str]
+) -> Labelled | None:
+    """The first row, from a drawn one on, with these texts, without barred labels and of no group in use."""
+    for place in range(len(rows)):
+        shot = rows[(turn + place) % len(rows)]
+        if shot.fields == fields and shot.group not in groups and barred.isdisjoint(shot.names):
+            return shot
+    return None

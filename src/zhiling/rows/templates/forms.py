@@ -40,8 +40,8 @@ class Form(Protocol):
         """The reply."""
         ...
 
-    def read(self, reply: str) -> list[Record] | Unparsed:
-        """The records of a reply."""
+    def readings(self, reply: str) -> Iterator[list[Record] | Unparsed]:
+        """The records of a reply: as strictly written first, then with harmless differences."""
         ...
 
 
@@ -64,14 +64,15 @@ class TextForm:
         """The text in its place."""
         return f"{self.ends[0]}{words_of(records[0][0])}{self.ends[1]}"
 
-    def read(self, reply: str) -> list[Record] | Unparsed:
+    def readings(self, reply: str) -> Iterator[list[Record] | Unparsed]:
         """The text between the fixed ones; white space around them may differ."""
         body = between(reply, self.ends)
         if body is None:
             body = between(reply.strip(), (self.ends[0].strip(), self.ends[1].strip()))
         if body is None:
-            return Unparsed("wrong_form", f"{reply!r:.80} is not {self.ends[0]!r} … {self.ends[1]!r}")
-        return [(body,)]
+            yield Unparsed("wrong_form", f"{reply!r:.80} is not {self.ends[0]!r} … {self.ends[1]!r}")
+        else:
+            yield [(body,)]
 
 
 @dataclass(frozen=True)
@@ -93,16 +94,16 @@ class ChoiceForm:
         values = (*(told[column] for column in self.columns), "")
         return "".join(part for pair in zip(self.literals, values, strict=True) for part in pair)
 
-    def read(self, reply: str) -> list[Record] | Unparsed:
-        """Strictly as written, else without what surrounds the option."""
-        for text in (reply, *variants(reply)):
-            found = self._expression.fullmatch(text) or (text is not reply and self._lenient.fullmatch(text))
-            if found:
-                told = dict(zip(self.columns, found.groups(), strict=True))
-                return [tuple(told.get(column, "") for column in CHOICE_COLUMNS)]
+    def readings(self, reply: str) -> Iterator[list[Record] | Unparsed]:
+        """Strictly as written, then with harmless differences."""
+        found = [self._expression.fullmatch(reply), *map(self._lenient.fullmatch, variants(reply))]
+        for match in filter(None, found):
+            told = dict(zip(self.columns, match.groups(), strict=True))
+            yield [tuple(told.get(column, "") for column in CHOICE_COLUMNS)]
         if not reply.strip():
-            return Unparsed("no_answer", "the reply is empty")
-        return Unparsed("wrong_form", f"{reply!r:.80} names no option")
+            yield Unparsed("no_answer", "the reply is empty")
+        else:
+            yield Unparsed("wrong_form", f"{reply!r:.80} names no option")
 
     @cached_property
     def _expression(self) -> re.Pattern[str]:

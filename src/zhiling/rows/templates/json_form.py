@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -57,19 +57,15 @@ class JsonForm:
     def _mark(self, index: int) -> str:
         return self.mark if sum(self.mentions) == 1 else f"{self.keys[index]}_{self.mark}"
 
-    def read(self, reply: str) -> list[Record] | Unparsed:
-        """Strictly between its fixed texts, else any JSON that means the same."""
+    def readings(self, reply: str) -> Iterator[list[Record] | Unparsed]:
+        """Strictly between its fixed texts, then any JSON that means the same."""
         if not reply.strip():
-            return Unparsed("no_answer", "the reply is empty")
+            yield Unparsed("no_answer", "the reply is empty")
+            return
         body = between(reply, self.ends)
-        found = None if body is None else self._parsed(body)
-        if found is not None:
-            return found
-        for text in variants(reply):
-            again = self._unwrapped(text)
-            if again is not None:
-                return again
-        return Unparsed("wrong_form", f"{reply!r:.80} is not the JSON that was asked for")
+        candidates = [None if body is None else self._parsed(body), *map(self._unwrapped, variants(reply))]
+        yield from (found for found in candidates if found is not None)
+        yield Unparsed("wrong_form", f"{reply!r:.80} is not the JSON that was asked for")
 
     def _unwrapped(self, text: str) -> list[Record] | None:
         key = _KEY.fullmatch(self.ends[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -49,17 +49,12 @@ class LineForm:
         line = "".join(cell + literal for cell, literal in zip(cells, self.literals[1:], strict=True))
         return f"{number if self.numbered else ''}{self.literals[0]}{line}"
 
-    def read(self, reply: str) -> list[Record] | Unparsed:
-        """Strictly as written, else with harmless differences."""
-        found = self._read(reply, self._strict, self.ends)
-        if not isinstance(found, Unparsed):
-            return found
+    def readings(self, reply: str) -> Iterator[list[Record] | Unparsed]:
+        """Strictly as written, then with harmless differences."""
+        yield self._read(reply, self._strict, self.ends)
         ends = self.ends[0].strip(), self.ends[1].strip("。. \n")
         for text in variants(reply):
-            again = self._read(text, self._lenient, ends)
-            if not isinstance(again, Unparsed):
-                return again
-        return found
+            yield self._read(text, self._lenient, ends)
 
     def _read(
         self, reply: str, expression: re.Pattern[str], ends: tuple[str, str]

@@ -11,7 +11,6 @@ from pydantic import BaseModel
 
 from zhiling.rows import target
 from zhiling.rows.templates.example import Turn
-from zhiling.rows.templates.forms import variants
 from zhiling.rows.templates.library import Library
 from zhiling.rows.templates.render import moved
 from zhiling.rows.templates.spelling import Unparsed
@@ -39,15 +38,14 @@ class Reading:
         A worked solution in front of the answer is left aside.
         """
         body = reply.rpartition("\n\n")[2] if self.template.explained else reply
-        first = self._truth(body)
-        if not isinstance(first, Unparsed):
-            return first
-        others = (self._truth(text) for text in variants(body))
-        return next((found for found in others if not isinstance(found, Unparsed)), first)
-
-    def _truth(self, body: str) -> BaseModel | str | Unparsed:
-        records = self.wording.form.read(body)
-        return records if isinstance(records, Unparsed) else self.wording.kind.truth(records, self._view)
+        first: Unparsed | None = None
+        for records in self.wording.form.readings(body):
+            unread = isinstance(records, Unparsed)
+            found = records if unread else self.wording.kind.truth(records, self._view)
+            if not isinstance(found, Unparsed):
+                return found
+            first = first or found
+        return first or Unparsed("wrong_form", f"{body!r:.80}")
 
     def parse_row(self, reply: str) -> BaseModel | str | Unparsed:
         """As `parse`, with places in the row's messages, as its target has them."""

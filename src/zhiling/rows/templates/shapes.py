@@ -70,6 +70,8 @@ class LabelsShape(Shape):
         labels = [view.label(word_of(record[0])) for record in records]
         if None in labels:
             return Unparsed("unknown_label", f"{word_of(records[labels.index(None)][0])!r:.60} is no label")
+        if len(labels) > 1 and not view.multi:
+            return Unparsed("too_many_labels", f"{len(labels)} labels where one is asked for")
         return target.Labels(labels=cast(list[str], labels), multi=view.multi)
 
     def told(self, truth: target.Labels) -> target.Labels:

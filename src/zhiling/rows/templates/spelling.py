@@ -33,7 +33,7 @@ class Unparsed(NamedTuple):
     """Why a reply could not be read. Never a guess in its place."""
 
     reason: str
-    """no_answer, wrong_form, unknown_label, not_in_text, not_a_number, unknown_choice."""
+    """no_answer, wrong_form, unknown_label, too_many_labels, not_in_text, not_a_number, unknown_choice."""
     detail: str
 
 
