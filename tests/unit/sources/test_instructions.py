@@ -205,7 +205,7 @@ def test_tool_calls_of_all_spellings_are_the_same(tmp_path: Path) -> None:
     rows, bad = rows_of(
         tmp_path,
         {"conversations": [{"from": "human", "value": "a"}, {"from": "function_call", "value": bare}]},
-        {"messages": [user("a"), {"role": "assistant", "content": None, "tool_calls": [full]}]},
+        {"messages": [user("a"), {"role": "assistant", "tool_calls": [full]}]},
         {"messages": [user("a"), {"role": "assistant", "content": [{"type": "tool_call", "value": bare}]}]},
     )
     assert bad == []
@@ -433,6 +433,16 @@ def test_an_entry_for_an_export_reads_it_back(tmp_path: Path, name: str, setting
     columns = ["messages", "alternatives"]
     assert found.select(columns).equals(rows.select(columns))
     assert found["tools"].str.replace_all(" ", "").equals(rows["tools"].str.replace_all(" ", ""))
+
+
+def test_what_stands_inside_messages_needs_another_format(tmp_path: Path) -> None:
+    call = {"type": "function", "function": {"name": "find", "arguments": "{}"}}
+    rows, _ = rows_of(tmp_path, {"messages": [user("a"), {"role": "assistant", "tool_calls": [call]}]})
+    given = conform(rows.drop("locator", "key", "group", "licence"))
+    for name, has_entry in (("messages", False), ("sharegpt", True)):
+        form = registry.load("format", name)()
+        fields = form.write(given, tmp_path / "out.jsonl").fields
+        assert (form.dataset_info("out.jsonl", fields) is not None) == has_entry
 
 
 def test_forms_that_llama_factory_cannot_read_have_no_entry() -> None:

@@ -13,7 +13,7 @@ from zhiling.rows.formats.draft import Draft, Unreadable
 from zhiling.rows.formats.json_lines import info_entry, understood
 from zhiling.rows.formats.messages import TAGS
 from zhiling.rows.formats.sides import Sides
-from zhiling.rows.formats.spoken import turns_in
+from zhiling.rows.formats.spoken import UNLISTED, turns_in
 from zhiling.rows.formats.turns import read_turns
 
 
@@ -96,11 +96,12 @@ class Kto(Sides):
 
     def dataset_info(self, file_name: str, fields: Collection[str] = ()) -> dict[str, Any] | None:
         """An entry with `kto_tag`; LLaMA-Factory reads texts and `messages`."""
-        listed = {name: name for name in sorted(fields)}
+        listed = {name: name for name in sorted(set(fields) - UNLISTED)}
         if self.form == "text":
             columns = {"prompt": "prompt", "response": "completion", "kto_tag": "label"}
             return info_entry(file_name, columns | listed)
-        if self.form == "messages" and self.content in ("openai", "placeholders"):
+        readable = self.content in ("openai", "placeholders") and UNLISTED.isdisjoint(fields)
+        if self.form == "messages" and readable:
             columns = {"messages": "messages", "kto_tag": "label"}
             return info_entry(file_name, columns | listed, formatting="sharegpt", tags=dict(TAGS))
         return None

@@ -16,7 +16,7 @@ import polars as pl
 from zhiling.rows.formats.draft import INPUT_LINES, MARKERS, Draft, drafts_of
 from zhiling.rows.formats.exchange import EXTRA_FIELDS, Exchange
 from zhiling.rows.formats.json_lines import info_entry, understood
-from zhiling.rows.formats.spoken import Spoken, turns_in
+from zhiling.rows.formats.spoken import UNLISTED, Spoken, turns_in
 from zhiling.rows.formats.turns import read_turns
 
 TAGS = {
@@ -53,12 +53,12 @@ class Messages(Spoken):
         return [{"messages": self.spoken(draft.messages, lost)}]
 
     def dataset_info(self, file_name: str, fields: Collection[str] = ()) -> dict[str, Any] | None:
-        """An entry of formatting `sharegpt` with OpenAI's names; it reads texts only.
+        """An entry of formatting `sharegpt` with OpenAI's names, where messages hold texts only.
 
-        LLaMA-Factory's own reader of tool calls in messages rewrites system prompts, so rows with calls are
-        better exported as `sharegpt`.
+        LLaMA-Factory's own reader of tool calls in messages rewrites system prompts, so rows with calls need
+        format `sharegpt`.
         """
-        if self.content in ("parts", "values"):
+        if self.content in ("parts", "values") or not UNLISTED.isdisjoint(fields):
             return None
         listed = {name: name for name in sorted(fields)}
         return info_entry(

@@ -11,7 +11,7 @@ from zhiling.rows.formats.answers import pairs, preferred
 from zhiling.rows.formats.draft import Draft, Message, Unreadable
 from zhiling.rows.formats.json_lines import info_entry, understood
 from zhiling.rows.formats.sides import Sides
-from zhiling.rows.formats.spoken import turns_in
+from zhiling.rows.formats.spoken import UNLISTED, turns_in
 
 _WHOLE = ("chosen_messages", "rejected_messages")
 
@@ -94,7 +94,9 @@ class Preference(Sides):
         if self.form != "text":
             return None
         columns = {"prompt": "prompt", "chosen": "chosen", "rejected": "rejected"}
-        return info_entry(file_name, columns | {name: name for name in sorted(fields)}, ranking=True)
+        return info_entry(
+            file_name, columns | {name: name for name in sorted(set(fields) - UNLISTED)}, ranking=True
+        )
 
     def _texts(
         self,

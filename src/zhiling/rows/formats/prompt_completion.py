@@ -11,7 +11,7 @@ from zhiling.rows.formats.answers import joined, split
 from zhiling.rows.formats.draft import Draft
 from zhiling.rows.formats.json_lines import info_entry, understood
 from zhiling.rows.formats.sides import Sides
-from zhiling.rows.formats.spoken import turns_in
+from zhiling.rows.formats.spoken import UNLISTED, turns_in
 
 
 class PromptCompletion(Sides):
@@ -61,5 +61,5 @@ class PromptCompletion(Sides):
         """An entry of formatting `alpaca`, where both are texts."""
         if self.form != "text":
             return None
-        listed = {name: name for name in sorted(fields)}
+        listed = {name: name for name in sorted(set(fields) - UNLISTED)}
         return info_entry(file_name, {"prompt": "prompt", "response": "completion"} | listed)

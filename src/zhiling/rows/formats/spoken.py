@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Self, cast
 
 import orjson
+import polars as pl
 from pydantic import Field
 
 from zhiling.rows.formats.checks import list_of
@@ -13,6 +14,9 @@ from zhiling.rows.formats.draft import Message
 from zhiling.rows.formats.json_lines import JsonLines
 from zhiling.rows.formats.parts import parts_of
 from zhiling.rows.formats.placeholders import LISTS
+
+UNLISTED = frozenset({"tool_calls", "media"})
+"""Fields inside messages that LLaMA-Factory does not read there."""
 
 
 class Spoken(JsonLines):
@@ -35,6 +39,14 @@ class Spoken(JsonLines):
     def tools_of(self, tools: str) -> Any:
         """A list of schemas; v1 has a text that holds JSON."""
         return tools if self.content == "values" else orjson.loads(tools)
+
+    def fields(self, rows: pl.DataFrame) -> frozenset[str]:
+        """`tools` and lists of media; UNLISTED names of what stands inside messages; see `Format.fields`."""
+        spoken = rows["messages"].explode(empty_as_null=False, keep_nulls=False)
+        found = {"tool_calls"} if spoken.struct.field("tool_calls").count() else set[str]()
+        if not self.marked() and (spoken.struct.field("media").list.len() > 0).any():
+            found.add("media")
+        return super().fields(rows) | found
 
     def spoken(self, messages: Iterable[Message], lost: set[str]) -> list[dict[str, Any]]:
         """Messages as objects."""

@@ -85,7 +85,7 @@ def _said(role: str, content: Any, field: str) -> Message:
 
 def _with_fields(said: Message, fields: Mapping[str, Any], further: dict[str, Any]) -> Message:
     """The message with what stands beside its content."""
-    if len(fields) == 2 and not further:
+    if not further and fields.keys() <= _SPOKEN:
         return said
     notes = dict(said.notes or {})
     if further:
