@@ -253,6 +253,13 @@ with_calls = st.tuples(share_turns, st.lists(call_turn, max_size=2)).map(lambda 
 rich_turns = plain_turns.map(
     lambda turns: [{**turn, "weight": 1, "name": "Ann", "refusal": "no"} for turn in turns]
 )
+called_turns = calls.map(
+    lambda made: [
+        said("user", "a"),
+        {"role": "assistant", "tool_calls": [{**each, "id": "c1"} for each in json.loads(made)]},
+        {"role": "tool", "content": "好", "tool_call_id": "c1"},
+    ]
+)
 pictured = [said("user", "<image>a<image>"), said("assistant", "b")]
 value_turn = {"role": "assistant", "content": [{"type": "text", "value": "z"}]}
 flag = st.booleans()
@@ -275,6 +282,7 @@ RECORDS: dict[str, list[st.SearchStrategy[dict[str, Any]]]] = {
         record(messages=part_turns("text")),
         record(messages=part_turns("value")),
         record(messages=rich_turns),
+        record(messages=called_turns, tools=st.just([{"name": "find"}])),
         record(messages=st.just(pictured), images=st.just(["1.png", "2.png"])),
         record(messages=part_turns("text").map(lambda turns: [said("system", "a"), *turns])),
     ],
