@@ -52,7 +52,8 @@ def dialogue(turns: Mapping[Role, pl.Series]) -> pl.Series:
     height = len(next(iter(turns.values())))
     said = np.column_stack([text.is_not_null().to_numpy() for text in turns.values()])
     row, turn = np.nonzero(said)  # row by row, in the order of the turns
-    texts = pl.concat([text.cast(pl.String).rename("text") for text in turns.values()])
+    # in one chunk: gathering from several copies every text
+    texts = pl.concat([text.cast(pl.String).rename("text") for text in turns.values()], rechunk=True)
     roles = pl.Series("role", list(turns), dtype=pl.String)
     flat = pl.DataFrame([roles.gather(turn), texts.gather(turn * height + row)])
     return nest(flat, said.sum(axis=1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+import numpy as np
 import polars as pl
 
 from zhiling.pipeline.step import Batch
@@ -95,15 +96,21 @@ def _joined(
     """
     if not fields:
         return columns.nulls("text"), None
-    joined = columns.text(fields[0], required=required).alias("first")
-    lines = None
+    joined, lines = columns.text(fields[0], required=required), None
     for field in fields[1:]:
-        pair = pl.DataFrame([joined, columns.text(field).alias("other")])
-        held = pl.col("other").fill_null("") != ""
-        both = pl.concat_str("first", "other", separator="\n", ignore_nulls=True)
-        count = pl.col("other").str.count_matches("\n", literal=True) + 1
-        joined, lines = pair.select(
-            pl.when(held).then(both).otherwise("first").alias("first"),
-            pl.when(held).then(count).alias("lines"),
-        )
+        joined, lines = _appended(joined, columns.text(field))
     return joined, lines if len(fields) == 2 else None
+
+
+def _appended(texts: pl.Series, others: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Texts with the others on further lines, and how many lines these are; only such rows are copied."""
+    held = (others.is_not_null() & (others != "")).arg_true()
+    some = others.gather(held)
+    both = pl.DataFrame([texts.gather(held).alias("text"), some.alias("other")]).select(
+        text=pl.concat_str("text", "other", separator="\n", ignore_nulls=True)
+    )["text"]
+    order = np.arange(len(texts))
+    order[held.to_numpy()] = len(texts) + np.arange(len(held))
+    joined = pl.concat([texts.alias("text"), both], rechunk=True).gather(order)
+    lines = pl.Series("lines", [None], dtype=pl.UInt32).new_from_index(0, len(texts))
+    return joined, lines.scatter(held, some.str.count_matches("\n", literal=True) + 1)
