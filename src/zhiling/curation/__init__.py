@@ -22,6 +22,7 @@ STEPS: dict[str, str] = {
     "script": "zhiling.curation.script:Script",
     "secrets": "zhiling.curation.secrets:Secrets",
     "select": "zhiling.curation.select:Select",
+    "semantic_dedup": "zhiling.curation.semantic_dedup:SemanticDedup",
     "structure": "zhiling.curation.structure:Structure",
     "threshold": "zhiling.curation.threshold:Threshold",
     "truncated": "zhiling.curation.truncated:Truncated",

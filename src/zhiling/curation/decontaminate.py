@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -10,11 +10,13 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from pydantic import Field
 
+from zhiling.curation.same_meaning import compatible, neighbours
 from zhiling.errors import DamagedFile
 from zhiling.pipeline.fingerprint import matching
-from zhiling.pipeline.step import Context, Decide, verdicts
+from zhiling.pipeline.step import Context, Decide, Encoder, verdicts
 from zhiling.rows.conversation import flatten, user_text
 from zhiling.rows.evaluation_file import read_texts
 from zhiling.text.containment import ContainmentIndex
@@ -23,6 +25,7 @@ from zhiling.text.normalise import normalise
 from zhiling.text.short_texts import ShortTexts
 from zhiling.text.tokens import token_counts
 
+_NEAREST = 5
 EMBEDDED = (6, 10)
 """Words, and characters of Chinese, that a text has at least to be looked for inside a longer turn."""
 
@@ -32,6 +35,7 @@ class Reason(StrEnum):
 
     CONTAMINATED = "contaminated"
     EDITED = "contaminated_edited"
+    PARAPHRASE = "contaminated_paraphrase"
 
 
 class Decontaminate(Decide):
@@ -43,14 +47,17 @@ class Decontaminate(Decide):
     a turn (a question behind a greeting) and has 6 words or 10 characters; one of fewer than `shortest`
     tokens only where it is all that was said. An edited copy holds at least `edited` of the text's 4-grams
     (6 Chinese characters), six or more. So a short or general question does not wipe out a corpus.
+
+    With `paraphrase` the recipe's encoder looks for the same question in other words: what the user said,
+    among its five nearest evaluation texts, if both agree in numbers and denials and are of similar length.
     """
 
     name: ClassVar[str] = "decontaminate"
     version: ClassVar[int] = 2
     cost: ClassVar[str] = "about 30 µs a short row; some 200 bytes of memory per evaluation token"
     limits: ClassVar[str] = (
-        "No paraphrase, no translation. Short texts with a word changed stay. Measured on 58,000 rows of "
-        "nine other sets: 13 words and 20 characters hit nothing by chance, 9 words 70 rows, 10 characters 4."
+        "No translation; paraphrases only with `paraphrase`, as far as the encoder sees them. Short texts "
+        "with a word changed stay."
     )
     source: ClassVar[str] = "Brown et al. 2020, appendix C (13-grams); Broder 1997 (containment)"
     Reason: ClassVar[type[StrEnum]] = Reason
@@ -93,48 +100,72 @@ class Decontaminate(Decide):
         0.4, gt=0, le=1, description="Share of a text's short n-grams that an edited copy holds; null: off."
     )
 
+    paraphrase: float | None = Field(
+        None, gt=0, le=1, description="Least cosine of a paraphrase, by the recipe's encoder; null: off."
+    )
+
+    def uses_encoder(self) -> bool:
+        """Only for paraphrases."""
+        return self.paraphrase is not None
+
     def files(self) -> tuple[str, ...]:
         """The evaluation files: their contents shape the result."""
         return self.against
 
     def decide(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
-        """Score = share of a turn's runs (of a turn; of the evaluation text, where edited); `file#line`."""
+        """Related = `file#line`; score as far as the match goes.
+
+        That is the share of a turn's runs that match, of the turn that a short text makes up, of the
+        evaluation text's n-grams that an edited copy holds, or the cosine of a paraphrase.
+        """
         evaluation = self._evaluation(context.root)
         turns = self._turns(rows)
-        found = pl.concat(self._found(turns, evaluation))
-        best = found.sort("edited", "share", "place", descending=[False, True, False])
+        ways = self._found(turns, evaluation)
+        if self.paraphrase is not None:
+            ways.append(self._paraphrased(rows, evaluation, context))
+        best = pl.concat(ways).sort("way", "share", "place", descending=[False, True, False])
         best = best.unique("row", keep="first", maintain_order=True)
         every = pl.DataFrame({"row": np.arange(rows.height, dtype=np.uint32)})
         answer = every.join(best, on="row", how="left", maintain_order="left")
-        edited = answer["edited"].fill_null(value=False)
         score = answer["share"].fill_null(0.0)
-        names = {True: str(Reason.EDITED), False: str(Reason.CONTAMINATED)}
         return verdicts(
             score > self.share,
-            edited.replace_strict(names, return_dtype=pl.String),
+            answer["way"].replace_strict(dict(enumerate(map(str, Reason))), return_dtype=pl.String),
             score=score,
             related=evaluation.places.gather(answer["place"].cast(pl.UInt32)),
         )
 
     def _found(self, turns: pl.DataFrame, evaluation: Evaluation) -> list[pl.DataFrame]:
-        """Each turn's matches: `row`, `place`, `share`, `edited`, one frame for each way to find them."""
+        """Each turn's matches: `row`, `place`, `share` and the way to find them, a number of Reason."""
         text, counts = turns["text"], turns["tokens"].to_numpy().astype(np.int64)
         runs = evaluation.index.hits(text)
         short = evaluation.short.find(text, counts, self.embedded)
         brief = (turns["tokens"] < self.shortest) & ~turns["only"]
         ways = [
-            (np.where(brief.to_numpy(), -1, runs.match), runs.share, False),
-            (short.match, short.covered, False),
+            (np.where(brief.to_numpy(), -1, runs.match), runs.share, 0),
+            (short.match, short.covered, 0),
         ]
         if self.edited is not None and evaluation.copies is not None:
             copies = evaluation.copies.find(text, self.edited)
-            ways.append((copies.match, copies.covered, True))
+            ways.append((copies.match, copies.covered, 1))
         return [
             turns.select(
-                "row", place=pl.Series(place), share=pl.Series(share), edited=pl.lit(value=edited)
+                "row", place=pl.Series(place), share=pl.Series(share), way=pl.lit(way, dtype=pl.Int64)
             ).filter(pl.col("place") >= 0)
-            for place, share, edited in ways
+            for place, share, way in ways
         ]
+
+    def _paraphrased(self, rows: pl.DataFrame, evaluation: Evaluation, context: Context) -> pl.DataFrame:
+        """Each row's nearest evaluation texts that say the same, in the form of `_found`."""
+        asked = user_text(rows["messages"])
+        vectors = context.encoder.encode(asked.to_list())
+        among = evaluation.vectors(context.encoder)
+        row, place, cosine = neighbours(vectors, among, _NEAREST, self.paraphrase or 0.0)
+        fits = compatible(asked.gather(row), evaluation.texts.gather(place))
+        return pl.DataFrame(
+            {"row": row[fits], "place": place[fits], "share": cosine[fits]},
+            schema={"row": pl.UInt32, "place": pl.Int64, "share": pl.Float64},
+        ).with_columns(way=pl.lit(2, dtype=pl.Int64))
 
     def _turns(self, rows: pl.DataFrame) -> pl.DataFrame:
         """`row`, `text` (normal form), `tokens` of what is compared; `only`: nothing else was said."""
@@ -160,9 +191,17 @@ class Evaluation:
     """Evaluation texts: the place of each, and the indexes that find them."""
 
     places: pl.Series
+    texts: pl.Series
     index: NgramIndex
     short: ShortTexts
     copies: ContainmentIndex | None
+    _vectors: dict[str, NDArray[np.float32]] = field(default_factory=dict[str, NDArray[np.float32]])
+
+    def vectors(self, encoder: Encoder) -> NDArray[np.float32]:
+        """The texts by an encoder, encoded once."""
+        if encoder.identity not in self._vectors:
+            self._vectors[encoder.identity] = encoder.encode(self.texts.to_list())
+        return self._vectors[encoder.identity]
 
 
 @lru_cache(maxsize=4)  # the step is called once per batch; size and time tell a changed file
@@ -185,10 +224,12 @@ def _build(
                 hint="take it out of `against`, or name the text field with `fields: [...]`",
             )
         items += found
-    text = normalise(pl.Series([item[1] for item in items], dtype=pl.String))
+    texts = pl.Series([item[1] for item in items], dtype=pl.String)
     places = pl.Series([item[0] for item in items], dtype=pl.String)
+    text = normalise(texts)
     return Evaluation(
         places,
+        texts,
         NgramIndex.build(text, *run),
         ShortTexts(text, EMBEDDED, (run[0] - 1, run[1] - 1)),
         ContainmentIndex.build(text) if edited else None,

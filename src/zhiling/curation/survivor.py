@@ -21,22 +21,20 @@ class KeepsOne(Decide):
         default="longest",
         description="which row of a cluster stays. longest: the one that says most; best, newest: the "
         "largest value of `column`; first: its smallest value, or without `column` the smallest id. Ties: "
-        "more text, then the smaller id",
+        "more text (of equally long rows: the larger `column`), then the smaller id",
     )
     column: str | None = Field(
         default=None,
         min_length=1,
-        description="what best, newest and first compare: a measured column such as `reward.score`, or "
-        "`extra.NAME`, a field of the source. Numbers by size, text (dates, releases) by code point; a row "
-        "without a value comes last",
+        description="what best, newest and first compare, and longest for ties: a measured column such as "
+        "`reward.score`, or `extra.NAME`, a field of the source. Numbers by size, text (dates, releases) by "
+        "code point; a row without a value comes last",
     )
 
     @model_validator(mode="after")
     def _column_fits(self) -> Self:
         if self.keep in ("best", "newest") and self.column is None:
             raise ValueError(f"keep: {self.keep} needs `column`: the score, date or release to compare")
-        if self.keep == "longest" and self.column is not None:
-            raise ValueError(f"column={self.column!r} has no effect with keep: longest; use best or newest")
         return self
 
     def column_read(self) -> tuple[str, ...]:
@@ -56,10 +54,10 @@ class KeepsOne(Decide):
             later: rows that never stay before the others (those judged, beside rows accepted before).
         """
         keys = self._keys(rows)
-        by = {"later": False} | {key.name: self.keep != "first" for key in keys}
-        if self.column or self.keep == "longest":
-            by["size"] = True
-        by |= {"id": False, "row": False}
+        column = {key.name: self.keep != "first" for key in keys}
+        text = {"size": True} if self.column or self.keep == "longest" else {}
+        criteria = text | column if self.keep == "longest" else column | text
+        by = {"later": False} | criteria | {"id": False, "row": False}
         frame = pl.DataFrame({"later": later, "size": size, "id": rows["id"]}).with_columns(keys)
         ranked = frame.with_row_index("row").sort(*by, descending=list(by.values()), nulls_last=True)
         order = ranked["row"].to_numpy()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.unit.curation.frames import CONTEXT, empty, pairs, reasons, turns
 from zhiling.curation.decontaminate import Decontaminate
+from zhiling.encoders.hashing import HashingEncoder
 from zhiling.errors import DamagedFile, MissingInput, UsageError
 from zhiling.pipeline.step import Context
 
@@ -121,6 +124,34 @@ def test_a_short_question_behind_a_greeting(text: str, expected: str | None, tmp
     assert reasons(STEP.decide(pairs((text, "ok")), context)) == [expected]
     whole_only = Decontaminate(against=("eval.jsonl",), embedded=1.0)
     assert reasons(whole_only.decide(pairs((text, "ok")), context)) == [None]
+
+
+class HalfHeard:
+    """An encoder that hears only the words before the first comma."""
+
+    identity = "half"
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        return HashingEncoder().encode([text.replace("，", ",").split(",")[0] for text in texts])
+
+
+def test_a_paraphrase_is_found_by_the_encoder_and_checked(tmp_path: Path) -> None:
+    lines = ("the card payment fails, what now", "退款还没到, 要等 3 天吗")
+    (tmp_path / "eval.jsonl").write_text("\n".join(json.dumps({"text": each}) for each in lines))
+    context = dataclasses.replace(CONTEXT, root=tmp_path, load_encoder=HalfHeard)
+    rows = pairs(
+        ("the card payment fails, please help me", ""),
+        ("the card payment fails, do not help me", ""),
+        ("退款还没到，怎么要 3 天以后", ""),
+        ("退款还没到，怎么要 5 天以后", ""),
+        ("something else", ""),
+    )
+    step = Decontaminate(against=("eval.jsonl",), edited=None, paraphrase=0.9)
+    answer = step.decide(rows, context)
+    assert reasons(answer) == ["contaminated_paraphrase", None, "contaminated_paraphrase", None, None]
+    assert answer["related"].to_list() == ["eval.jsonl#1", None, "eval.jsonl#2", None, None]
+    assert step.uses_encoder()
+    assert not STEP.uses_encoder()
 
 
 def test_phrases_of_a_template_wipe_out_nothing(tmp_path: Path) -> None:

@@ -36,6 +36,15 @@ def test_longest_and_first() -> None:
     assert kept(frame(), keep="first") == "b"
 
 
+def test_equally_long_rows_are_told_apart_by_the_column() -> None:
+    rows = pairs(
+        *((TEXTS[0].replace("word3 ", f"{one} "), None) for one in ("x", "y", "z")), ids=["a", "b", "c"]
+    )
+    rows = rows.with_columns(pl.Series("q.score", [0.1, 0.9, 0.5]))
+    assert set(NearDedup(column="q.score").decide(rows, CONTEXT)["cluster"]) == {"b"}
+    assert set(NearDedup().decide(rows, CONTEXT)["cluster"]) == {"a"}
+
+
 def test_best_is_the_largest_number_and_ties_go_to_more_text() -> None:
     scores = frame(**{"q.score": [0.9, 0.1, 0.5, 0.0]})
     assert kept(scores, keep="best", column="q.score") == "d"
@@ -69,7 +78,7 @@ def test_rows_accepted_before_stay_whatever_their_value() -> None:
 
 
 def test_settings_that_say_nothing_are_refused() -> None:
-    for settings in ({"keep": "best"}, {"keep": "newest"}, {"column": "q.score"}):
+    for settings in ({"keep": "best"}, {"keep": "newest"}):
         with pytest.raises(ValidationError, match="column"):
             NearDedup.model_validate(settings)
     assert NearDedup(keep="best", column="q.score").reads() == ("messages", "group", "q.score")
