@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import polars as pl
 import pytest
 
 from zhiling.pipeline import registry
+from zhiling.rows.formats import losses
 from zhiling.rows.formats.format import Format
 from zhiling.rows.schema import ROW
 
@@ -162,3 +164,15 @@ def test_settings_go_to_json_and_back_and_a_card_exists(name: str) -> None:
         assert f"{field}:" in (type(form).__doc__ or "") or type(form).model_fields[field].description
     with pytest.raises(ValueError, match="Extra inputs"):
         type(form).model_validate({"unheard_of": 1})
+
+
+def test_every_loss_has_a_meaning() -> None:
+    folder = Path(str(losses.__file__)).parent
+    source = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
+    named = set(re.findall(r'lost\.add\(\s*"(\w+)"', source)) | set(
+        re.findall(r'_add\(losses, "(\w+)"', source)
+    )
+    assert len(named) > 30
+    assert sorted(named - set(losses.LOSSES)) == []
+    assert losses.meaning("role_tool") == "messages of role tool"
+    assert losses.meaning("extra.id") == "field id of extra, which the format uses itself"
