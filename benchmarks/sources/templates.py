@@ -152,7 +152,8 @@ def main() -> None:
             unfit = ", ".join(f"{cls} {number}" for cls, number in each.unfit.items()) or "-"
             print(
                 f"{each.name:20} {each.told:>6} of {each.rows:>6} rows,"
-                f" {each.exact:>7} of {each.pairs:>7} pairs exact, unfit: {unfit}, {each.seconds:.0f} s {'; '.join(each.wrong)}",
+                f" {each.exact:>7} of {each.pairs:>7} pairs exact,"
+                f" unfit: {unfit}, {each.seconds:.0f} s {'; '.join(each.wrong)}",
                 flush=True,
             )
     if not options.set and not options.rows:
@@ -171,7 +172,8 @@ def line(counts: list[Count]) -> dict[str, Any]:
         1.0, "higher", n=pairs, unit="share",
         beside={each.name: round(each.exact / max(1, each.pairs), 6) for each in counts},
         data=f"{sum(each.rows for each in counts):,} rows of {len(counts)} sets in ../shared/data",
-        note=f"n counts pairs (row, wording); rows that no wording tells: {untold}; pairs left out: {left}",
+        note=f"n counts pairs (row, wording); rows that no wording tells: {untold}; pairs left out: {left}. A reply"
+        " tells the best answer, entities without tokens and tags, facts and slots without other spellings",
     )  # fmt: skip
 
 
