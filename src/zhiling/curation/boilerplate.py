@@ -32,11 +32,12 @@ class Boilerplate(Decide):
     """
 
     name: ClassVar[str] = "boilerplate"
-    cost: ClassVar[str] = "cheap: about 10 microseconds a row"
+    cost: ClassVar[str] = "cheap: about 5 microseconds a row"
     limits: ClassVar[str] = (
         "Knows wordings, not intent: a refusal in other words passes, and a letter that declines an "
         "invitation can be taken for one. Where refusals are wanted (safety training) leave the class out of "
-        "`classes` or set `verdict: flag`. Other languages than English and Chinese are not searched."
+        "`classes` or set `verdict: flag`. Other languages than English and Chinese are not searched. "
+        "No public truth exists: only false alarms are measured."
     )
 
     classes: tuple[Class, ...] = Field(default=CLASSES, min_length=1, description="what is looked for")

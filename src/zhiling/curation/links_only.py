@@ -35,7 +35,7 @@ class LinksOnly(Decide):
     limits: ClassVar[str] = (
         "An emoji or a sign can be the right answer (which emoji, which operator): leave `reply` out of `on` "
         "for such tasks. One word beside ten links is enough to be kept. Addresses without a scheme or www. "
-        "are words."
+        "are words. No public truth exists: only false alarms are measured."
     )
 
     on: tuple[Literal["question", "reply"], ...] = Field(

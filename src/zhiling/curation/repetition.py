@@ -40,10 +40,11 @@ class Repetition(Decide):
 
     name: ClassVar[str] = "repetition"
     material: ClassVar[bool] = True
-    cost: ClassVar[str] = "cheap: about 15 microseconds a row"
+    cost: ClassVar[str] = "cheap: 10 to 40 microseconds a row, by length"
     limits: ClassVar[str] = (
         "A refrain, a litany or a drill is repetition too: raise the limits for lyrics. Code without a fence "
-        "and tables repeat much. What is said twice in other words is not seen."
+        "and tables repeat much. What is said twice in other words is not seen. "
+        "No public truth exists: false alarms are measured, and recall on planted loops."
     )
     source: ClassVar[str] = (
         "Rae et al. (2021), Scaling language models, table A1 (lines .2, phrase .2, windows of 5 .15). "

@@ -32,10 +32,11 @@ class RoleLeak(Decide):
 
     name: ClassVar[str] = "role_leak"
     material: ClassVar[bool] = True
-    cost: ClassVar[str] = "cheap: about 10 microseconds a row"
+    cost: ClassVar[str] = "cheap: about 5 microseconds a row"
     limits: ClassVar[str] = (
         "Text about chat templates that shows their tokens outside code is found as well; HTML's <s> is not. "
-        "Markers of formats that are not in the list pass, and labels in the middle of a line."
+        "Markers of formats that are not in the list pass, and labels in the middle of a line. "
+        "No public truth exists: only false alarms are measured."
     )
 
     verdict: Literal["reject", "flag", "review"] = Field(

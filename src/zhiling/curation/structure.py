@@ -36,7 +36,8 @@ class Structure(Decide):
     limits: ClassVar[str] = (
         "Does not parse programs: balanced nonsense passes, and an excerpt that shows half a function is "
         "found. JSON with comments or … in it is broken JSON. A reply without any JSON where JSON was wanted "
-        "is not seen, and neither is code without a fence."
+        "is not seen, and neither is code without a fence. No public truth exists: only false alarms are "
+        "measured, on instruction rows and on pages of a manual."
     )
     source: ClassVar[str] = "CommonMark 0.31 (fences), RFC 8259 (JSON)"
 

@@ -48,7 +48,7 @@ NOT_FOUND = [
     "token = get_token2(user)",
     "password: <your_password1>",
     "API_KEY=your_api_key_goes_here_1234",
-    "api key: XXXXXXXXXXXXXXXXXXXXXX1",
+    "api key: xxxxxxxxxxxxxxxxxxxxxx1",
     "secret = aaaaaaaaaaaaaaaaaaaaaaaa",
     "password: [SECRET_1]",
     "max_tokens: 4096, token: 1",
