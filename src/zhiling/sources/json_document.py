@@ -84,7 +84,9 @@ def _marks(text: bytes) -> _Marks:
     content = np.frombuffer(text, dtype=np.uint8)
     places = np.flatnonzero(_MARKS[content])
     if b"\\" in text:
-        places = places[~np.isin(places, escapes_of(content) + 1)]
+        escaped = escapes_of(content) + 1
+        quotes_escaped = escaped[np.take(content, escaped, mode="clip") == QUOTE]
+        places = np.delete(places, np.searchsorted(places, quotes_escaped))
     kinds = content[places]
     is_quote, is_newline = kinds == QUOTE, kinds == NEWLINE
     quotes = np.cumsum(is_quote)

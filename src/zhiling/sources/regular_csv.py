@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from zhiling.sources.slices import Positions, strings
+from zhiling.sources.slices import Positions, positions, strings
 
 QUOTE, NEWLINE, NUL = ord('"'), ord("\n"), 0
 
@@ -46,7 +46,7 @@ def regular_table(data: bytes, width: int, delimiter: str) -> Table | None:
         delimiter: one ASCII character.
     """
     content = np.frombuffer(data, dtype=np.uint8)
-    marks = np.flatnonzero((content == QUOTE) | (content == ord(delimiter)) | (content == NEWLINE))
+    marks = positions(content, bytes((QUOTE, ord(delimiter), NEWLINE)))
     kinds = content[marks]
     is_quote = kinds == QUOTE
     outside = ~is_quote & (np.cumsum(is_quote) % 2 == 0)

@@ -22,7 +22,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from zhiling.sources.json_text import LONG_DIGITS
-from zhiling.sources.slices import Positions, strings
+from zhiling.sources.slices import Positions, positions, strings
 
 QUOTE, BACKSLASH, NEWLINE, SPACE = b'"\\\n '
 ESCAPES = {
@@ -116,7 +116,7 @@ def _marked(data: bytes) -> _Text:
     newlines = np.flatnonzero(content < SPACE)
     if (content[newlines] != NEWLINE).any():
         raise _Irregular  # a control character: a tab between values, or what no JSON string may hold
-    quotes = np.flatnonzero(content == QUOTE)
+    quotes = positions(content, b'"')
     escapes = escapes_of(content) if b"\\" in data else np.empty(0, dtype=np.int64)
     if len(escapes):
         behind = content[escapes + 1]
@@ -130,7 +130,7 @@ def _marked(data: bytes) -> _Text:
 
 def escapes_of(content: NDArray[np.uint8]) -> Positions:
     """Where escapes begin: of backslashes in a row, the first, the third and so on."""
-    slashes = np.flatnonzero(content == BACKSLASH)
+    slashes = positions(content, b"\\")
     first = np.concatenate([[True], np.diff(slashes) != 1])
     if first.all():
         return slashes

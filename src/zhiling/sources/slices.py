@@ -17,6 +17,7 @@ Positions = NDArray[np.int64]
 
 VIEW_BYTES, INLINE_BYTES = 16, 12
 SMALL_BYTES = 1 << 12
+WINDOW_BYTES = 1 << 17
 
 _VIEW = np.dtype([("length", "<u4"), ("prefix", "V4"), ("buffer", "<u4"), ("offset", "<u4")])
 _arrow: Any = pa  # has no type stubs
@@ -42,6 +43,18 @@ def strings(data: bytes | bytearray, starts: Positions, ends: Positions) -> pl.S
     buffers = [None, _arrow.py_buffer(views), _arrow.py_buffer(data)]
     array = _arrow.Array.from_buffers(_arrow.string_view(), len(starts), buffers)
     return cast(pl.Series, _polars.from_arrow(array))
+
+
+def positions(content: NDArray[np.uint8], marks: bytes) -> Positions:
+    """Where any of these bytes stands, found window by window: masks of a whole block leave the cache."""
+    found: list[Positions] = []
+    for start in range(0, len(content), WINDOW_BYTES):
+        window = content[start : start + WINDOW_BYTES]
+        mask = window == marks[0]
+        for mark in marks[1:]:
+            mask |= window == mark
+        found.append(np.flatnonzero(mask) + start)
+    return np.concatenate(found)
 
 
 def is_utf8(data: bytes) -> bool:
