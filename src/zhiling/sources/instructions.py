@@ -238,7 +238,9 @@ def _lines(content: Iterator[Block | Bad], place: str) -> Iterator[Records]:
             yield Records(place, [], [], [block])
             continue
         numbered = [
-            (number, line.decode()) for number, line in enumerate(block.lines, block.first) if line.strip()
+            (number, line.decode())
+            for number, line in zip(block.numbers, block.lines, strict=True)
+            if line.strip()
         ]
         yield Records(place, [number for number, _ in numbered], [{"text": line} for _, line in numbered])
     if empty:
