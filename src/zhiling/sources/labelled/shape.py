@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 import orjson
 
 from zhiling.pipeline.step import Bad
 from zhiling.sources.files import excerpt
-from zhiling.sources.json_values import as_object
+from zhiling.sources.json_values import as_list, as_object
 from zhiling.sources.labelled.example import Unreadable, spelled
 from zhiling.sources.labelled.lookup import Table
 from zhiling.sources.records import Records
@@ -83,25 +83,36 @@ def refused(error: Unreadable | RecursionError, place: str, line: int, item: Ite
 
 
 def _at(item: Item, path: str) -> Any:
+    """The value at a dotted path; a number leads into a list, counted from 0."""
     value: Any = item
     if path in item:
         return item[path]
     for part in path.split("."):
-        value = cast(Item, value).get(part) if isinstance(value, dict) else None
+        listed = as_list(value)
+        if listed is not None:
+            value = listed[int(part)] if part.isdigit() and int(part) < len(listed) else None
+        else:
+            value = (as_object(value) or {}).get(part)
     return value
 
 
 def _lifted(item: Item, paths: Sequence[str]) -> Item:
     for path in paths:
         if path not in item and (value := _at(item, path)) is not None:
-            item = {**_without(item, path.split(".")), path: value}
+            item = {**(_without(item, path.split(".")) or {}), path: value}
     return item
 
 
-def _without(item: Item, path: Sequence[str]) -> Item:
-    """The item without one nested value, and without objects that are empty then."""
+def _without(value: Any, path: Sequence[str]) -> Any:
+    """The value without what stands at a path; objects and lists that hold nothing then are null."""
+    if not path:
+        return None
     head, *rest = path
-    left = {name: value for name, value in item.items() if name != head}
-    inner = as_object(item.get(head)) if rest else None
-    kept = _without(inner, rest) if inner is not None else None
-    return {**left, head: kept} if kept else left
+    listed = as_list(value)
+    if listed is not None:
+        # a place in a list stays, so that the places behind it do too
+        left = [_without(each, rest) if str(n) == head else each for n, each in enumerate(listed)]
+        return left if any(each is not None for each in left) else None
+    inner = as_object(value) or {}
+    kept = {name: _without(each, rest) if name == head else each for name, each in inner.items()}
+    return {name: each for name, each in kept.items() if name != head or each is not None} or None
