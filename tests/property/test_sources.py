@@ -22,7 +22,7 @@ from zhiling.sources.labelled import Labelled
 from zhiling.sources.markup import tokens
 from zhiling.sources.passages import split_text
 from zhiling.sources.tables import Tables
-from zhiling.sources.token_tags import join
+from zhiling.text.spacing import join
 
 # Pieces that turn up where formats break: marks, quotes, half characters, tags, fences, line ends.
 PIECES = [
@@ -68,6 +68,9 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 SOURCES: list[tuple[Source, str]] = [
     (Tables(path="*"), "a.jsonl"),
     (Tables(path="*"), "a.csv"),
+    (Tables(path="*"), "a.json"),
+    (Tables(path="*"), "a.tsv"),
+    (Tables(path="*"), "a.parquet"),
     (Labelled(path="*"), "a.jsonl"),
     (Labelled(path="*"), "a.csv"),
     (Conversations(path="*"), "a.jsonl"),
