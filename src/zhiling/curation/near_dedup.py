@@ -17,7 +17,7 @@ from zhiling.curation.survivor import KeepsOne
 from zhiling.pipeline.step import Context, verdicts
 from zhiling.text.compiled import kernels
 from zhiling.text.near import NearIndex
-from zhiling.text.normalise import normalise
+from zhiling.text.normalise import normal_form
 from zhiling.text.shingles import Shingles, bags
 from zhiling.text.union_find import components
 
@@ -104,7 +104,7 @@ class NearDedup(KeepsOne):
         """The shingles of the rows; a slice at a time, so the texts are never held twice."""
         kernels(int(messages.estimated_size()))  # the slices are small, their sum may pay for compiled code
         for start in range(0, len(messages), _SLICE_ROWS):
-            yield bags(normalise(part_text(messages.slice(start, _SLICE_ROWS), self.on)), self.size)
+            yield bags(normal_form(part_text(messages.slice(start, _SLICE_ROWS), self.on)), self.size)
 
 
 def _groups(group: pl.Series) -> NDArray[np.int64]:

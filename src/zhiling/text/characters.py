@@ -33,8 +33,9 @@ _CONTINUATION = 255
 def class_of_code_point() -> NDArray[np.uint8]:
     """Class of each code point below 0x40000; entry 0x40000 stands for all above, which are never text."""
     # Surrogates cannot stand in a string; their entries stay SPACE and are never asked for.
-    points = [point for point in range(0x80, _HAN_PLANES) if not 0xD800 <= point < 0xE000]
-    letters = pl.Series([chr(point) for point in points])
+    points = np.r_[0x80:0xD800, 0xE000:_HAN_PLANES].astype("<u4")
+    # All characters as one text: a fourth of the time that a column of single characters takes.
+    letters = pl.Series([points.tobytes().decode("utf-32-le")])
     found = np.full(len(points), WORD, dtype=np.uint8)
     for pattern, kind in (
         (r"\p{S}", SINGLE),
@@ -42,7 +43,8 @@ def class_of_code_point() -> NDArray[np.uint8]:
         (r"\p{M}", MARK),
         (SPACE_PATTERN, SPACE),
     ):
-        found[letters.str.contains(pattern).to_numpy()] = kind
+        marked = letters.str.replace_all(pattern, "\0")[0].encode("utf-32-le")
+        found[np.frombuffer(marked, dtype="<u4") == 0] = kind
     table = np.full(_BEYOND + 1, SPACE, dtype=np.uint8)
     table[:0x80] = [_ascii_class(byte) for byte in range(0x80)]
     table[points] = found

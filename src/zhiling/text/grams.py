@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from zhiling.text.buffers import Utf8, blocks, offsets_of, utf8
 from zhiling.text.characters import class_of_code_point
 from zhiling.text.compiled import kernels
-from zhiling.text.tokens import Tokens, Unit, mix, tokenise
+from zhiling.text.tokens import Tokens, Unit, mix, tokenise_block
 
 _BASE = np.uint64(0xD6E8FEB86659FD93)
 _SHORT = np.uint64(0xA0761D6478BD642F)
 _WORD_BYTES = 8
-_COMPILED_BLOCK_BYTES = 1 << 22
+_BLOCK_BYTES = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,18 @@ class Grams:
     offsets: NDArray[np.int64]
 
 
-def text_grams(text: pl.Series, size: int, unit: Unit = "token") -> Iterator[Grams]:
-    """The windows of `size` units of each row of normalised text, in order, by blocks of rows."""
-    fast = kernels(int(text.estimated_size())) if unit == "token" else None
-    if fast is None:
-        return (grams(tokens, size) for tokens in tokenise(text, unit))
-    return (_compiled(part, size, fast) for part in blocks(utf8(text), _COMPILED_BLOCK_BYTES))
+def text_grams(text: pl.Series | Iterable[Utf8], size: int, unit: Unit = "token") -> Iterator[Grams]:
+    """The windows of `size` units of each row of normalised text, in order, by blocks of rows.
+
+    `text` is what `normalise` or `normal_form` gives.
+    """
+    for part in blocks(utf8(text), _BLOCK_BYTES) if isinstance(text, pl.Series) else text:
+        fast = kernels(len(part.data)) if unit == "token" else None
+        if fast is not None:
+            yield _compiled(part, size, fast)
+            continue
+        for block in blocks(part):
+            yield grams(tokenise_block(block, unit), size)
 
 
 def _compiled(part: Utf8, size: int, fast: ModuleType) -> Grams:

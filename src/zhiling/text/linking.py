@@ -54,9 +54,9 @@ class Postings:
 
     def among(self, rows: Rows) -> Postings:
         """The postings of these rows (ascending), without groups that only one of them is in."""
-        known = np.searchsorted(rows, self.row)
-        known[known == len(rows)] = 0
-        kept = self.take(np.flatnonzero(rows[known] == self.row)) if len(rows) else self.take(rows)
+        known = np.zeros(int(self.row.max(initial=-1)) + 1, dtype=np.bool_)
+        known[rows[rows < len(known)]] = True
+        kept = self if known.all() else self.take(np.flatnonzero(known[self.row]))
         alone = np.ones(len(kept.group), dtype=np.bool_)
         alone[1:] = kept.group[1:] != kept.group[:-1]
         alone[:-1] &= alone[1:].copy()
@@ -64,7 +64,15 @@ class Postings:
 
     def renumbered(self, rows: Rows) -> Postings:
         """The same with each row's place among `rows` (ascending, all of them there) as its number."""
-        return Postings(self.group, np.searchsorted(rows, self.row), self.position)
+        place = np.zeros(int(rows.max(initial=-1)) + 1, dtype=np.int64)
+        place[rows] = np.arange(len(rows))
+        return Postings(self.group, place[self.row], self.position)
+
+    def group_sizes(self) -> Rows:
+        """For each posting how many there are in its group."""
+        starts = np.flatnonzero(np.diff(self.group, prepend=-1))
+        sizes = np.diff(starts, append=len(self.group))
+        return np.repeat(sizes, sizes)
 
     def followed_by(self, other: Postings) -> Postings:
         """These postings and then the others, whose groups get numbers of their own."""

@@ -146,7 +146,7 @@ def thinned(shingles: Shingles, postings: Postings, threshold: float) -> Posting
     of three templates made 200 million candidates, ten minutes against half a second. No pair is lost by it:
     two rows that met in a large bucket and reach the threshold meet again with certainty.
     """
-    crowded = np.bincount(postings.group, minlength=1)[postings.group] > _CROWD_ROWS
+    crowded = postings.group_sizes() > _CROWD_ROWS
     if not crowded.any():
         return postings
     exact = prefix_postings(shingles, np.unique(postings.row[crowded]), threshold)

@@ -33,14 +33,19 @@ def normalise(text: pl.Series) -> pl.Series:
 
     Example: `normalise(pl.Series(["Ｈｅｌｌｏ,  World!"]))` holds `hello world`.
     """
-    fast = kernels(int(text.estimated_size()))
-    slices = (text.slice(start, _SLICE_ROWS) for start in range(0, len(text), _SLICE_ROWS))
-    # Slices of the column keep what is in between (three copies of the text) small.
-    parts = [done for part in slices for done in (_plain_form(part, fast) if fast else _form(part))]
-    result = series(parts, text.name)
+    result = series(list(normal_form(text)), text.name)
     if text.null_count():
         result = pl.select(pl.when(text.is_not_null()).then(result).alias(text.name)).to_series()
     return result
+
+
+def normal_form(text: pl.Series) -> Iterator[Utf8]:
+    """The normal form of the rows as bytes, block by block; that of a null is empty."""
+    fast = kernels(int(text.estimated_size()))
+    # Slices of the column keep what is in between (three copies of the text) small.
+    for start in range(0, len(text), _SLICE_ROWS):
+        part = text.slice(start, _SLICE_ROWS)
+        yield from _plain_form(part, fast) if fast else _form(part)
 
 
 def normalise_text(text: str) -> str:
@@ -79,7 +84,9 @@ def _plain_characters() -> NDArray[np.int32]:
     """
     from zhiling.text import kernels
 
-    points = np.array([point for point in (*range(0x10000), *range(0x1F000, 0x20000)) if point >> 11 != 27])
+    # Han and Hangul syllables stand for themselves; to fold them here would take as long as all the rest.
+    themselves = np.r_[0x3400:0x4DC0, 0x4E00:0x9FFD, 0xAC00:0xD7A4]
+    points = np.r_[0:0x3400, 0x4DC0:0x4E00, 0x9FFD:0xAC00, 0xD7A4:0xD800, 0xE000:0x10000, 0x1F000:0x20000]
     letters = pl.Series([chr(point) for point in points.tolist()])
     folded = _fold_unicode(letters)
     last = series([_collapse(utf8(folded))], "")
@@ -90,6 +97,7 @@ def _plain_characters() -> NDArray[np.int32]:
     values = np.frombuffer(first, dtype="<i4").copy()
     values[(folded == "").to_numpy()] = kernels.DROPPED
     table = np.full(0x40001, kernels.DEEP, dtype=np.int32)
+    table[themselves] = themselves
     table[points] = np.where(deep.to_numpy(), kernels.DEEP, values)
     return table
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from zhiling.text.buffers import offsets_of, row_ranges
+from zhiling.text.buffers import Utf8, offsets_of, row_ranges
 from zhiling.text.grams import text_grams
 from zhiling.text.tokens import Unit
 
@@ -65,10 +65,11 @@ def shingles(text: pl.Series, size: int = 5, unit: Unit = "token") -> Shingles:
     return distinct_sets(bags(text, size, unit))
 
 
-def bags(text: pl.Series, size: int = 5, unit: Unit = "token") -> Shingles:
+def bags(text: pl.Series | Iterable[Utf8], size: int = 5, unit: Unit = "token") -> Shingles:
     """All shingles of each row in the order of the text, repeats included; `distinct_sets` makes them sets.
 
-    Enough for MinHash, which repeats do not change, at less than the cost of the sets.
+    Enough for MinHash, which repeats do not change, at less than the cost of the sets. `text` is what
+    `normalise` or `normal_form` gives.
     """
     parts: list[NDArray[np.uint32]] = []
     counts: list[NDArray[np.int64]] = []

@@ -37,9 +37,13 @@ class Tokens:
 
 def tokenise(text: pl.Series, unit: Unit = "token") -> Iterator[Tokens]:
     """Hashed tokens of the rows, in order, in blocks of about half a megabyte of text."""
-    for part in blocks(utf8(text)):
-        starts, ends = spans(part, unit)
-        yield Tokens(_hash(part.data, starts, ends), np.searchsorted(starts, part.offsets))
+    return (tokenise_block(part, unit) for part in blocks(utf8(text)))
+
+
+def tokenise_block(part: Utf8, unit: Unit = "token") -> Tokens:
+    """Hashed tokens of a block of rows; `blocks` makes it small enough for the processor's cache."""
+    starts, ends = spans(part, unit)
+    return Tokens(_hash(part.data, starts, ends), np.searchsorted(starts, part.offsets))
 
 
 def spans(part: Utf8, unit: Unit = "token") -> tuple[NDArray[np.int64], NDArray[np.int64]]:

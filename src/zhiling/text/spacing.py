@@ -1,0 +1,37 @@
+"""Tokens as running text: where a space stands between two of them, and where Chinese has none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def join(tokens: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
+    """The text of these tokens, and where each begins and ends in it (code points, end exclusive).
+
+    A space stands between two tokens, but not between two characters of a script written without spaces. In a
+    sentence that is mostly of such a script none stands beside one of its characters either, and where all
+    tokens are single characters none stands at all: `["New", "York"]` gives `New York`, `["北京", "大学"]`
+    gives `北京大学`, `["2", "0", "年", "的", "N", "B", "A"]` gives `20年的NBA`.
+    """
+    within = sum(map(is_spaceless, "".join(tokens)[:1000])) * 2 >= min(sum(map(len, tokens)), 1000)
+    characters = within and all(len(token) <= 1 for token in tokens)
+    needed = any if within else all
+    parts: list[str] = []
+    places: list[tuple[int, int]] = []
+    length = 0
+    before = ""
+    for token in tokens:
+        close = characters or needed(map(is_spaceless, (before[-1:] or " ", token[:1] or " ")))
+        if before and token and not close:
+            parts.append(" ")
+            length += 1
+        parts.append(token)
+        places.append((length, length + len(token)))
+        length += len(token)
+        before = token or before
+    return "".join(parts), places
+
+
+def is_spaceless(character: str) -> bool:
+    """Han, kana, and the punctuation of both."""
+    return "\u3000" <= character <= "\u9fff" or "\uff00" <= character <= "\uffef" or character >= "\U00020000"
