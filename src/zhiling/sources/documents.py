@@ -45,9 +45,9 @@ class Documents(Source):
 
     Lists are Markdown lists, tables Markdown tables whose merged cells hold their value once, formulas LaTeX.
     Text that Markdown would take for a heading or a table is escaped. Speaker notes, footnotes, text boxes
-    and charts (as tables) are read. Left out are front matter, scripts, styles, navigation and hidden parts of
-    HTML, deleted and hidden text and comments of Word, and the running headers and footers of pages. Told as
-    bad items are hidden slides and sheets, pages without text (scans), and files that need a password, are
+    and charts (as tables) are read. Left out are front matter, scripts, styles, navigation and hidden parts
+    of HTML, deleted and hidden text and comments of Word, and the running headers and footers of pages. Told
+    as bad items are hidden slides and sheets, pages without text (scans), and files that need a password, are
     broken, or would unpack to too much. Word, PowerPoint, Excel and PDF files need the extra `documents`.
 
     Attributes:

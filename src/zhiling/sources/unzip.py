@@ -26,7 +26,7 @@ BROKEN = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError,
     OverflowError, RuntimeError,
 )  # fmt: skip
-"""What the zip module raises on rubbish (ValueError: names that are no text; RuntimeError: other packings)."""
+"""What the zip module raises on rubbish (ValueError: names that are no text; RuntimeError: odd packings)."""
 
 
 def opened(source: bytes | Path, max_bytes: int | None = None) -> zipfile.ZipFile:

@@ -148,3 +148,17 @@ def test_what_cannot_be_opened_is_told(content: bytes, cls: str) -> None:
     with pytest.raises(Unreadable) as told:
         read_pdf(content)
     assert told.value.cls == cls
+
+
+def test_a_list_above_a_table_without_rules_stays_a_list() -> None:
+    items = [
+        text(50 + 20 * m, 700 - 14 * n, cell) for n in range(4) for m, cell in enumerate(["*", f"item {n}"])
+    ]
+    cells = [[f"{word}{n}" for word in ("a", "乙", "c")] for n in range(4)]
+    words = [
+        text(90 + 120 * m, 644 - 14 * n, cell) for n, row in enumerate(cells) for m, cell in enumerate(row)
+    ]
+    listed, found = texts(page(*items, *words))
+    assert listed == "- item 0\n- item 1\n- item 2\n- item 3"
+    assert found.split("\n")[0] == "| a0 | 乙0 | c0 |"
+    assert len(found.split("\n")) == 5

@@ -2,8 +2,8 @@
 
 A row is what stands at one height. Its pieces are parted by gaps wider than the letters are high; rows below
 each other form a table where upright bands of white part the pieces of all of them into the same columns.
-A line in a column behind the first one continues the row above it. Lists, whose first column would hold
-nothing but bullets and numbers, are no tables.
+A line in a column behind the first one continues the row above it. Items of lists, which begin with a bullet
+or a number and a gap, are no rows of a table.
 """
 
 from __future__ import annotations
@@ -11,26 +11,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from zhiling.sources.markdown_table import table
-from zhiling.sources.pdf.page import Character, Line
+from zhiling.sources.pdf.page import Line, Piece
 
-GAP = 1.0  # times the size of the letters, between two pieces
 RIVER = 0.5  # times the size, the least white between two columns
 MIN_ROWS = 3
 CLOSE = 3.0  # times the size, from one row to the next
 _MARK = re.compile(r"[^\w\s]{1,2}|\(?\w{1,3}[.)、）]|\d+(?:\.\d+)+")
 
 Band = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A text and where it begins and ends, in points."""
-
-    left: float
-    right: float
-    text: str
 
 
 @dataclass(frozen=True)
@@ -45,15 +36,17 @@ class Row:
 
 
 def with_tables(lines: Sequence[Line]) -> Iterator[list[Line] | str]:
-    """The lines in order, those that form a table as Markdown."""
+    """The lines in order, those at one height as one, those that form a table as Markdown."""
     rows = list(_rows(lines))
     plain: list[Line] = []
     start = 0
     while start < len(rows):
         end, bands = _extent(rows, start)
-        if end - start < MIN_ROWS or _is_list(rows[start:end], bands):
-            plain += rows[start].lines
-            start += 1
+        items = _items(rows, start, end)
+        if items or end - start < MIN_ROWS:
+            end = start + max(items, 1)
+            plain += map(_line, rows[start:end])
+            start = end
             continue
         if plain:
             yield plain
@@ -77,44 +70,32 @@ def _rows(lines: Sequence[Line]) -> Iterator[Row]:
 
 
 def _beside(line: Line, other: Line) -> bool:
-    _, bottom, right, top = line.box
-    left, other_bottom, _, other_top = other.box
-    shared = min(top, other_top) - max(bottom, other_bottom)
-    return left > right and shared > 0.5 * min(top - bottom, other_top - other_bottom)
+    shared = min(line.top, other.top) - max(line.bottom, other.bottom)
+    lower = min(line.top - line.bottom, other.top - other.bottom)
+    return other.left > line.right and shared > 0.5 * lower
 
 
 def _row(lines: list[Line]) -> Row:
-    pieces = [piece for line in lines for piece in _pieces(line)]
-    boxes = [line.box for line in lines]
-    size = max(line.size for line in lines)
-    return Row(lines, pieces, min(box[1] for box in boxes), max(box[3] for box in boxes), size)
+    pieces = [piece for line in lines for piece in line.pieces]
+    bottom, top = min(line.bottom for line in lines), max(line.top for line in lines)
+    return Row(lines, pieces, bottom, top, max(line.size for line in lines))
 
 
-def _pieces(line: Line) -> Iterator[Piece]:
-    gathered: list[Character] = []
-    right = 0.0
-    for each in line.characters:
-        if each.text.strip():
-            if gathered and each.left - right > GAP * line.size:
-                yield _piece(gathered)
-                gathered = []
-            right = each.right
-        gathered.append(each)
-    if any(each.text.strip() for each in gathered):
-        yield _piece(gathered)
-
-
-def _piece(characters: list[Character]) -> Piece:
-    shown = [each for each in characters if each.text.strip()]
-    text = "".join(each.text for each in characters).strip()
-    return Piece(min(each.left for each in shown), max(each.right for each in shown), text)
+def _line(row: Row) -> Line:
+    """The lines of a row as one, such as a bullet and its text."""
+    if len(row.lines) == 1:
+        return row.lines[0]
+    text = " ".join(line.text for line in row.lines)
+    left, right = row.lines[0].left, row.lines[-1].right
+    return Line(text, tuple(row.pieces), row.size, left, row.bottom, right, row.top)
 
 
 def _extent(rows: Sequence[Row], start: int) -> tuple[int, list[Band]]:
     """Up to which row a table reaches that begins here, and its columns."""
     bands: list[Band] = []
     end = start
-    for row in rows[start:]:
+    for index in range(start, len(rows)):
+        row = rows[index]
         if end > start and not _follows(rows[end - 1], row):
             break
         joined = _joined(bands, row)
@@ -150,9 +131,10 @@ def _joined(bands: list[Band], row: Row) -> list[Band]:
     return merged
 
 
-def _is_list(rows: Sequence[Row], bands: list[Band]) -> bool:
-    first = [row.pieces[0].text for row in rows if row.pieces[0].left <= bands[0][1]]
-    return all(_MARK.fullmatch(text) for text in first)
+def _items(rows: Sequence[Row], start: int, end: int) -> int:
+    """How many rows from the start on are items of a list: their first piece is a bullet or a number."""
+    items = takewhile(lambda index: _MARK.fullmatch(rows[index].pieces[0].text), range(start, end))
+    return sum(1 for _ in items)
 
 
 def _cells(rows: Sequence[Row], bands: list[Band]) -> list[list[str]]:

@@ -18,6 +18,7 @@ LARGER = 1.12  # times the size of most letters: a heading
 MAX_HEADING_CHARACTERS = 150
 MAX_LEVELS = 6
 FULL = 0.75  # of the width: a line that ends before ends its paragraph
+MAX_COMPARED = 50  # lines of a paragraph that tell how wide it is
 CLOSE = 0.9  # times the size, between two lines of a paragraph
 INDENT = 0.8  # times the size: a line that begins so far to the right begins a paragraph
 _BULLET = re.compile(r"[•●○◦▪■□◆◇‣⁃∙·\uf0b7\uf0a7–—*-]\s+(?=\S)|[•●▪■◆‣\uf0b7\uf0a7]")
@@ -80,13 +81,12 @@ def paragraphs(lines: Sequence[Line]) -> Iterator[list[Line]]:
 
 def _continues(before: list[Line], line: Line) -> bool:
     """Whether a line goes on in the paragraph of the lines before it."""
-    previous, first_left = before[-1], before[0].box[0]
-    left, _, right, top = line.box
-    previous_left, previous_bottom, previous_right, _ = previous.box
-    width = max(right, *(each.box[2] for each in before)) - min(left, first_left)
-    close = -1.5 * line.size <= previous_bottom - top <= CLOSE * line.size
-    short = previous_right < min(left, first_left) + FULL * width
-    indented = len(before) > 1 and left > max(first_left, previous_left) + INDENT * line.size
+    previous, first = before[-1], before[0]
+    left = min(line.left, first.left)
+    width = max(line.right, *(each.right for each in before[-MAX_COMPARED:])) - left
+    close = -1.5 * line.size <= previous.bottom - line.top <= CLOSE * line.size
+    short = previous.right < left + FULL * width
+    indented = len(before) > 1 and line.left > max(first.left, previous.left) + INDENT * line.size
     return abs(line.size - previous.size) < 0.75 and close and not (short or indented or is_item(line.text))
 
 

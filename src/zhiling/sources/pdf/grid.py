@@ -18,6 +18,7 @@ from zhiling.sources.pdf.page import Character, Segment, lines
 
 NEAR = 3.0  # points: rules that are nearer are one
 MAX_FIELDS = 10_000
+MAX_GRIDS = 50  # of a page; in the others the text stays text
 MAX_COMPARISONS = 2_000_000  # of strokes with each other; beyond, the page is a drawing
 
 Field = tuple[int, int]
@@ -87,7 +88,7 @@ def grids(segments: Iterable[Segment]) -> list[Grid]:
         fields = (len(xs) - 1) * (len(ys) - 1)
         if len(xs) > 1 and len(ys) > 1 and 1 < fields <= MAX_FIELDS:
             found.append(Grid(xs, ys, group_upright, group_level))
-    return sorted(found, key=lambda grid: -grid.ys[0])
+    return sorted(found, key=lambda grid: -grid.ys[0])[:MAX_GRIDS]
 
 
 def _connected(

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from zhiling.sources.reading import parser
 
 MAX_CHARACTERS = 500_000  # of a page; a full page of small print has 10,000
 MAX_SEGMENTS = 20_000  # of the paths of a page; beyond, it is a drawing and no table is looked for
+GAP = 1.0  # times the size of the letters: a wider gap parts two pieces of a line
 THIN = 3.0  # points: a filled rectangle of this width is a line
 FLAT = 0.05  # times the size: a lower letter is of a font that is not here, its height is not known
 LETTER_HEIGHT = 0.7  # times the size, where it is not known
 _HYPHEN = "\u00ad"
+_PARTING = frozenset({0x2, 0xFFFE, 0xFFFF})  # what PDFium puts for a hyphen that parts a word
+_BLANKS = frozenset({0x9, 0xA, 0xD, 0x20})
 _ENDINGS = frozenset("\r\n")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Character:
     """A character and its box in points, y upwards."""
 
@@ -32,33 +34,32 @@ class Character:
     size: float
 
 
-@dataclass(frozen=True)
+class Piece(NamedTuple):
+    """Words of a line without a wide gap between them, and where they begin and end."""
+
+    left: float
+    right: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
-    """Characters that stand in one line, spaces included."""
+    """What stands in one line; it keeps no characters, so a long document takes little memory.
 
-    characters: tuple[Character, ...]
+    Attributes:
+        text: all of it; a hyphen that parts a word at the end of a line is U+00AD.
+        pieces: it, cut at gaps wider than its letters are high.
+        size: of most letters, in points.
+        left: where its box begins; the others likewise, y upwards.
+    """
 
-    @cached_property
-    def text(self) -> str:
-        """The text; a hyphen at its end that parts a word is U+00AD."""
-        return "".join(each.text for each in self.characters).strip()
-
-    @cached_property
-    def size(self) -> float:
-        """The size of most of its characters, in points."""
-        sizes = [each.size for each in self.characters if each.text.strip()]
-        return max(set(sizes), key=sizes.count, default=0.0)
-
-    @cached_property
-    def box(self) -> tuple[float, float, float, float]:
-        """Left, bottom, right, top."""
-        shown = [each for each in self.characters if each.text.strip()]
-        return (
-            min((each.left for each in shown), default=0.0),
-            min((each.bottom for each in shown), default=0.0),
-            max((each.right for each in shown), default=0.0),
-            max((each.top for each in shown), default=0.0),
-        )
+    text: str
+    pieces: tuple[Piece, ...]
+    size: float
+    left: float
+    bottom: float
+    right: float
+    top: float
 
 
 @dataclass(frozen=True)
@@ -113,35 +114,86 @@ def read_page(page: Any) -> Page:
     )
 
 
-def lines(characters: list[Character]) -> Iterator[Line]:
+def lines(characters: Iterable[Character]) -> Iterator[Line]:
     """The lines that hold something."""
-    for ends, group in groupby(characters, key=lambda each: each.text in _ENDINGS):
-        line = Line(tuple(group))
-        if not ends and line.text:
-            yield line
+    gathered: list[Character] = []
+    for each in characters:
+        if each.text in _ENDINGS or (gathered and _returns(gathered[-1], each)):
+            yield from _line(gathered)
+            gathered = []
+        if each.text not in _ENDINGS:
+            gathered.append(each)
+    yield from _line(gathered)
+
+
+def _returns(previous: Character, character: Character) -> bool:
+    """Whether a letter begins a line below; PDFium goes on in one behind a hyphen and a raised bullet."""
+    is_lower = character.top <= previous.bottom
+    return is_lower and character.left < previous.left and not character.text.isspace()
+
+
+def _line(characters: list[Character]) -> Iterator[Line]:
+    shown = [each for each in characters if each.text.strip()]
+    if shown:
+        size, _ = Counter(each.size for each in shown).most_common(1)[0]
+        yield Line(
+            "".join(each.text for each in characters).strip(),
+            tuple(_pieces(characters, GAP * size)),
+            size,
+            min(each.left for each in shown),
+            min(each.bottom for each in shown),
+            max(each.right for each in shown),
+            max(each.top for each in shown),
+        )
+
+
+def _pieces(characters: Iterable[Character], gap: float) -> Iterator[Piece]:
+    gathered: list[Character] = []
+    right = 0.0
+    for each in characters:
+        if not each.text.strip():
+            gathered.append(each)
+            continue
+        if gathered and each.left - right > gap:
+            yield from _piece(gathered)
+            gathered = []
+        right = each.right
+        gathered.append(each)
+    yield from _piece(gathered)
+
+
+def _piece(characters: list[Character]) -> Iterator[Piece]:
+    shown = [each for each in characters if each.text.strip()]
+    if shown:
+        text = "".join(each.text for each in characters).strip()
+        yield Piece(min(each.left for each in shown), max(each.right for each in shown), text)
 
 
 def _characters(text: Any, count: int) -> Iterator[Character]:
     raw = parser("pypdfium2.raw")
+    unicode_of, box_of, size_of = raw.FPDFText_GetUnicode, raw.FPDFText_GetCharBox, raw.FPDFText_GetFontSize
     left, right, bottom, top = (ctypes.c_double() for _ in range(4))
-    high = 0  # the first half of a surrogate pair
+    half = 0  # the first half of a surrogate pair
     for index in range(count):
-        code = raw.FPDFText_GetUnicode(text, index)
+        code = unicode_of(text, index)
         if 0xD800 <= code < 0xDC00:
-            high = code
+            half = code
             continue
         if 0xDC00 <= code < 0xE000:
-            code = 0x10000 + ((high - 0xD800) << 10) + (code - 0xDC00) if high else 0xFFFD
-        high = 0
-        if code in (0x2, 0xFFFE, 0xFFFF) or raw.FPDFText_IsHyphen(text, index) == 1:
+            code = 0x10000 + ((half - 0xD800) << 10) + (code - 0xDC00) if half else 0xFFFD
+        half = 0
+        if code in _PARTING or (code == ord("-") and raw.FPDFText_IsHyphen(text, index) == 1):
             code = ord(_HYPHEN)
-        if (code < 0x20 and code not in (0x9, 0xA, 0xD)) or code > 0x10FFFF:
+        if code > 0x10FFFF or (code < 0x20 and code not in _BLANKS):
             continue
-        raw.FPDFText_GetCharBox(text, index, left, right, bottom, top)
-        size = round(raw.FPDFText_GetFontSize(text, index) * 2) / 2
-        height = top.value - bottom.value
-        raised = LETTER_HEIGHT * size if height < FLAT * size and chr(code).strip() else height
-        yield Character(chr(code), left.value, bottom.value, right.value, bottom.value + raised, size)
+        if code in _BLANKS:
+            yield Character(chr(code), right.value, bottom.value, right.value, top.value, 0.0)
+            continue
+        box_of(text, index, left, right, bottom, top)
+        size = round(size_of(text, index) * 2) / 2
+        if top.value - bottom.value < FLAT * size:
+            top.value = bottom.value + LETTER_HEIGHT * size
+        yield Character(chr(code), left.value, bottom.value, right.value, top.value, size)
 
 
 def _strokes(raw: Any, path: Any) -> Iterator[Segment]:
