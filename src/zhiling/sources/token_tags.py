@@ -14,27 +14,6 @@ GOES_ON = frozenset("IEL")
 CLOSES = frozenset("SUEL")
 
 
-def join(tokens: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
-    """The text of these tokens, and where each begins and ends in it (code points, end exclusive).
-
-    A space stands between two tokens unless both touching characters belong to a script written
-    without spaces: `["New", "York"]` gives `New York`, `["北京", "大学"]` gives `北京大学`.
-    """
-    parts: list[str] = []
-    places: list[tuple[int, int]] = []
-    length = 0
-    before = ""
-    for token in tokens:
-        if before and token and not (_is_spaceless(before[-1]) and _is_spaceless(token[0])):
-            parts.append(" ")
-            length += 1
-        parts.append(token)
-        places.append((length, length + len(token)))
-        length += len(token)
-        before = token or before
-    return "".join(parts), places
-
-
 def spans(tags: Sequence[str], places: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
     """The entities as `{"message": 0, "start", "end", "label"}`, in the order of the text."""
     found: list[dict[str, Any]] = []
@@ -60,8 +39,3 @@ def _split(tag: str) -> tuple[str, str | None]:
     if len(tag) > 2 and tag[1] in "-_" and (tag[0] in OPENS or tag[0] in GOES_ON):
         return tag[0], tag[2:]
     return "", tag
-
-
-def _is_spaceless(character: str) -> bool:
-    """Han, kana, and the punctuation of both."""
-    return "\u3000" <= character <= "\u9fff" or "\uff00" <= character <= "\uffef" or character >= "\U00020000"

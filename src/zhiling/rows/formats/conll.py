@@ -16,6 +16,7 @@ from zhiling.rows.conversation import flatten
 from zhiling.rows.formats.draft import Draft, drafts_of
 from zhiling.rows.formats.exchange import Exchange
 from zhiling.rows.formats.format import Encoder, Format
+from zhiling.text.spacing import join
 
 DOCUMENT_START = "-DOCSTART-"
 UNKNOWN = "-"
@@ -165,21 +166,10 @@ def _cut(token: Place, borders: Sequence[int]) -> list[Place]:
 
 
 def _rejoins(text: str, places: Sequence[Place]) -> bool:
-    """Whether tokens joined as they are read give the text: a space, but none between Chinese characters."""
-    end = 0
-    for start, stop in places:
-        gap = text[end:start]
-        close = end and _is_spaceless(text[end - 1]) and _is_spaceless(text[start : start + 1] or " ")
-        if gap != ("" if close or not end else " "):
-            return False
-        end = stop
-    return end == len(text)
+    """Whether tokens joined as they are read give the text."""
+    return join([text[start:end] for start, end in places]) == (text, [*places])
 
 
 def _column(value: Any, length: int) -> list[str]:
     listed = cast(list[Any], value) if isinstance(value, list) else []
     return [str(each) for each in listed] if len(listed) == length else [UNKNOWN] * length
-
-
-def _is_spaceless(character: str) -> bool:
-    return "\u3000" <= character <= "\u9fff" or "\uff00" <= character <= "\uffef" or character >= "\U00020000"

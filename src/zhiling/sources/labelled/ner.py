@@ -20,6 +20,7 @@ from zhiling.sources.labelled.example import (
 )
 from zhiling.sources.labelled.manner import Manner
 from zhiling.sources.labelled.places import ends_of, located
+from zhiling.text.spacing import join
 
 SPAN_FIELDS: dict[str, tuple[str, ...]] = {
     "start": ("start", "start_position", "begin", "startIndex", "start_offset", "start_char"),
@@ -43,7 +44,7 @@ def tagged(values: Values, manner: Manner) -> Example:
     words, tags = _names(values, "tokens"), _names(values, "tags")
     if words is None:
         raise Unreadable("missing_field", "the record has no tokens; a list of strings is needed")
-    text, places = token_tags.join(words)
+    text, places = join(words)
     if not text or text.isspace():
         raise Unreadable("empty_text", "the tokens are empty; a text is needed")
     if tags is None:
