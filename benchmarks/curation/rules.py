@@ -2,7 +2,7 @@
 
     python benchmarks/curation/rules.py
 
-Three kinds of figures. `.en`, `.zh`: rows that a step rejects of natural instruction rows; each counts as false,
+Three kinds of figures. `.en`, `.zh`: natural instruction rows that a step rejects; each counts as false,
 so it is an upper bound (some are rightly rejected). Truth: rows whose damage others labelled or
 that shows in the text. Planted: damage done here to natural rows, by a fixed rule. Boilerplate, role leaks,
 links, secrets and structure have no public truth: for them the bound is all there is.

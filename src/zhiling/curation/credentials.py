@@ -12,6 +12,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal
 
+from zhiling.curation.rewriting import Taken
+
 Class = Literal["private_key", "token", "connection_string", "assigned"]
 CLASSES: tuple[Class, ...] = ("private_key", "connection_string", "token", "assigned")
 _LEAST_LENGTH = 3
@@ -45,11 +47,8 @@ class _Rule:
 
 def credentials(text: str) -> list[Credential]:
     """The secrets of a text, none overlapping: where two rules meet, the earlier one has it. Wants ASCII."""
-    found: list[Credential] = []
-    for credential in _matches(text):
-        if not any(credential.start < each.end and each.start < credential.end for each in found):
-            found.append(credential)
-    return found
+    taken = Taken()
+    return [found for found in _matches(text) if taken.take(found.start, found.end)]
 
 
 def _matches(text: str) -> Iterator[Credential]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from zhiling.curation.entities import TORN_NAMES, entities
 from zhiling.curation.mojibake import gbk_signs, mojibake, reads_as_gbk
-from zhiling.curation.rewriting import Piece, Rewritten, clear_of, one_edit, replaced
+from zhiling.curation.rewriting import Piece, Rewritten, Taken, one_edit, replaced
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 
@@ -51,7 +51,6 @@ def _control_characters(text: str) -> list[Piece]:
 
 def _pieces(text: str) -> list[Piece]:
     """All that is to be replaced, in order; where two overlap, the entity or the earlier kind wins."""
-    taken = entities(text)
-    for find in (mojibake, _control_characters):
-        taken = sorted([*taken, *clear_of(find(text), [piece[:2] for piece in taken])])
-    return taken
+    taken = Taken()
+    found = [*entities(text), *mojibake(text), *_control_characters(text)]
+    return sorted(piece for piece in found if taken.take(*piece[:2]))

@@ -9,7 +9,7 @@ from html import unescape
 from html.entities import html5
 from importlib.resources import files
 
-from zhiling.curation.rewriting import Piece, clear_of
+from zhiling.curation.rewriting import Piece, Taken
 
 TORN_NAMES = "quot|amp|lt|gt|apos|nbsp|hellip|mdash|ndash|lsquo|rsquo|ldquo|rdquo|middot|bull|copy|reg|trade"
 _TORN_NUMBERS = "34|36|38|39|60|62|96|14[5-9]|15[0-3]|160|163|169|174|176|82(?:1[1267]|2[0126]|30)|8364|8482"
@@ -39,8 +39,8 @@ def entities(text: str) -> list[Piece]:
         for match in _TORN.finditer(text)
         if not ("#" in match[0] and _numbered().search(text, max(match.start() - 16, 0), match.start()))
     ]
-    pieces = sorted((*place, new) for place, new in found if new is not None)
-    return clear_of(pieces, [match.span() for match in _PROTECTED.finditer(text)]) if pieces else []
+    taken = Taken(match.span() for match in _PROTECTED.finditer(text)) if found else Taken()
+    return sorted((*place, new) for place, new in found if new is not None and taken.take(*place))
 
 
 def resolved(entity: str) -> str | None:

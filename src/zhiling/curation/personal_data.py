@@ -8,12 +8,14 @@ there).
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from zhiling.curation.credentials import credentials, signs
 from zhiling.curation.identifiers import digits_of, iban_length, is_card, is_ipv4, is_ipv6, is_resident_id
+from zhiling.curation.rewriting import Taken, replaced
 from zhiling.curation.telephone import is_dialled, phones
 
 Kind = Literal["email", "phone", "card", "resident_id", "ssn", "iban", "ip", "secret"]
@@ -82,9 +84,8 @@ def find(text: str, kinds: frozenset[Kind]) -> list[Finding]:
     while new := _search(text, kinds):
         # What is found hides its neighbours (two numbers look like one), so look again without it.
         found += new
-        for finding in new:
-            hidden = "[" + "_" * (finding.end - finding.start - 2) + "]"
-            text = text[: finding.start] + hidden + text[finding.end :]
+        hidden = ((each.start, each.end, "[" + "_" * (each.end - each.start - 2) + "]") for each in new)
+        text = replaced(text, sorted(hidden)).text
     return sorted(found, key=lambda finding: finding.start)
 
 
@@ -95,14 +96,22 @@ def narrow(text: str) -> str:
 
 def _search(text: str, kinds: frozenset[Kind]) -> list[Finding]:
     links = [match.span() for match in _URL.finditer(text)] if "://" in text else []
-    taken: list[Finding] = []
+    ends = [end for _, end in links]
+    found: list[Finding] = []
+    taken = Taken()
     for kind in KINDS:
         for start, end, value in _SEARCH[kind](text) if kind in kinds else ():
-            if kind not in ("secret", "email") and any(low < end and start < high for low, high in links):
+            if kind not in ("secret", "email") and _inside(start, end, links, ends):
                 continue
-            if not any(start < other.end and other.start < end for other in taken):
-                taken.append(Finding(start, end, kind, value))
-    return taken
+            if taken.take(start, end):
+                found.append(Finding(start, end, kind, value))
+    return found
+
+
+def _inside(start: int, end: int, links: list[tuple[int, int]], ends: list[int]) -> bool:
+    """Whether a place overlaps one of the links, which are in order."""
+    after = bisect_right(ends, start)
+    return after < len(links) and links[after][0] < end
 
 
 Spans = Iterator[tuple[int, int, str]]

@@ -73,15 +73,23 @@ def replaced(text: str, pieces: Iterable[Piece]) -> Rewritten:
     return Rewritten("".join([*parts, text[done:]]), edits) if edits else Rewritten(text)
 
 
-def clear_of(pieces: Iterable[Piece], taken: Sequence[tuple[int, int]]) -> list[Piece]:
-    """The pieces that overlap none of the places taken (start, end), which are in order and disjoint."""
-    ends = [place[1] for place in taken]
-    clear: list[Piece] = []
-    for piece in pieces:
-        after = bisect_right(ends, piece[0])  # the first that ends behind the piece's start
-        if after == len(taken) or taken[after][0] >= piece[1]:
-            clear.append(piece)
-    return clear
+class Taken:
+    """Places of a text of which none overlaps another; asked and added to in logarithmic time."""
+
+    def __init__(self, places: Iterable[tuple[int, int]] = ()) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        for start, end in places:
+            self.take(start, end)
+
+    def take(self, start: int, end: int) -> bool:
+        """Whether `[start, end)` was free, and from now on is not."""
+        after = bisect_right(self._ends, start)  # the first that ends behind the start
+        if after < len(self._starts) and self._starts[after] < end:
+            return False
+        self._starts.insert(after, start)
+        self._ends.insert(after, end)
+        return True
 
 
 def one_edit(old: str, new: str) -> Rewritten:

@@ -103,3 +103,9 @@ def test_entropy_has_its_anchor_values() -> None:
 def test_what_it_does_not_catch() -> None:
     missed = pairs(("my password is swordfish", "密码就是我的生日"), ("it opens with hunter22", RANDOM))
     assert reasons(Secrets().decide(missed, CONTEXT)) == [None, None]
+
+
+def test_a_megabyte() -> None:
+    frame = pairs(("password: hunter22 " * 10_000, "-----BEGIN PRIVATE KEY-----" + "A-" * 400_000))
+    answer = Secrets().decide(frame, CONTEXT)
+    assert answer.row(0)[:3] == ("reject", "private_key", 10_001.0)
