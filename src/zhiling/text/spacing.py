@@ -8,10 +8,11 @@ from collections.abc import Sequence
 def join(tokens: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
     """The text of these tokens, and where each begins and ends in it (code points, end exclusive).
 
-    A space stands between two tokens, but not between two characters of a script written without spaces. In a
-    sentence whose tokens are mostly of such a script none stands beside one of its characters either, and where
-    all tokens are single characters, some of such a script, none stands at all: `["New", "York"]` gives `New York`, `["北京", "大学"]`
-    gives `北京大学`, `["2", "0", "年", "的", "N", "B", "A"]` gives `20年的NBA`.
+    A space stands between two tokens, but not between two characters of a script written without spaces. In
+    a sentence whose tokens are mostly of such a script none stands beside one of its characters either, and
+    where all tokens are single characters, some of such a script, none stands at all.
+    `["New", "York"]` gives `New York`, `["北京", "大学"]` gives `北京大学`, `["2", "0", "年", "N", "B"]`
+    gives `20年NB`.
     """
     spaceless = sum(is_spaceless(token[0]) for token in tokens if token)
     characters = spaceless and all(len(token) <= 1 for token in tokens)
