@@ -172,8 +172,8 @@ def line(counts: list[Count]) -> dict[str, Any]:
         1.0, "higher", n=pairs, unit="share",
         beside={each.name: round(each.exact / max(1, each.pairs), 6) for each in counts},
         data=f"{sum(each.rows for each in counts):,} rows of {len(counts)} sets in ../shared/data",
-        note=f"n counts pairs (row, wording); rows that no wording tells: {untold}; pairs left out: {left}. A reply"
-        " tells the best answer, entities without tokens and tags, facts and slots without other spellings",
+        note=f"n counts pairs (row, wording); rows that no wording tells: {untold}; pairs left out: {left}; a"
+        " reply tells the best answer, entities without tokens and tags, facts and slots without more",
     )  # fmt: skip
 
 

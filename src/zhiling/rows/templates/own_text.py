@@ -29,9 +29,6 @@ def own_text(messages: pl.Series, target: pl.Series) -> pl.Series:
 
 def _example(messages: list[dict[str, str | None]], document: str) -> str:
     fields: list[dict[str, Any]] = orjson.loads(document)["template"]["fields"]
-    texts: list[str] = []
-    for field in fields:
-        if field.get("role", "user") == "user":
-            text = messages[field["message"]]["text"] or ""
-            texts.append(text[field["start"] : field["end"]])
-    return "\n".join(texts)
+    said = [message["text"] or "" for message in messages]
+    spoken = (field for field in fields if field.get("role", "user") == "user")
+    return "\n".join(said[int(field["message"])][field["start"] : field["end"]] for field in spoken)
