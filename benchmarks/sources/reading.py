@@ -30,7 +30,7 @@ NOTE = (
     "record (messages, other fields as JSON, locators) in batches that are dropped, and checks that nothing "
     "is lost; Polars holds all columns. Record by record in Python it was a third as fast. Tried: Polars' "
     "parsers on blocks (left: the proof that they change nothing costs as much again), unescaping by Polars "
-    "(three times as slow), blocks of 1 MB instead of 4 (15 % slower), reading, parsing and building in three "
+    "(three times as slow), blocks of 1 MB, not 4 (15 % slower), reading, parsing and building in three "
     "threads (taken). Of what is left, half is finding marks and checking text, a fifth building messages"
 )
 
