@@ -29,6 +29,7 @@ def export_command(
 ) -> None:
     """Write the rows of a finished run, one file per split part, with a data card beside them."""
     from zhiling.errors import GateFailed
+    from zhiling.rows.formats.losses import meaning
     from zhiling.workflow.export import write_export, write_index
 
     chosen = _format(format, settings or ())
@@ -49,7 +50,9 @@ def export_command(
         typer.echo(f"{path.parent / file['path']}: {file['rows']:,} rows")
     typer.echo(f"{path.parent / result['card']}: what the files hold, and from where")
     for loss, number in result["losses"].items():
-        typer.secho(f"warning: the format cannot hold {loss} ({number:,} rows)", fg=typer.colors.YELLOW)
+        typer.secho(
+            f"warning: {number:,} rows lose {loss}: {meaning(loss)}", fg=typer.colors.YELLOW, err=True
+        )
 
 
 def _format(name: str, settings: Sequence[str]) -> Format:

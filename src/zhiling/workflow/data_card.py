@@ -19,6 +19,7 @@ import orjson
 import polars as pl
 
 from zhiling.pipeline.store import Manifest, write_bytes
+from zhiling.rows.formats.losses import meaning
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -122,6 +123,6 @@ def _template() -> Template:
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
-    environment.filters |= {"cell": _cell, "number": _number}
+    environment.filters |= {"cell": _cell, "number": _number, "meaning": meaning}
     text = resources.files("zhiling.workflow").joinpath("data_card.md.j2").read_text(encoding="utf-8")
     return environment.from_string(text)
