@@ -26,12 +26,12 @@ from record import record, row  # noqa: E402
 KINDS = {"a": ("JSON Lines", "rows.jsonl"), "b": ("CSV", "rows.csv"), "c": ("Parquet", "rows.parquet")}
 GOAL = 0.8
 NOTE = (
-    "median, least and most of neighbouring runs, other work on the same cores. zhiling builds rows of the "
-    "record (messages, other fields as JSON, locators) in batches that are dropped, and checks that nothing "
-    "is lost; Polars holds all columns. Record by record in Python it was a third as fast. Tried: Polars' "
-    "parsers on blocks (left: the proof that they change nothing costs as much again), unescaping by Polars "
-    "(three times as slow), blocks of 1 MB, not 4 (15 % slower), reading, parsing and building in three "
-    "threads (taken). Of what is left, half is finding marks and checking text, a fifth building messages"
+    "median, least and most of neighbouring runs, with other work on the same cores. zhiling builds rows of "
+    "the record (messages, other fields as JSON, locators) in batches that are dropped, and checks that "
+    "nothing is lost; Polars holds all columns. Record by record in Python took three times the CPU. Tried "
+    "besides: unescaping by Polars (slower), blocks of 1 or 4 MB (no clear difference), reading, parsing and "
+    "building in three threads (taken: less wall time). Polars' parsers on blocks were not taken: they alone "
+    "take the peer's time, and the proof that they change nothing comes on top"
 )
 
 
