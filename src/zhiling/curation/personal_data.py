@@ -18,21 +18,30 @@ from zhiling.curation.identifiers import digits_of, iban_length, is_card, is_ipv
 from zhiling.curation.rewriting import Taken, replaced
 from zhiling.curation.telephone import is_dialled, phones
 
-Kind = Literal["email", "phone", "card", "resident_id", "ssn", "iban", "ip", "secret"]
+Kind = Literal[
+    "email", "phone", "card", "resident_id", "ssn", "iban", "ip", "secret", "url", "person", "address"
+]
 KINDS: tuple[Kind, ...] = ("secret", "email", "resident_id", "iban", "card", "ssn", "ip", "phone")
-"""All kinds; where two overlap, the earlier one wins."""
+"""Kinds that are looked for unless others are named; where two overlap, the earlier one wins."""
+_ORDER: tuple[Kind, ...] = ("secret", "url", *KINDS[1:])
 
 SUSPICIOUS = (
     r"[A-Za-z0-9Ａ-Ｚａ-ｚ０-９][@＠][A-Za-z0-9Ａ-Ｚａ-ｚ０-９]"  # e-mail
     r"|\d(?:[ \-.()/（）－．\x{a0}]{0,3}\d){6}"  # any number of seven digits or more
     r"|\d\.\d{1,3}\.\d{1,3}\.\d|[0-9A-Fa-f]:[0-9A-Fa-f:]*:[0-9A-Fa-f]"  # IP addresses
     r"|[A-Z]{2}\d\d ?[A-Z0-9]{4} ?[A-Z0-9]{4}|[a-z]{2}\d\d[a-z0-9]{11}"  # IBAN
+    r"|(?i:https?|ftp)://|(?i:www\.)"
     rf"|{signs()}"
     r"|\[(?:EMAIL|PHONE|CARD|ID|SSN|IBAN|IP|SECRET)_\d"  # placeholders: their numbers are taken
 )
 """Polars expression that every text with a finding matches: all others are never looked at."""
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^\s<>\"'`{}|\\^\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+")
+_WEB_ADDRESS = re.compile(  # ends at a bracket: what is found already stands in brackets
+    r"(?:(?<![A-Za-z0-9])(?:https?|ftp)://|(?<![A-Za-z0-9./@\-])www\.(?=[A-Za-z0-9\-]+\.))"
+    r"[^\s<>\"'`{}|\\^\[\]\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+",
+    re.IGNORECASE,
+)
 _EMAIL = re.compile(
     r"(?<![A-Za-z0-9._%+\-])[A-Za-z0-9_][A-Za-z0-9._%+\-]{0,63}"
     r"@(?:[A-Za-z0-9\-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9\-@])"
@@ -99,9 +108,9 @@ def _search(text: str, kinds: frozenset[Kind]) -> list[Finding]:
     ends = [end for _, end in links]
     found: list[Finding] = []
     taken = Taken()
-    for kind in KINDS:
+    for kind in _ORDER:
         for start, end, value in _SEARCH[kind](text) if kind in kinds else ():
-            if kind not in ("secret", "email") and _inside(start, end, links, ends):
+            if kind not in ("secret", "email", "url") and _inside(start, end, links, ends):
                 continue
             if taken.take(start, end):
                 found.append(Finding(start, end, kind, value))
@@ -126,6 +135,12 @@ def _emails(text: str) -> Spans:
     for match in _EMAIL.finditer(text):
         if not _NO_EMAIL.search(match[0]):
             yield *match.span(), match[0].lower()
+
+
+def _urls(text: str) -> Spans:
+    for match in _WEB_ADDRESS.finditer(text):
+        address = match[0].rstrip(".,;:!?)'")
+        yield match.start(), match.start() + len(address), address.rstrip("/")
 
 
 def _resident_ids(text: str) -> Spans:
@@ -179,6 +194,7 @@ def _follows(pattern: re.Pattern[str], text: str, place: int) -> bool:
 
 _SEARCH: dict[Kind, Callable[[str], Spans]] = {
     "secret": _secrets,
+    "url": _urls,
     "email": _emails,
     "resident_id": _resident_ids,
     "iban": _ibans,
