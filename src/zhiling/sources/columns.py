@@ -37,7 +37,6 @@ class Columns:
         self.place = records.place
         self.lines = records.lines
         self.marks = records.marks
-        self.marks = records.marks
         self._frame = records.frame
         self.names = (
             list(dict.fromkeys(name for item in records.items for name in item))
@@ -68,13 +67,19 @@ class Columns:
         """A string column without any value."""
         return pl.Series(name, [None] * len(self.items), dtype=pl.String)
 
-    def text(self, field: str | None, *, required: bool = False) -> pl.Series:
-        """One field as strings; numbers and booleans as JSON spells them, lists and objects are refused."""
+    def text(self, field: str | None, *, required: bool = False, lines: bool = False) -> pl.Series:
+        """One field as strings; numbers and booleans as JSON spells them, lists and objects are refused.
+
+        Args:
+            field: its name.
+            required: a record without it is refused.
+            lines: a list of strings is a text, line by line.
+        """
         if field is None:
             return self.nulls("text")
         series = self._column(field)
         if series is None:
-            spelled = [self._spelled(i, field, value) for i, value in enumerate(self.values(field))]
+            spelled = [self._spelled(i, field, value, lines) for i, value in enumerate(self.values(field))]
             series = pl.Series(field, spelled, dtype=pl.String)
         if required and series.null_count():
             missing: list[int] = series.is_null().arg_true().to_list()
@@ -183,11 +188,14 @@ class Columns:
             body = pl.Series(spelled, dtype=pl.String)
         return body.to_frame("value").select(pl.concat_str(pl.lit(head), "value")).to_series()
 
-    def _spelled(self, index: int, field: str, value: Any) -> str | None:
+    def _spelled(self, index: int, field: str, value: Any, lines: bool) -> str | None:
         if value is None or isinstance(value, str):
             return value
         if isinstance(value, int | float):
             return orjson.dumps(value).decode()
+        listed = as_list(value) if lines else None
+        if listed and all(isinstance(line, str) for line in listed):
+            return "\n".join(listed)
         message = f"field {field!r} is {noun(value)}; a text is needed"
         self.refuse(index, "wrong_type", message)
         return None

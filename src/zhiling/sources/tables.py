@@ -28,7 +28,7 @@ class Tables(TableSource):
 
     Attributes:
         fields: ours → theirs, for `user`, `assistant`, `system`, `label`; several columns are joined by
-            line breaks.
+            line breaks, and so is a list of lines in a column that is named here.
         key: the column with the record's own key; `id` where there is one.
         group: the column of what must never be split (a document, a customer).
         task: of the rows that have a reply.
@@ -47,11 +47,12 @@ class Tables(TableSource):
         chosen = {
             role: self._chosen(role, columns.names) for role in ("system", "user", "assistant", "label")
         }
-        user, input_lines = _joined(columns, chosen["user"], required=True)
+        lines = bool(self.fields)
+        user, input_lines = _joined(columns, chosen["user"], required=True, lines=lines)
         texts = {
-            "system": _joined(columns, chosen["system"])[0].replace([""], [None]),
+            "system": _joined(columns, chosen["system"], lines=lines)[0].replace([""], [None]),
             "user": user,
-            "assistant": _joined(columns, chosen["assistant"])[0],
+            "assistant": _joined(columns, chosen["assistant"], lines=lines)[0],
         }
         language, used = columns.language(self.language)
         key = self.key or find("record", "key", columns.names)
@@ -88,7 +89,7 @@ class Tables(TableSource):
 
 
 def _joined(
-    columns: Columns, fields: tuple[str, ...], *, required: bool = False
+    columns: Columns, fields: tuple[str, ...], *, required: bool = False, lines: bool = False
 ) -> tuple[pl.Series, pl.Series | None]:
     """The first field, and the others where they hold something, joined by line breaks.
 
@@ -96,10 +97,10 @@ def _joined(
     """
     if not fields:
         return columns.nulls("text"), None
-    joined, lines = columns.text(fields[0], required=required), None
+    joined, count = columns.text(fields[0], required=required, lines=lines), None
     for field in fields[1:]:
-        joined, lines = _appended(joined, columns.text(field))
-    return joined, lines if len(fields) == 2 else None
+        joined, count = _appended(joined, columns.text(field, lines=lines))
+    return joined, count if len(fields) == 2 else None
 
 
 def _appended(texts: pl.Series, others: pl.Series) -> tuple[pl.Series, pl.Series]:

@@ -250,3 +250,11 @@ def test_large_files_give_what_small_ones_give(tmp_path: Path) -> None:
         assert bad == []
         assert [turns[0][1] for turns in said(rows)] == texts
         assert rows["key"].to_list() == [str(n) for n in range(9_000)]
+
+
+def test_a_list_of_lines_is_a_text_where_the_recipe_names_the_column(tmp_path: Path) -> None:
+    lines = [{"code": ["for x in y:", "    打印(x)"], "note": "why?"}, {"code": ["a", 1], "note": "b"}]
+    file = write_jsonl(tmp_path / "a.jsonl", lines)
+    rows, bad = read(tables(fields={"user": ("note", "code")}), [file], tmp_path)
+    assert said(rows) == [[("user", "why?\nfor x in y:\n    打印(x)")]]
+    assert told(bad) == [("a.jsonl:2", "wrong_type")]
