@@ -25,6 +25,7 @@ FILES = ("README.md", "README.zh.md", "docs/benchmarks.md")
 DEMO = ROOT / "docs" / "demo.txt"
 RESULTS = ROOT / "benchmarks" / "results"
 DEMO_BEGIN = "planted defect"  # the funnel before it is in docs/demo.txt
+MOST_BESIDE = 6  # figures that stand beside one; all of them are in the file of results
 DEMO_LINES = 13  # what leaves room for the rest of a first screen of 40 lines
 
 HEADERS = {
@@ -88,7 +89,8 @@ def cells(row: Mapping[str, Any], language: str) -> Iterator[str]:
     sign = {"lower": "≤ ", "higher": "≥ "}.get(row.get("direction") or "", "")
     yield f"{sign}{number(row['goal'])}{unit}" if row.get("goal") is not None else ""
     yield ANSWERS[language][row.get("met")]
-    yield "; ".join(f"{name} {number(value)}" for name, value in (row.get("beside") or {}).items())
+    beside = [f"{name} {number(value)}" for name, value in (row.get("beside") or {}).items()]
+    yield "; ".join(beside[:MOST_BESIDE] + ["…"] * (len(beside) > MOST_BESIDE))
 
 
 def number(value: Any) -> str:
