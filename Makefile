@@ -41,7 +41,7 @@ format: env   ## rewrites what lint would complain about
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
 docs: env     ## regenerates the reference pages and the generated parts of both READMEs
-	@$(BIN)/python tools/docs.py && $(BIN)/python tools/readme.py
+	@$(BIN)/python tools/error_rates.py && $(BIN)/python tools/docs.py && $(BIN)/python tools/readme.py
 
 bench-spine: env  ## speed and memory beside other tools: benchmarks/results/spine.json (ROW=2 measures that row only)
 	@$(BIN)/python -m benchmarks.spine

@@ -17,6 +17,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 PACKAGES = ("zhiling", "polars", "numpy", "pyarrow", "torch", "transformers", "scikit-learn")
 FIELDS = (
     "id",
+    "step",
     "what",
     "value",
     "low",
@@ -35,7 +36,10 @@ FIELDS = (
 
 
 def row(id: str, what: str, value: float, goal: float, direction: str, **more: Any) -> dict[str, Any]:
-    """One row of design section 9; `direction` (lower or higher) says which side of the goal meets it."""
+    """One row of design section 9; `direction` (lower or higher) says which side of the goal meets it.
+
+    A `step` among `more` names the step whose card shows the row (see tools/error_rates.py).
+    """
     met = value >= goal if direction == "higher" else value <= goal
     made = {"id": id, "what": what, "value": value, "goal": goal, "direction": direction, "met": met}
     made |= {"low": None, "high": None, "n": None, "unit": "", "beside": {}, "data": "", "note": ""} | more
@@ -55,7 +59,7 @@ def record(topic: str, rows: list[dict[str, Any]], versions: dict[str, str] | No
     for new in rows:
         if _asked_for(topic, new["id"]):
             stamped = {**new, "commit": commit(), "host": host()}
-            merged[new["id"]] = {name: stamped.get(name) for name in FIELDS}
+            merged[new["id"]] = {name: stamped.get(name) for name in FIELDS if name != "step" or name in new}
     document = {
         "topic": topic,
         "command": f"make bench-{topic}",

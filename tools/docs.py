@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from zhiling.pipeline import registry
+from zhiling.workflow.error_rates import NO_TRUTH
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"
@@ -135,9 +136,10 @@ def steps() -> Iterator[str]:
             "Cost": card.cost,
             "Source": card.source,
             "Limits": card.limits,
-            "Error rates": card.error_rates,
+            "Error rates": "measured" if card.error_rates else NO_TRUTH,
         }
         yield from ("", *(f"* {title}: {value}" for title, value in told.items() if value))
+        yield from (f"  * {rate}" for rate in card.error_rates)
     yield ""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.house.tree import ROOT, project_files, relative
-from tools import docs, readme
+from tools import docs, error_rates, readme
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
@@ -17,6 +17,10 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 def test_reference_pages_match_the_code(name: str) -> None:
     page = docs.REFERENCE / name
     assert page.read_text("utf-8") == docs.pages()[page], f"{name} differs from the code: run `make docs`"
+
+
+def test_error_rates_of_cards_match_what_was_measured() -> None:
+    assert error_rates.FILE.read_text("utf-8") == error_rates.text(), "run `make docs`"
 
 
 @pytest.mark.parametrize("name", readme.FILES)

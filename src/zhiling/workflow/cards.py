@@ -1,4 +1,4 @@
-"""A step's card: what it does, its settings, reasons, cost and limits, told by its class."""
+"""A step's card: what it does, its settings, reasons, cost and limits, and how often it was wrong."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from zhiling.pipeline import registry
 from zhiling.pipeline.step import Decide, Make, Step
+from zhiling.workflow.error_rates import NO_TRUTH, ErrorRate, error_rates
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Card:
     cost: str
     source: str
     limits: str
-    error_rates: str
+    error_rates: tuple[ErrorRate, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """The card as plain JSON."""
@@ -63,7 +64,8 @@ class Card:
         for title, value in (("Cost", self.cost), ("Source", self.source), ("Limits", self.limits)):
             if value:
                 yield f"\n{title}: {value}"
-        yield f"\nError rates: {self.error_rates}"
+        yield f"\nError rates: {'' if self.error_rates else NO_TRUTH}".rstrip()
+        yield from (f"  {rate}" for rate in self.error_rates)
 
 
 def card(name: str) -> Card:
@@ -80,7 +82,7 @@ def card(name: str) -> Card:
         summary=text.splitlines()[0] if text else "", text=text,
         settings=tuple(_settings(step)), reasons=_reasons(step), columns=_columns(step),
         cost=step.cost, source=step.source, limits=step.limits,
-        error_rates="not measured on public truth yet",
+        error_rates=error_rates(name),
     )  # fmt: skip
 
 
