@@ -27,6 +27,7 @@ from sides import peer_python, share  # noqa: E402
 from zhiling.curation.personal_data import Kind, find  # noqa: E402
 
 DATA = ROOT.parent / "shared" / "data" / "presidio_pii" / "synth_first_750.jsonl.gz"
+DIALOGUES = DATA.parents[1] / "multiwoz21" / "val.jsonl.gz"
 GOALS: dict[str, Kind] = {
     "CREDIT_CARD": "card",
     "PHONE_NUMBER": "phone",
@@ -51,6 +52,7 @@ def main() -> None:
         row for letter, name in zip("abcd", GOALS, strict=True) for row in figures(judged, peer, name, letter)
     ]
     rows += [row for name in REPORTED for row in figures(judged, peer, name, f".{REPORTED[name]}")]
+    rows.append(spoken())
     print(record("curation", rows, {"presidio-analyzer": "2.2.366"}), file=sys.stderr)
 
 
@@ -73,6 +75,11 @@ def figures(
         for each in records
     ]
     note = "judged on texts of odd template ids; those of even ids were there to improve on"
+    if name == "PHONE_NUMBER":
+        note += (
+            "; first judgement: recall .667, the rule for numbers before `office` was written after a look "
+            "at the misses, so this figure is not blind"
+        )
     note += "" if name in GOALS else "; fewer than 20 instances in the whole set: reported only"
     for part, what, goal in (("r", "recall", RECALL), ("p", "precision", PRECISION)):
         sides = [
@@ -91,6 +98,20 @@ def figures(
             data=data,
             note=note,
         )
+
+
+def spoken() -> Record:
+    """Recall of the numbers that the turns of town dialogues tell, as their annotation says."""
+    with gzip.open(DIALOGUES, "rt", encoding="utf-8") as file:
+        turns = [turn for line in file for turn in json.loads(line)["turns"]]
+    hits: list[bool] = []
+    for turn in turns:
+        slots = (slot for act in turn["dialog_act"].values() for slot in act)
+        told = {value for slot, value in slots if slot == "Phone" and value.isdigit() and len(value) >= 7}
+        found = {hit.value for hit in find(turn["text"], kinds_beside("phone")) if hit.kind == "phone"}
+        hits += [number in found for number in sorted(told) if number in turn["text"].split()]
+    what = "`redact`: recall of phone numbers told in dialogues, runs of digits without a plan"
+    return share("curation.8.spoken", what, 0.9, hits, data="multiwoz21", note="never looked at one by one")
 
 
 def kinds_beside(kind: Kind) -> frozenset[Kind]:

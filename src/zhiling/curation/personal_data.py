@@ -32,7 +32,7 @@ SUSPICIOUS = (
     r"|[A-Z]{2}\d\d ?[A-Z0-9]{4} ?[A-Z0-9]{4}|[a-z]{2}\d\d[a-z0-9]{11}"  # IBAN
     r"|(?i:https?|ftp)://|(?i:www\.)"
     rf"|{signs()}"
-    r"|\[(?:EMAIL|PHONE|CARD|ID|SSN|IBAN|IP|SECRET)_\d"  # placeholders: their numbers are taken
+    r"|\[(?:EMAIL|PHONE|CARD|ID|SSN|IBAN|IP|SECRET|URL|PERSON|ADDRESS)_\d"  # placeholders: their numbers are taken
 )
 """Polars expression that every text with a finding matches: all others are never looked at."""
 

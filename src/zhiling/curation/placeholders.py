@@ -19,6 +19,9 @@ LABELS: Mapping[Kind, str] = {
     "iban": "IBAN",
     "ip": "IP",
     "secret": "SECRET",
+    "url": "URL",
+    "person": "PERSON",
+    "address": "ADDRESS",
 }
 
 PLACEHOLDER = re.compile(r"\[([A-Z]+)_(\d{1,9})\]")

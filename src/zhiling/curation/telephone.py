@@ -38,8 +38,8 @@ _AMERICAN = (
 _NATIONAL = r"\(?0\d{1,4}\)?(?:[ \-]\d{2,4}){2,4}|0[1-9]\d{2,3}[ \-]\d{6,7}"
 
 _EXPLICIT = re.compile(_LEFT + rf"(?:{_INTERNATIONAL}|{_MOBILE}|{_FIXED}|{_AMERICAN}|{_NATIONAL})" + _RIGHT)
-_BARE_MOBILE = re.compile(
-    r"(?<![0-9A-Za-z_+*=/\\])(?<!\d[.,\-])(?<![¥￥$€£#])(?:(?:00)?86[ \-]?)?1[3-9]\d{9}"
+_BARE = re.compile(  # a Chinese mobile, or ten and more digits from the trunk prefix 0 on
+    r"(?<![0-9A-Za-z_+*=/\\])(?<!\d[.,\-])(?<![¥￥$€£#])(?:(?:(?:00)?86[ \-]?)?1[3-9]\d{9}|0[1-9]\d{8,10})"
     + _RIGHT.replace(r"| \d", "")
 )
 _PLUS = re.compile(r"(?<![0-9A-Za-z_+*=/\\)])" + _INTERNATIONAL + _RIGHT)
@@ -51,18 +51,40 @@ _ANNOUNCED = re.compile(
     r"([(（]?\+?\(?\d(?:[ \-.()/\u00a0]{0,2}\d){6,14})" + _RIGHT,
     re.IGNORECASE,
 )
+_GROUPED = r"\+?\(?\d{2,5}\)?(?:[ \-.\u00a0]\d{2,4}){1,4}"
+_NEAR = re.compile(  # a noun for telephones, then other words of the same sentence
+    r"(?:(?<![A-Za-z])(?:(?:tele|cell|i)?phone|tel|mobile|cell|fax|call|dial|voicemail|whatsapp)(?![A-Za-z])|手机|电话|座机|传真)"
+    rf"[^\d\n.!?。！？]{{1,40}}(?<![\d¥￥$€£#.\-/+])({_GROUPED}|\d{{7,11}})" + _RIGHT,
+    re.IGNORECASE,
+)
+_NOUN_BEHIND = re.compile(
+    rf"(?<![0-9A-Za-z_+*=/\\¥￥$€£#])(?<!\d[.,\- ])({_GROUPED})(?=[ \-(（]{{0,2}}"
+    r"(?:office|desk|mobile|cell|fax|work|home|direct|extension|办公|手机|电话|座机|传真)(?![A-Za-z]))",
+    re.IGNORECASE,
+)
+_ALONE = re.compile(rf"(?m)^[ \t]*({_GROUPED})[ \t]*$")
+_CONTACT = re.compile(
+    r"@|www\.|https?://|\b(?:tel|phone|mobile|fax|address)\b|电话|手机|地址|邮箱", re.IGNORECASE
+)
+_BLOCK = 160
 _DATE = re.compile(r"(?:19|20)\d\d[ \-./]\d{1,2}[ \-./]\d{1,2}|\d{1,2}[ \-./]\d{1,2}[ \-./](?:19|20)\d\d")
 _TOLL_FREE = re.compile(r"(?:\+?1[ \-.]?)?\(?8(?:00|33|44|55|66|77|88)\)?[ \-.]|(?:400|800)[ \-]?\d{3,4}")
 
 
 def phones(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of all that is written like a telephone number; they may overlap, the first are surer."""
-    for pattern in (_PLUS, _BARE_MOBILE, _EXPLICIT):
+    for pattern in (_PLUS, _BARE, _EXPLICIT):
         for match in pattern.finditer(text):
             yield match.span()
     for match in _ANNOUNCED.finditer(text):
         bracketed = match[1][0] in "(（" and not re.search("[)）]", match[1])
         yield match.start(1) + bracketed, match.end(1)
+    for pattern in (_NEAR, _NOUN_BEHIND):
+        for match in pattern.finditer(text):
+            yield match.span(1)
+    for match in _ALONE.finditer(text):
+        if _CONTACT.search(text, max(match.start() - _BLOCK, 0), match.end() + _BLOCK):
+            yield match.span(1)
 
 
 def is_dialled(number: str) -> bool:

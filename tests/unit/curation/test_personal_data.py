@@ -26,6 +26,14 @@ FOUND = [
     ("call me at 2125550187 please", "phone", "2125550187"),
     ("my phone number is 555-0134", "phone", "555-0134"),
     ("电话（13812345678）", "phone", "13812345678"),
+    ("the number is 01632960123, thanks", "phone", "01632960123"),
+    ("座机01055551234没人接", "phone", "01055551234"),
+    ("+1 202-555-0134x77", "phone", "+1 202-555-0134x77"),
+    ("my phone has changed, it is 555 0134 now", "phone", "555 0134"),
+    ("我的手机换号了，新的是 555 0134", "phone", "555 0134"),
+    ("555 0134 office", "phone", "555 0134"),
+    ("555 0134（办公）", "phone", "555 0134"),
+    ("地址\n60-11-22-33\n", "phone", "60-11-22-33"),
     ("卡号是4111 1111 1111 1111。", "card", "4111 1111 1111 1111"),
     ("order, card 378282246310005 used", "card", "378282246310005"),
     ("身份证11010519491231002X", "resident_id", "11010519491231002X"),
@@ -55,6 +63,8 @@ NOT_FOUND = [
     "call 400-123-4567 or 1-800-555-0199, 95588",
     "ISBN 978-3-16-148410-0, aa:bb:cc:dd:ee:ff",
     "https://a.example/?token={token}&key=<key>&password=[SECRET_1]",
+    "the phone costs 1 299, the office is open 10-12, 电话费 300 元",
+    "12 30 40\n50 60 70",
     "👩‍💻 3:1 😀 人口13亿",
 ]
 
@@ -83,3 +93,27 @@ def test_spellings_of_one_number_share_their_value() -> None:
 def test_kinds_that_are_not_asked_for_are_left() -> None:
     assert find("a@example.com 13812345678", frozenset({"phone"}))[0].kind == "phone"
     assert len(find("a@example.com 13812345678", frozenset({"phone"}))) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("看https://shop.example/a?b=1。", "https://shop.example/a?b=1"),
+        ("(see www.Shop.example/a).", "www.Shop.example/a"),
+        ("访问HTTP://shop.example/页面", "HTTP://shop.example/"),
+    ],
+)
+def test_web_addresses_are_found_on_request_only(text: str, address: str) -> None:
+    assert find(text, frozenset(KINDS)) == []
+    (found,) = find(text, frozenset({*KINDS, "url"}))
+    assert (found.kind, text[found.start : found.end][: len(address)]) == ("url", address)
+    assert pl.Series([text]).str.contains(SUSPICIOUS)[0]
+
+
+def test_a_secret_in_a_web_address_is_no_part_of_it() -> None:
+    text = "https://a.example/cb?access_token=abcDEF123&y=2"
+    found = find(text, frozenset({"url", "secret"}))
+    assert [(each.kind, text[each.start : each.end]) for each in found] == [
+        ("url", "https://a.example/cb?access_token="),
+        ("secret", "abcDEF123"),
+    ]
