@@ -1,4 +1,4 @@
-"""Every folder of the public sets is read by a recipe; instruction sets give the rows that their README counts.
+"""Every folder of the public sets is read by a recipe; instruction sets give the rows that README counts.
 
 What is no row is told by reason. What the files hold is counted a second time by the standard library.
 """

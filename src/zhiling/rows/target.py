@@ -64,9 +64,10 @@ class Shown(Place):
 class Template(_Truth):
     """How a row was written from a labelled example, so that its reply can be read: see `rows/templates`.
 
-    `fields` are the example's messages in their order. `labels` are those that the prompt lists, `words` their
-    names there (where these differ), `withheld` the right ones that it does not list. `explained`: a worked
-    solution stands before the answer. `placed`: the truth tells places. `shots`: ids of the demonstrations.
+    `fields` are the example's messages in their order. `labels` are those that the prompt lists, `words`
+    their names there (where these differ), `withheld` the right ones that it does not list. `explained`: a
+    worked solution stands before the answer. `placed`: the truth tells places. `shots`: ids of the
+    demonstrations.
     """
 
     wording: str
