@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import random
 
+import numpy as np
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +15,10 @@ from tests.unit.curation.frames import CONTEXT, pairs
 from zhiling.curation.injection import Injection
 from zhiling.curation.sample import Sample
 from zhiling.curation.select import Select
+from zhiling.curation.selection import facility_location
+from zhiling.curation.selection.cells import cells
+from zhiling.curation.selection.choice import Shares
+from zhiling.curation.selection.neighbours import graph
 from zhiling.curation.strata import even_quotas
 from zhiling.curation.threshold import Threshold
 from zhiling.encoders.hashing import HashingEncoder
@@ -21,6 +27,8 @@ from zhiling.pipeline.step import Decide, Measure
 COVER = dataclasses.replace(CONTEXT, load_encoder=lambda: HashingEncoder(buckets=64))
 TEXTS = st.lists(st.text("ab 包裹在哪里🙂.", max_size=12), max_size=25)
 SIZES = st.integers(0, 30)
+VECTORS = ["coverage", "quality_coverage", "k_centre", "tags"]
+METHODS = [*VECTORS, "random", "balanced", "longest"]
 
 
 def answers(step: Decide | Measure, rows: pl.DataFrame) -> pl.DataFrame:
@@ -32,25 +40,51 @@ def answers(step: Decide | Measure, rows: pl.DataFrame) -> pl.DataFrame:
 def rows_of(texts: list[str]) -> pl.DataFrame:
     frame = pairs(*((text, "ok") for text in texts))
     return frame.with_columns(
-        language=pl.Series(["zh" if "包" in text else "en" for text in texts], dtype=pl.String)
+        pl.Series("m.length", [len(text) for text in texts], dtype=pl.Int64),
+        language=pl.Series(["zh" if "包" in text else "en" for text in texts], dtype=pl.String),
     )
 
 
 @settings(max_examples=40, deadline=None)
-@given(TEXTS, SIZES, st.sampled_from(["coverage", "random", "longest"]), st.booleans(), st.randoms())
+@given(TEXTS, SIZES, st.sampled_from(METHODS), st.booleans(), st.randoms())
 def test_selection_is_exact_and_blind_to_order(
     texts: list[str], size: int, method: str, balanced: bool, source: random.Random
 ) -> None:
     rows = rows_of(texts)
-    step = Select(size=size, method=method, neighbours=4, balance=("language",) if balanced else ())
+    balance = ("language",) if balanced else ()
+    step = Select(size=size, method=method, neighbours=4, balance=balance, quality="m.length")
     answer = answers(step, rows)
     assert (answer["verdict"] == "keep").sum() == min(size, rows.height)
+    quotas = even_quotas(dict(rows["language"].value_counts().rows()), size)
+    if balanced:
+        languages = rows.sort("id").filter(answer["verdict"] == "keep")["language"]
+        assert dict(languages.value_counts().rows()) == {name: n for name, n in quotas.items() if n}
+    stood_for = [n for name, n in rows["language"].value_counts().rows() if quotas[name] or not balanced]
+    assert math.isclose(answer["represents"].sum(), sum(stood_for) if size else 0) or method in VECTORS
+    assert method not in VECTORS or answer["represents"].sum() == (rows.height if size else 0)
     order = list(range(rows.height))
     source.shuffle(order)
     shuffled = answers(step, rows[order])
     assert shuffled.drop("score").equals(answer.drop("score"))
     kept = set(answer.filter(pl.col("verdict") == "keep")["id"])
     assert set(answer["related"].drop_nulls()) <= kept
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 30), st.integers(1, 10), st.integers(0, 1000))
+def test_coverage_is_never_worse_than_random_or_the_first_rows(rows: int, size: int, seed: int) -> None:
+    """Greedy facility location reaches 1 - 1/e of the best value, and of any other choice's."""
+    generator = np.random.default_rng(seed)
+    vectors = generator.normal(size=(rows, 4)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    size = min(size, rows)
+    shares = Shares(np.zeros(rows, dtype=np.int64), np.array([size]))
+    near = graph(vectors, cells(vectors), rows)
+    chosen = facility_location.choose(near, shares, np.zeros(rows, dtype=np.float32)).rows
+    similar = np.maximum(vectors @ vectors.T, 0)
+    reached = facility_location.value(similar, chosen)
+    for other in (np.arange(size), generator.choice(rows, size, replace=False)):
+        assert reached >= (1 - 1 / math.e) * facility_location.value(similar, other) - 1e-4
 
 
 @settings(max_examples=40, deadline=None)

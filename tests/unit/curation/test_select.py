@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
+from pydantic import ValidationError
 
 from tests.unit.curation.frames import CONTEXT, empty, pairs
-from zhiling.curation.facility_location import choose, neighbours
 from zhiling.curation.select import Select
 from zhiling.curation.strata import even_quotas
 from zhiling.encoders.hashing import HashingEncoder
+from zhiling.errors import UsageError
 
 COVER = dataclasses.replace(CONTEXT, load_encoder=lambda: HashingEncoder(buckets=512))
 TOPICS = [
@@ -33,7 +34,10 @@ def kept(step: Select, rows: pl.DataFrame = ROWS) -> pl.DataFrame:
     return rows.filter(step.decide(rows, COVER)["verdict"] == "keep")
 
 
-@pytest.mark.parametrize("method", ["coverage", "random", "longest"])
+METHODS = ["coverage", "k_centre", "tags", "random", "balanced", "longest"]
+
+
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("size", [0, 1, 7, 40, 99])
 def test_the_size_is_exact(method: str, size: int) -> None:
     assert kept(Select(size=size, method=method)).height == min(size, 40)
@@ -82,20 +86,93 @@ def test_no_rows_and_no_encoder_without_need() -> None:
     assert Select(size=3, method="random").decide(ROWS, CONTEXT)["verdict"].value_counts().height == 2
 
 
-def test_the_lazy_choice_is_the_greedy_choice() -> None:
-    vectors = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    similar = np.maximum(vectors @ vectors.T, 0)
-    best, greedy = np.zeros(40), []
-    for _ in range(10):
-        gains = np.maximum(similar - best, 0).sum(axis=1)
-        gains[greedy] = -1
-        greedy.append(int(gains.argmax()))
-        best = np.maximum(best, similar[greedy[-1]])
-    chosen, gains = choose(neighbours(vectors, 40), [""] * 40, {"": 10}, np.zeros(40, dtype=np.float32))
-    assert chosen.tolist() == greedy
-    assert gains.sum() == pytest.approx(best.sum(), rel=1e-5)
-    assert (np.diff(gains) <= 1e-6).all()
+@pytest.mark.parametrize("method", ["coverage", "k_centre", "tags"])
+def test_all_rows_are_stood_for_and_a_larger_topic_counts_more(method: str) -> None:
+    answer = Select(size=4, method=method).decide(ROWS, COVER)
+    assert answer["represents"].sum() == len(TEXTS)
+    assert ((answer["represents"] > 0) == (answer["verdict"] == "keep")).all()
+    stands = dict(zip(TEXTS, answer["represents"], strict=True))
+    assert max(stands, key=lambda text: stands[text]).startswith(TOPICS[0])
+
+
+def test_a_control_row_stands_for_its_share() -> None:
+    answer = Select(size=8, method="random", balance=("language",)).decide(ROWS, CONTEXT)
+    kept_rows = ROWS.with_columns(answer["represents"]).filter(answer["verdict"] == "keep")
+    assert dict(kept_rows.group_by("language").agg(pl.col("represents").first()).rows()) == {"en": 9, "zh": 1}
+
+
+def test_balanced_takes_labels_without_being_told() -> None:
+    labels = [TOPICS.index(text.rsplit(" ", 1)[0]) for text in TEXTS]
+    rows = ROWS.with_columns(target=pl.Series([f'{{"labels":["{label}"]}}' for label in labels]))
+    step = Select(size=4, method="balanced")
+    assert set(step.reads()) == {"messages", "task", "language", "target"}
+    assert kept(step, rows)["target"].n_unique() == 4
+
+
+def test_k_centre_takes_the_odd_row_early() -> None:
+    rows = pairs(*((f"where is parcel {number}", "ok") for number in range(20)), ("门锁没电", "好"))
+    texts = [messages[0]["text"] for messages in kept(Select(size=2, method="k_centre"), rows)["messages"]]
+    assert "门锁没电" in texts
+
+
+def test_a_better_row_stands_for_its_like() -> None:
+    rows = pairs(*((f"where is parcel {number}", "ok") for number in range(9))).with_columns(
+        pl.Series("judge.score", [0.1] * 6 + [0.9] + [0.1] * 2)
+    )
+    step = Select(size=1, method="quality_coverage", quality="judge.score")
+    assert "judge.score" in step.reads()
+    assert kept(step, rows)["id"].to_list() == ["r6"]
+    ignored = Select(size=3, method="quality_coverage", quality="judge.score", quality_weight=0)
+    assert kept(ignored, rows)["id"].to_list() == kept(Select(size=3), rows)["id"].to_list()
+
+
+def test_every_tag_has_its_turn() -> None:
+    tags = [["parcel"]] * 30 + [["lock", "reset"]] * 6 + [["电池"]] * 3 + [None]
+    rows = ROWS.with_columns(pl.Series("tagger.tags", tags, dtype=pl.List(pl.String)))
+    step = Select(size=6, method="tags", tags="tagger.tags")
+    # Two tags first (1 + 1), then one each (1), then the second of lock and reset (.41 + .41).
+    found = kept(step, rows)["tagger.tags"].list.join("+").value_counts(sort=True).rows()
+    assert dict(found) == {"lock+reset": 4, "parcel": 1, "电池": 1}
+    by_language = Select(size=4, method="tags", tags="language")
+    assert kept(by_language)["language"].value_counts()["count"].to_list() == [2, 2]
+
+
+def test_tags_that_earlier_rows_have_wait() -> None:
+    context = dataclasses.replace(COVER, reference=ROWS.filter(pl.col("language") == "en"))
+    answer = Select(size=3, method="tags", tags="language").decide(ROWS, context)
+    assert set(ROWS.filter(answer["verdict"] == "keep")["language"]) == {"zh"}
+
+
+def test_targets_are_served_in_turn(tmp_path: Path) -> None:
+    (tmp_path / "wanted.jsonl").write_text(
+        '{"text": "reset the lock", "task": "lock"}\n{"messages": [{"role": "user", "content": "发票"}]}\n',
+        encoding="utf-8",
+    )
+    context = dataclasses.replace(COVER, root=tmp_path)
+    step = Select(size=2, method="targeted", targets="wanted.jsonl")
+    assert step.files() == ("wanted.jsonl",)
+    answer = step.decide(ROWS, context).with_columns(pl.Series("text", TEXTS))
+    found = dict(answer.filter(pl.col("verdict") == "keep").select("related", "text").rows())
+    assert {place: text.rsplit(" ", 1)[0] for place, text in found.items()} == {
+        "wanted.jsonl#1": TOPICS[1],
+        "wanted.jsonl#2": TOPICS[3],
+    }
+
+
+def test_targets_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+    context = dataclasses.replace(COVER, root=tmp_path)
+    step = Select(size=2, method="targeted", targets="wanted.jsonl")
+    with pytest.raises(UsageError, match=r"no such file: 'wanted\.jsonl'"):
+        step.decide(ROWS, context)
+    (tmp_path / "wanted.jsonl").write_text("", encoding="utf-8")
+    with pytest.raises(UsageError, match="holds no row"):
+        step.decide(ROWS, context)
+
+
+@pytest.mark.parametrize(("method", "setting"), [("quality_coverage", "quality"), ("targeted", "targets")])
+def test_what_a_method_needs_is_asked_for(method: str, setting: str) -> None:
+    with pytest.raises(ValidationError, match=f"needs the setting `{setting}`"):
+        Select(size=1, method=method)
 
 
 def test_quotas_of_the_docstring() -> None:

@@ -1,0 +1,1 @@
+"""How `select` chooses: one method a file, over vectors in neighbourhoods instead of all pairs."""
