@@ -7,7 +7,7 @@ STAMP   := .venv/.made
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test quick lint types layers unit versions format docs bench-spine bench-sources fuzz clean
+.PHONY: help env demo test quick lint types layers unit versions format docs bench-spine bench-sources bench-curation fuzz clean
 
 help:         ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,9 @@ bench-spine: env  ## speed and memory beside other tools: benchmarks/results/spi
 
 bench-sources: env  ## reading, formats, templates, documents: benchmarks/results/sources.json (ROW=2 measures that row only)
 	@$(BIN)/python -m benchmarks.sources
+
+bench-curation: env  ## duplicates, decontamination, rules beside other tools: benchmarks/results/curation.json (ROW=2 measures that row only)
+	@$(BIN)/python -m benchmarks.curation
 
 fuzz: env     ## damaged files against a source until something breaks: make fuzz KIND=pdf SECONDS=300
 	@$(INSTALL) -r tools/fuzz.txt && $(BIN)/python tools/fuzz.py $(or $(KIND),jsonl) --seconds $(or $(SECONDS),60)

@@ -1,0 +1,45 @@
+"""All rows of curation, or one: python -m benchmarks.curation [ROW]
+
+ROW is 1 (near-duplicates of 130,000 rows), 2 (of 1,000,000), 3 (short Chinese texts), 4 (decontamination) or 8
+(personal data), with or without a letter; the environment variable ROW says the same. `rules` measures the
+rule steps. Each runs as a process of its own, on corpora that are made once; with a letter only that figure
+is recorded.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+SCRIPTS = {
+    "1": ("near_dedup.py",),
+    "2": ("near_dedup.py", "--large"),
+    "3": ("near_dedup_chinese.py",),
+    "4": ("decontaminate.py",),
+    "8": ("privacy.py",),
+    "rules": ("rules.py",),
+}
+SHARED_CORPUS = ("1", "2", "4")
+
+
+def main(wanted: str) -> None:
+    """Runs the scripts of the wanted row, or all."""
+    number = wanted if wanted in SCRIPTS else wanted.rstrip("abcdefghijklmnopqrstuvwxyz")
+    if number and number not in SCRIPTS:
+        raise SystemExit(f"no row {wanted!r}; there are {', '.join(SCRIPTS)}")
+    environment = os.environ | {"ROW": "" if wanted == "rules" else wanted}
+    with tempfile.TemporaryDirectory() as folder:
+        for each, (script, *options) in SCRIPTS.items():
+            if number in ("", each):
+                corpus = ["--folder", folder] if each in SHARED_CORPUS else []
+                subprocess.run(
+                    [sys.executable, HERE / script, *options, *corpus], check=True, env=environment
+                )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("ROW", ""))

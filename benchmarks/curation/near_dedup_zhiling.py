@@ -1,0 +1,88 @@
+"""Near-duplicates, our side: JSON lines in, JSON lines without near-duplicates out, and who stands for whom.
+
+    python near_dedup_zhiling.py CORPUS OUT PAIRS.npy [numpy]
+
+The file is read twice in blocks, once for its texts and once for the lines to keep, so memory does not grow
+with the texts. `numpy` leaves the compiled kernels out even where numba is installed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from zhiling.curation.contest import Contest
+from zhiling.text import compiled
+from zhiling.text.near import Near, NearIndex
+from zhiling.text.normalise import normal_form
+from zhiling.text.shingles import bags
+from zhiling.text.union_find import components
+
+BLOCK_BYTES = 1 << 23
+COLUMNS = ("instruction", "input", "output")
+THRESHOLD = 0.8
+
+
+def blocks(path: Path) -> Iterator[bytes]:
+    """Whole lines of a file, about eight megabytes at a time."""
+    with path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            yield block + file.readline()
+
+
+def near(corpus: Path) -> tuple[Near, np.ndarray]:
+    """The near-duplicates of a file, and the number of shingles of each row."""
+    compiled.kernels(corpus.stat().st_size)
+    with NearIndex(THRESHOLD) as index:
+        for block in blocks(corpus):
+            rows = pl.read_ndjson(BytesIO(block), schema=dict.fromkeys(COLUMNS, pl.String))
+            text = rows.select(pl.concat_str(COLUMNS, separator="\n")).to_series()
+            index.add(bags(normal_form(text)))
+        return index.find(), index.sizes
+
+
+def representatives(found: Near, sizes: np.ndarray) -> np.ndarray:
+    """The row that stands for each row: the one with most shingles, then the earliest."""
+    sizes[found.rows] = found.sets.sizes
+    rank = np.empty(len(sizes), dtype=np.int64)
+    rank[np.lexsort((np.arange(len(sizes)), -sizes))] = np.arange(len(sizes))
+    labels = components(len(found.rows), found.pairs.left, found.pairs.right)
+    every = np.ones(len(found.rows), dtype=np.bool_)
+    stands = np.arange(len(sizes))
+    contest = Contest(found, labels, rank[found.rows], found.rows, every)
+    stands[found.rows] = contest.decided(THRESHOLD)[0]
+    return stands
+
+
+def write(corpus: Path, out: Path, kept: np.ndarray) -> None:
+    """The lines of the rows that are kept."""
+    row = 0
+    with out.open("wb") as file:
+        for block in blocks(corpus):
+            ends = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == 10) + 1
+            place = 0
+            for line in np.flatnonzero(~kept[row : row + len(ends)]):
+                start = ends[line - 1] if line else 0
+                file.write(memoryview(block)[place:start])
+                place = ends[line]
+            file.write(memoryview(block)[place:])
+            row += len(ends)
+
+
+def main(corpus: str, out: str, pairs: str, *how: str) -> None:
+    """The whole job: read, normalise, shingle, find, verify, choose, write."""
+    if "numpy" in how:
+        compiled.PAYS_FROM_BYTES = sys.maxsize
+    stands = representatives(*near(Path(corpus)))
+    removed = np.flatnonzero(stands != np.arange(len(stands)))
+    write(Path(corpus), Path(out), stands == np.arange(len(stands)))
+    np.save(pairs, np.column_stack([stands[removed], removed]))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
