@@ -14,7 +14,7 @@ from pydantic import Field
 from zhiling.curation.contest import Contest
 from zhiling.curation.parts import Part, part_text
 from zhiling.curation.survivor import KeepsOne
-from zhiling.pipeline.step import Context, verdicts
+from zhiling.pipeline.step import Bound, Context, verdicts
 from zhiling.text.compiled import kernels
 from zhiling.text.near import NearIndex
 from zhiling.text.normalise import normal_form
@@ -39,6 +39,9 @@ class NearDedup(KeepsOne):
 
     name = "near_dedup"
     scope = "table"
+    bounds: ClassVar[tuple[Bound, ...]] = (
+        Bound("jaccard", acts="above", values=tuple(n / 100 for n in range(96, 48, -4))),
+    )
     cost: ClassVar[str] = "moderate: about 40 microseconds and 1 KB a row, texts are not held"
     limits: ClassVar[str] = (
         "Case, punctuation and spaces do not count. A text of fewer than `size` tokens is near only to an "

@@ -16,7 +16,7 @@ from pydantic import Field
 from zhiling.curation.language import UNDETERMINED, Language
 from zhiling.curation.phrases import any_of
 from zhiling.curation.prose import prose
-from zhiling.pipeline.step import Context, Decide, verdicts
+from zhiling.pipeline.step import Bound, Context, Decide, verdicts
 from zhiling.rows.conversation import dialogue, has_reply, question_text, reply_text
 from zhiling.text.scripts import SCRIPTS, letter_counts
 
@@ -38,6 +38,7 @@ class ReplyLanguage(Decide):
     """
 
     name: ClassVar[str] = "reply_language"
+    bounds: ClassVar[tuple[Bound, ...]] = (Bound("at_least", acts="above", loosest=0.5 + 1e-9),)
     cost: ClassVar[str] = "cheap: about 10 microseconds a row; 0.3 ms with `detector: lingua`"
     limits: ClassVar[str] = (
         "By script, English and French are the same: `detector: lingua` tells them apart in longer texts. "

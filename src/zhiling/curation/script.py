@@ -11,7 +11,7 @@ from pydantic import Field
 
 from zhiling.curation.parts import Part, part_text
 from zhiling.curation.prose import prose
-from zhiling.pipeline.step import Context, Decide, verdicts
+from zhiling.pipeline.step import Bound, Context, Decide, verdicts
 from zhiling.text.scripts import SCRIPTS, letter_counts
 
 ScriptName = Literal[
@@ -42,6 +42,7 @@ class Script(Decide):
 
     name: ClassVar[str] = "script"
     material: ClassVar[bool] = True
+    bounds: ClassVar[tuple[Bound, ...]] = (Bound("at_most", acts="above"),)
     cost: ClassVar[str] = "cheap: about 5 microseconds a row"
     limits: ClassVar[str] = (
         "Sees letters, not languages: French among English rows, or traditional among simplified Chinese, is "

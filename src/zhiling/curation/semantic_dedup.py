@@ -13,7 +13,7 @@ from pydantic import Field
 from zhiling.curation.parts import Part, part_text
 from zhiling.curation.same_meaning import compatible, neighbours
 from zhiling.curation.survivor import KeepsOne
-from zhiling.pipeline.step import Context, Verdict, verdicts
+from zhiling.pipeline.step import Bound, Context, Verdict, verdicts
 from zhiling.text.normalise import normalise
 from zhiling.text.tokens import token_counts
 
@@ -38,6 +38,9 @@ class SemanticDedup(KeepsOne):
 
     name: ClassVar[str] = "semantic_dedup"
     scope = "table"
+    bounds: ClassVar[tuple[Bound, ...]] = (
+        Bound("cosine", acts="above", values=tuple(n / 100 for n in range(98, 68, -2))),
+    )
     cost: ClassVar[str] = "one encoding per row, and n² · dimension multiplications in blocks"
     limits: ClassVar[str] = (
         "As good as the encoder: n-grams see no paraphrase, and an English model reads little Chinese. "

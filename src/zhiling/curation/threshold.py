@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from typing import ClassVar, Literal, Self
 
@@ -9,7 +10,7 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from zhiling.errors import UsageError
-from zhiling.pipeline.step import Context, Decide, Verdict, verdicts
+from zhiling.pipeline.step import Bound, Context, Decide, Verdict, verdicts
 
 Value = bool | int | float | str
 
@@ -35,6 +36,10 @@ class Threshold(Decide):
     cost: ClassVar[str] = "nothing: one comparison per row"
     limits: ClassVar[str] = "One column at a time; a threshold is only as good as the measure behind it."
     Reason: ClassVar[type[StrEnum]] = Reason
+    bounds: ClassVar[tuple[Bound, ...]] = (
+        Bound("at_least", acts="below", loosest=sys.float_info.max, reason=Reason.BELOW),
+        Bound("at_most", acts="above", loosest=-sys.float_info.max, reason=Reason.ABOVE),
+    )
 
     column: str = Field(min_length=1, description="The column, such as `pair.score` (step id, dot, measure).")
     at_least: float | None = Field(None, description="The lowest value to keep.", allow_inf_nan=False)

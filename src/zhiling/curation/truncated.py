@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
-from zhiling.pipeline.step import Context, Decide, verdicts
+from zhiling.pipeline.step import Bound, Context, Decide, verdicts
 from zhiling.rows.conversation import has_reply, reply_text
 from zhiling.text.tokens import token_counts
 
@@ -71,6 +71,7 @@ class Truncated(Decide):
     """
 
     name = "truncated"
+    bounds: ClassVar[tuple[Bound, ...]] = (Bound("at_least", acts="above", loosest=1e-9),)
     cost: ClassVar[str] = "cheap: about 3 microseconds a row"
     limits: ClassVar[str] = (
         "A reply cut exactly behind a full stop cannot be told from a finished one; a list without "

@@ -194,6 +194,27 @@ class Step(BaseModel):
         return cls.fit is not Step.fit
 
 
+@dataclass(frozen=True)
+class Bound:
+    """A setting of a Decide that its score is held against, so that labelled rows can calibrate it.
+
+    Attributes:
+        setting: name of the field.
+        acts: on which side of it a row is acted upon.
+        loosest: the value that acts on every row that any value acts on. The scores of these rows then tell
+            what each other value would do.
+        values: to be tried one by one instead, the strictest first, where the score at one value does not
+            tell the verdict at another.
+        reason: of the verdicts that this setting causes; None where all are its own.
+    """
+
+    setting: str
+    acts: Literal["above", "below"]
+    loosest: float = 0.0
+    values: tuple[float, ...] = ()
+    reason: str | None = None
+
+
 RESERVED = frozenset({"id", "use", "from", "only", "reads", "writes", "files"})
 """Names that belong to the recipe line or to the step itself, so no setting may have them."""
 
@@ -216,6 +237,7 @@ class Decide(Step):
 
     kind = "decide"
     Reason: ClassVar[type[StrEnum]]
+    bounds: ClassVar[tuple[Bound, ...]] = ()  # settings that `zhiling calibrate` can set
 
     @abstractmethod
     def decide(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:

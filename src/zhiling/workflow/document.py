@@ -88,6 +88,16 @@ def _yaml() -> Any:
     return yaml
 
 
+def round_trip(lines: Any) -> Any:
+    """A YAML writer that indents lists as one of the file's own is indented, and breaks no line."""
+    yaml = _yaml()
+    yaml.width = 4096
+    mark = _mark(lines, 0)
+    if mark is not None and mark[1] > 2:
+        yaml.indent(mapping=2, sequence=mark[1], offset=mark[1] - 2)
+    return yaml
+
+
 def load_document(file: Path, profile: str | None = None, overrides: Iterable[str] = ()) -> Document:
     """Reads a recipe and lays a profile and `key=value` settings over it.
 

@@ -1,0 +1,72 @@
+"""`zhiling calibrate STEP`: a threshold from labelled rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zhiling.cli.console import AsJson, Overrides, Profile, load_recipe, print_json, print_table
+
+if TYPE_CHECKING:
+    from zhiling.workflow.calibrate import Calibration
+    from zhiling.workflow.calibrate_bounds import Share
+
+
+def calibrate_command(
+    step: Annotated[str, typer.Argument(help="A step with a threshold, or the measure that one reads.")],
+    truth: Annotated[
+        Path, typer.Option(help="JSONL or CSV of labelled rows: texts, or `id`s of rows of the project.")
+    ],
+    precision: Annotated[
+        float, typer.Option(help="Least share of bad rows among those that the step acts on.")
+    ] = 0.95,
+    recipe: Annotated[Path, typer.Option(help="The recipe.")] = Path("recipe.yaml"),
+    bad: Annotated[str, typer.Option(help="Field of the truth file that says whether a row is bad.")] = "bad",
+    setting: Annotated[str | None, typer.Option(help="Which setting, where the step has several.")] = None,
+    confidence: Annotated[float, typer.Option(help="Of the bound on unseen rows.")] = 0.95,
+    write: Annotated[bool, typer.Option(help="Write the value into the recipe.")] = True,
+    overrides: Overrides = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set a step's threshold from labelled rows, with a bound that holds on unseen ones."""
+    from zhiling.workflow.calibrate import Promise, calibrate, write_setting
+    from zhiling.workflow.calibrate_truth import read_truth
+
+    loaded = load_recipe(recipe, profile, overrides)
+    promise = Promise(precision, confidence)
+    found = calibrate(loaded, step, read_truth(truth, bad), promise, setting)
+    if write:
+        write_setting(loaded.document.file, found.step, found.setting, found.value)
+    if as_json:
+        print_json({**found.as_dict(), "written": write})
+    else:
+        _tell(found, loaded.document.file.name if write else None)
+
+
+def _tell(found: Calibration, file: str | None) -> None:
+    typer.echo(f"{found.step}.{found.setting}: {_number(found.before)} → {_number(found.value)}"
+               + (f", written to {file}" if file else ", not written"))  # fmt: skip
+    shares = {
+        "precision: bad among the rows acted upon": (found.precision, f"≥ {found.precision.low:.3f}"),
+        "recall: bad rows acted upon": (found.recall, f"≥ {found.recall.low:.3f}"),
+        "false rejects: good rows acted upon": (found.false_rejects, f"≤ {found.false_rejects.high:.3f}"),
+    }
+    print_table(
+        ("on rows that chose nothing", "counted", "share", f"with confidence {found.confidence:g}"),
+        [(name, _counted(share), share.value, limit) for name, (share, limit) in shares.items()],
+    )
+    typer.echo(
+        f"chosen on {found.chosen_on} labelled rows, judged on {found.judged_on} others; "
+        f"{found.passed_by} were not for this step, {found.unreadable} not read"
+    )
+
+
+def _counted(share: Share) -> str:
+    return f"{share.count} of {share.n}"
+
+
+def _number(value: float | None) -> str:
+    return "unset" if value is None else f"{value:.12g}"

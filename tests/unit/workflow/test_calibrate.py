@@ -1,0 +1,232 @@
+"""A threshold from labelled rows: what is found, promised and written, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from typer.testing import CliRunner
+
+from zhiling.cli.main import app
+from zhiling.errors import MissingInput, UnknownName, UsageError
+from zhiling.pipeline import registry
+from zhiling.pipeline.step import Decide
+from zhiling.workflow.calibrate import Calibration, Promise, shortest_between, write_setting
+from zhiling.workflow.calibrate import calibrate as calibrate_on
+from zhiling.workflow.calibrate_truth import read_truth
+from zhiling.workflow.recipe import Recipe
+from zhiling.workflow.run import run_recipe
+
+RECIPE = """\
+# of the shop
+version: 1
+name: shop
+sources:
+  - {id: lines, use: tables, path: data.jsonl, licence: Apache-2.0}  # 原始数据
+steps:
+  - {id: near, use: near_dedup, jaccard: 0.8, keep: longest}
+  - id: whole
+    use: truncated
+    at_least: 0.9  # to be calibrated 待校准
+  - {id: tongue, use: language}
+  - {id: sure, use: threshold, column: tongue.score, at_least: 0.1, verdict: flag}
+  - {id: exact, use: exact_dedup}
+"""
+WORDS = ["order", "parcel", "lock", "lamp", "refund", "订单", "包裹", "门锁", "退款", "发票"]
+
+
+def rows(count: int, seed: int = 1) -> list[dict[str, Any]]:
+    """Replies that end, and bad ones that break off; one of twenty is labelled the wrong way round."""
+    draw = random.Random(seed)
+    made: list[dict[str, Any]] = []
+    for number in range(count):
+        bad = number % 2 == 0
+        reply = " ".join(draw.choices(WORDS, k=14)) + (" and the" if bad else ".")
+        question = " ".join(draw.choices(WORDS, k=9)) + "?"
+        made.append(
+            {"instruction": question, "output": reply, "bad": bad if draw.random() > 0.02 else not bad}
+        )
+    return made
+
+
+def write(path: Path, lines: Sequence[dict[str, Any]]) -> Path:
+    path.write_text("\n".join(json.dumps(line, ensure_ascii=False) for line in lines), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
+    data = [{name: row[name] for name in ("instruction", "output")} for row in rows(40, seed=9)]
+    write(tmp_path / "data.jsonl", data)
+    write(tmp_path / "truth.jsonl", rows(300))
+    return tmp_path
+
+
+def calibrate(
+    recipe: Recipe, step: str, file: Path, *, field: str = "bad", setting: str | None = None, **promise: float
+) -> Calibration:
+    return calibrate_on(recipe, step, read_truth(file, field), Promise(**promise), setting)
+
+
+def recipe(root: Path) -> Recipe:
+    return Recipe.load(root / "recipe.yaml")
+
+
+def test_the_threshold_lies_between_good_and_bad_and_the_promise_is_stated(root: Path) -> None:
+    found = calibrate(recipe(root), "whole", root / "truth.jsonl", precision=0.9)
+    assert (found.setting, found.before) == ("at_least", 0.9)
+    assert 0 < found.value < 0.8, "a reply that breaks off has .8 or more"
+    assert found.precision.low >= 0.9
+    assert found.recall.low > 0.8
+    assert found.false_rejects.high < 0.12
+    assert found.chosen_on + found.judged_on == 300
+    assert found.precision.n <= found.judged_on
+
+
+def test_the_same_rows_in_another_order_give_the_same(root: Path) -> None:
+    found = calibrate(recipe(root), "whole", root / "truth.jsonl", precision=0.9)
+    write(root / "turned.jsonl", rows(300)[::-1])
+    assert calibrate(recipe(root), "whole", root / "turned.jsonl", precision=0.9) == found
+
+
+def test_only_the_value_changes_in_the_recipe(root: Path) -> None:
+    write_setting(root / "recipe.yaml", "whole", "at_least", 0.55)
+    text = (root / "recipe.yaml").read_text(encoding="utf-8")
+    assert text == RECIPE.replace("at_least: 0.9  #", "at_least: 0.55 #")
+    write_setting(root / "recipe.yaml", "exact", "keep", "longest")  # a field that was not there
+    assert "- {id: exact, use: exact_dedup, keep: longest}" in (root / "recipe.yaml").read_text(
+        encoding="utf-8"
+    )
+    with pytest.raises(UsageError, match="no step 'gone'"):
+        write_setting(root / "recipe.yaml", "gone", "at_least", 0.5)
+
+
+def test_a_measure_is_calibrated_by_the_threshold_that_reads_it(root: Path) -> None:
+    lines = [
+        {"instruction": "Where is my parcel, please?", "output": text, "bad": bad} for text, bad in TONGUES
+    ]
+    write(
+        root / "tongues.jsonl",
+        [{**line, "instruction": f"{n} {line['instruction']}"} for n, line in enumerate(lines)],
+    )
+    found = calibrate(recipe(root), "tongue", root / "tongues.jsonl", precision=0.5, confidence=0.9)
+    assert (found.step, found.setting, found.before) == ("sure", "at_least", 0.1)
+    assert found.value > 0.1
+
+
+TONGUES = [(f"zxq {n} qxz vvk", True) for n in range(40)] + [
+    (f"The parcel has left our house and will be with you in {n} days.", False) for n in range(40)
+]
+
+
+def test_near_copies_are_tried_value_by_value(root: Path) -> None:
+    draw = random.Random(4)
+    lines: list[dict[str, Any]] = []
+    for number in range(120):
+        words = draw.choices(WORDS, k=60)
+        lines.append({"instruction": " ".join(words), "output": "yes.", "bad": False})
+        near = number % 2 == 0
+        lines.append({"instruction": " ".join(words[: 58 if near else 40]), "output": "yes.", "bad": near})
+    write(root / "copies.jsonl", lines)
+    found = calibrate(recipe(root), "near", root / "copies.jsonl", precision=0.5, confidence=0.9)
+    assert found.setting == "jaccard"
+    assert 0.48 < found.value < 0.97
+
+
+def test_rows_of_the_project_are_named_by_id(root: Path) -> None:
+    write(root / "data.jsonl", [{k: v for k, v in row.items() if k != "bad"} for row in rows(300)])
+    run = run_recipe(recipe(root), until="rows")
+    table = run.table()
+    frame = table.read(["id", "messages"], table.sources())
+    bad = [messages[-1]["text"].endswith("the") for messages in frame["messages"].to_list()]
+    lines = [
+        {"id": row, "verdict": "是" if is_bad else "否"} for row, is_bad in zip(frame["id"], bad, strict=True)
+    ]
+    write(root / "ids.jsonl", [*lines, {"id": "0" * 32, "verdict": "否"}])
+    before = sorted((root / "runs").glob("*"))
+    found = calibrate(recipe(root), "whole", root / "ids.jsonl", precision=0.9, field="verdict")
+    assert found.precision.value == 1.0
+    assert (found.unreadable, found.chosen_on + found.judged_on) == (1, 300)
+    assert sorted((root / "runs").glob("*")) == before, "the project's runs stay as they were"
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ([row for row in rows(300) if row["bad"]], "all .* rows are bad"),
+        ([], "it holds no rows"),
+        (rows(20), "59 bad rows acted upon"),
+        ([{"instruction": "a", "output": "b"}], "field 'bad' is missing"),
+        ([{"instruction": "a", "output": "b", "bad": "perhaps"}], "bad is 'perhaps'"),
+    ],
+)
+def test_unfit_truth_is_refused(root: Path, lines: list[dict[str, Any]], message: str) -> None:
+    write(root / "truth.jsonl", lines)
+    with pytest.raises(UsageError, match=message):
+        calibrate(recipe(root), "whole", root / "truth.jsonl", precision=0.95)
+
+
+def test_a_precision_out_of_reach_tells_the_best(root: Path) -> None:
+    draw = random.Random(2)
+    write(root / "truth.jsonl", [{**row, "bad": draw.random() < 0.5} for row in rows(300)])
+    with pytest.raises(UsageError, match=r"no at_least shows a precision of 0.9 .* the best is 0\.\d+"):
+        calibrate(recipe(root), "whole", root / "truth.jsonl", precision=0.9)
+
+
+def test_wrong_names_and_values_are_refused(root: Path) -> None:
+    with pytest.raises(UnknownName, match="unknown step 'hole'"):
+        calibrate(recipe(root), "hole", root / "truth.jsonl")
+    with pytest.raises(UsageError, match="no threshold that could be calibrated"):
+        calibrate(recipe(root), "exact", root / "truth.jsonl")
+    with pytest.raises(UnknownName, match="unknown setting 'jaccard'"):
+        calibrate(recipe(root), "whole", root / "truth.jsonl", setting="jaccard")
+    with pytest.raises(UsageError, match=r"precision is 1\.5"):
+        calibrate(recipe(root), "whole", root / "truth.jsonl", precision=1.5)
+    with pytest.raises(MissingInput, match="no truth file"):
+        calibrate(recipe(root), "whole", root / "none.jsonl")
+
+
+def test_the_verb_writes_and_tells(root: Path) -> None:
+    arguments = [
+        "calibrate",
+        "whole",
+        "--recipe",
+        str(root / "recipe.yaml"),
+        "--truth",
+        str(root / "truth.jsonl"),
+    ]
+    done = CliRunner().invoke(app, [*arguments, "--precision", "0.9", "--json"], catch_exceptions=False)
+    told = orjson.loads(done.stdout)
+    assert told["written"] is True
+    assert told["precision"]["low"] >= 0.9
+    assert recipe(root).steps[1].step.at_least == told["value"]
+    plain = CliRunner().invoke(app, [*arguments, "--precision", "0.9", "--no-write"], catch_exceptions=False)
+    assert "not written" in plain.stdout
+    assert "good rows acted upon" in plain.stdout
+
+
+def test_declared_bounds_are_settings_that_may_take_their_values() -> None:
+    from zhiling.workflow.calibrate_scores import with_setting
+
+    declared = 0
+    for name in registry.table("step"):
+        step: type[Any] = registry.load("step", name)
+        for bound in step.bounds if issubclass(step, Decide) else ():
+            declared += 1
+            made = step(**({"column": "m.score", "at_least": 0.0} if name == "threshold" else {}))
+            for value in bound.values or (bound.loosest,):
+                assert with_setting(made, bound, value) is not None, (name, bound.setting, value)
+            assert bound.reason is None or bound.reason in set(step.Reason)
+    assert declared >= 7
+
+
+def test_a_short_number_lies_strictly_between() -> None:
+    assert shortest_between(0.2, 0.8, set()) == 0.5
+    assert shortest_between(0.5, 1.5, set()) == 1.0
+    assert shortest_between(0.1, 0.1, set()) is None
