@@ -98,8 +98,8 @@ def novel_sum(vectors: Vectors, reference: Vectors | None = None) -> float:
 def density(vectors: Vectors, reference: Vectors, count: int = DENSITY_NEIGHBOURS) -> NDArray[np.float64]:
     """One over the mean distance (1 - cosine) of each vector to its `count` nearest reference rows.
 
-    Reference rows equal to the vector (itself among them) count as no neighbours. The distance is at least 0.001, so that
-    copies in the reference do not make it infinite.
+    Reference rows equal to the vector (itself among them) count as no neighbours. The distance is at least
+    0.001, so that near copies in the reference do not make it huge.
     """
     answer = np.ones(len(vectors))
     for start in range(0, len(vectors), _BLOCK_ROWS):
