@@ -5,11 +5,13 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar, Literal
 
+import numpy as np
 import polars as pl
 from pydantic import Field
 
-from zhiling.pipeline.step import Context, Decide, verdicts
-from zhiling.rows.conversation import flatten, nest, user_text
+from zhiling.curation.survivor import KeepsOne
+from zhiling.pipeline.step import Context, verdicts
+from zhiling.rows.conversation import all_text, flatten, nest, user_text
 from zhiling.rows.schema import CONTENT_COLUMNS
 from zhiling.text.characters import IGNORED_PATTERN
 
@@ -18,14 +20,14 @@ _FURTHER = ("reasoning", "media", "tool_calls", "tool_call_id", "name")
 _SLICE_ROWS = 20_000
 
 
-class ExactDedup(Decide):
-    """Rejects all rows but one of equal content; the smallest id stays, whatever the order of the rows.
+class ExactDedup(KeepsOne):
+    """Rejects all rows but one of equal content; `keep` says which, whatever the order of the rows.
 
     Texts are compared after NFKC, lower-casing and collapsing of white space; punctuation counts, so "5-3"
     is not "5/3". Rows accepted before (in `repeat`) are compared with, and win, but are never judged.
 
     Reasons: `exact_duplicate`; `related` is the id of the row that stays. Score: how many rows are equal to
-    it, itself included.
+    it, itself included. Column `cluster`: the id of the row that stands for this one (its own, if it stays).
     """
 
     name = "exact_dedup"
@@ -33,6 +35,11 @@ class ExactDedup(Decide):
     cost: ClassVar[str] = "cheap: about 5 microseconds a row"
     limits: ClassVar[str] = "One changed word makes two rows different: that is `near_dedup`'s work."
 
+    keep: Literal["longest", "first", "best", "newest"] = Field(
+        default="first",
+        description="which of equal rows stays. first: the smallest id, or with `column` its smallest value; "
+        "best, newest: the largest value of `column`; longest: the most characters. Ties: the smaller id",
+    )
     on: Literal["messages", "user", "content"] = Field(
         default="messages",
         description="what must be equal. messages: roles and texts of all turns, with target, alternatives "
@@ -46,8 +53,14 @@ class ExactDedup(Decide):
         EXACT_DUPLICATE = "exact_duplicate"
 
     def reads(self) -> tuple[str, ...]:
-        """Only what is compared."""
-        return {"messages": CONTENT_COLUMNS, "user": ("messages",), "content": ("content",)}[self.on]
+        """What is compared, and what decides which row stays."""
+        compared = {"messages": CONTENT_COLUMNS, "user": ("messages",), "content": ("content",)}[self.on]
+        measured = ("messages",) if self.keep == "longest" or self.column else ()
+        return tuple(dict.fromkeys([*compared, *measured, *self.column_read()]))
+
+    def writes(self) -> dict[str, pl.DataType]:
+        """The representative of each row."""
+        return {"cluster": pl.String()}
 
     def decide(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
         """Verdicts by equality."""
@@ -57,6 +70,11 @@ class ExactDedup(Decide):
             frame = pl.concat([frame, known])
         keys = frame.select("id", "before", self._keys(frame).alias("key"))
         of_key = pl.col("id").sort_by(pl.col("before").not_(), "id").first().over("key")
+        if self.keep != "first" or self.column:
+            size = all_text(frame["messages"]).str.len_chars().to_numpy().astype(np.int64)
+            rank = self.priority(frame, size, ~frame["before"].to_numpy())
+            keys = keys.with_columns(rank=pl.Series(rank))
+            of_key = pl.col("id").sort_by("rank").first().over("key")
         found = keys.select("id", "key", kept=of_key, copies=pl.len().over("key").cast(pl.Float64)).head(
             rows.height
         )
@@ -71,7 +89,7 @@ class ExactDedup(Decide):
             self.Reason.EXACT_DUPLICATE,
             score=found["copies"],
             related=found["kept"].set(~repeated, None),
-        )
+        ).with_columns(found["kept"].alias("cluster"))
 
     def _keys(self, rows: pl.DataFrame) -> pl.Series:
         """What must be equal; null for a row that has nothing to compare."""

@@ -53,7 +53,7 @@ class KeepsOne(Decide):
             size: how much each row says.
             later: rows that never stay before the others (those judged, beside rows accepted before).
         """
-        keys = self._keys(rows)
+        keys = self._criteria(rows)
         column = {key.name: self.keep != "first" for key in keys}
         text = {"size": True} if self.column or self.keep == "longest" else {}
         criteria = text | column if self.keep == "longest" else column | text
@@ -65,7 +65,7 @@ class KeepsOne(Decide):
         rank[order] = np.arange(len(order))
         return rank
 
-    def _keys(self, rows: pl.DataFrame) -> list[pl.Series]:
+    def _criteria(self, rows: pl.DataFrame) -> list[pl.Series]:
         """What the column says, as numbers (`value`) and as text (`text`, where it is no number)."""
         if self.column is None:
             return []

@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.unit.curation.frames import CONTEXT, pairs
+from zhiling.curation.exact_dedup import ExactDedup
 from zhiling.curation.near_dedup import NearDedup
 
 WORDS = [f"word{number}" for number in range(60)]
@@ -83,3 +84,17 @@ def test_settings_that_say_nothing_are_refused() -> None:
             NearDedup.model_validate(settings)
     assert NearDedup(keep="best", column="q.score").reads() == ("messages", "group", "q.score")
     assert NearDedup(keep="newest", column="extra.date").reads() == ("messages", "group", "extra")
+
+
+def test_equal_rows_have_a_cluster_and_a_survivor_too() -> None:
+    rows = pairs(
+        ("Refund?", "a"), ("refund? ", "a"), ("退款", "b"), ("REFUND?", "a"), ids=["b", "c", "d", "a"]
+    )
+    rows = rows.with_columns(pl.Series("q.score", [0.2, 0.9, 0.1, 0.5]))
+    assert ExactDedup().decide(rows, CONTEXT)["cluster"].to_list() == ["a", "a", "d", "a"]
+    best = ExactDedup(keep="best", column="q.score").decide(rows, CONTEXT)
+    assert best["cluster"].to_list() == ["c", "c", "d", "c"]
+    assert best["related"].to_list() == ["c", None, None, "c"]
+    assert ExactDedup(keep="longest").decide(rows, CONTEXT)["cluster"].to_list() == ["c", "c", "d", "c"]
+    context = dataclasses.replace(CONTEXT, reference=rows[:1])
+    assert ExactDedup(keep="best", column="q.score").decide(rows[1:], context)["cluster"][0] == "b"
