@@ -23,11 +23,11 @@ from tests.unit.sources.office_files import (
 )
 from tests.unit.sources.pdf_files import pdf, ruled, text
 from zhiling.pipeline.step import Bad
-from zhiling.sources.binary_documents import read_binary
-from zhiling.sources.markdown_table import table
-from zhiling.sources.office.number_format import custom, shown
-from zhiling.sources.office.numbering import spelled
-from zhiling.sources.passages import passages
+from zhiling.sources.pages.binary_documents import read_binary
+from zhiling.sources.pages.markdown_table import table
+from zhiling.sources.pages.office.number_format import custom, shown
+from zhiling.sources.pages.office.numbering import spelled
+from zhiling.sources.pages.passages import passages
 
 WHOLE = {
     "a.docx": docx(

@@ -14,15 +14,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from zhiling.pipeline.step import Bad
-from zhiling.sources.columns import Columns
-from zhiling.sources.csv_records import csv_records
-from zhiling.sources.files import Block, decoded_blocks
-from zhiling.sources.json_document import elements
-from zhiling.sources.json_text import parsed
-from zhiling.sources.jsonl import careful_records, json_records
-from zhiling.sources.records import FrameItems, Records, gathered
-from zhiling.sources.regular_csv import regular_table
-from zhiling.sources.regular_json import regular_frame
+from zhiling.sources.files.lines import Block, decoded_blocks
+from zhiling.sources.records.columns import Columns
+from zhiling.sources.records.csv_records import csv_records
+from zhiling.sources.records.json_document import elements
+from zhiling.sources.records.json_text import parsed
+from zhiling.sources.records.jsonl import careful_records, json_records
+from zhiling.sources.records.records import FrameItems, Records, gathered
+from zhiling.sources.records.regular_csv import regular_table
+from zhiling.sources.records.regular_json import regular_frame
 
 NASTY = [
     '"',
@@ -179,7 +179,7 @@ def test_columns_of_csv_are_what_each_record_says(
         return list(csv_records(decoded_blocks(pieces, "a", "utf-8"), "a"))
 
     fast = read()
-    with patch("zhiling.sources.csv_records.regular_table", return_value=None):
+    with patch("zhiling.sources.records.csv_records.regular_table", return_value=None):
         careful = read()
     for name in ("items", "lines"):
         assert [each for part in fast for each in getattr(part, name)] == [

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from tests.unit.sources.reading import read, said
 from zhiling.pipeline.step import Bad, Source
 from zhiling.sources.conversations import Conversations
-from zhiling.sources.csv_records import csv_records
 from zhiling.sources.documents import Documents
-from zhiling.sources.files import Block, blocks, decoded_blocks
+from zhiling.sources.files.lines import Block, blocks, decoded_blocks
 from zhiling.sources.labelled import Labelled
-from zhiling.sources.markup import tokens
-from zhiling.sources.passages import split_text
+from zhiling.sources.pages.markup import tokens
+from zhiling.sources.pages.passages import split_text
+from zhiling.sources.records.csv_records import csv_records
 from zhiling.sources.tables import Tables
 from zhiling.text.spacing import join
 

@@ -14,13 +14,14 @@ from pydantic import Field, field_validator
 
 from zhiling.pipeline.step import Bad, Batch
 from zhiling.rows.conversation import nest
-from zhiling.sources.alternatives import rejected_reply
-from zhiling.sources.chat_files import Layout, is_chat, one_json_chat
-from zhiling.sources.columns import labels_target
-from zhiling.sources.conversation_facts import Facts
-from zhiling.sources.files import blocks, excerpt, place_of
-from zhiling.sources.gather import ConversationField, Gatherer
-from zhiling.sources.messages import Messages
+from zhiling.sources.chats.alternatives import rejected_reply
+from zhiling.sources.chats.chat_files import Layout, is_chat, one_json_chat
+from zhiling.sources.chats.conversation_facts import Facts
+from zhiling.sources.chats.gather import ConversationField, Gatherer
+from zhiling.sources.chats.messages import Messages
+from zhiling.sources.chats.replies import Each, Rows, merge, ranges, rows_of
+from zhiling.sources.chats.speakers import Others, Speaker, Speakers, check_names
+from zhiling.sources.files.lines import blocks, excerpt, place_of
 from zhiling.sources.names import find
 from zhiling.sources.record_source import (
     BATCH_ROWS,
@@ -30,8 +31,7 @@ from zhiling.sources.record_source import (
     even,
     source_frame,
 )
-from zhiling.sources.replies import Each, Rows, merge, ranges, rows_of
-from zhiling.sources.speakers import Others, Speaker, Speakers, check_names
+from zhiling.sources.records.columns import labels_target
 
 BATCH_MESSAGES = 400_000
 _TAG = re.compile(LANGUAGE_TAG)

@@ -12,15 +12,15 @@ from pydantic import Field
 
 from zhiling.pipeline.step import Bad, Batch, Source
 from zhiling.rows.conversation import dialogue
-from zhiling.sources.archives import is_archive, members
-from zhiling.sources.binary_documents import BINARY, ending, read_binary, require_parser
-from zhiling.sources.decompress import pieces
-from zhiling.sources.encoding import Encoding
-from zhiling.sources.files import Block, decoded_blocks, excerpt, place_of
-from zhiling.sources.html_text import read_html
-from zhiling.sources.markdown import read_markdown
-from zhiling.sources.passages import Document, Passage, passages
-from zhiling.sources.plain_text import read_plain_text
+from zhiling.sources.files.archives import is_archive, members
+from zhiling.sources.files.decompress import pieces
+from zhiling.sources.files.encoding import Encoding
+from zhiling.sources.files.lines import Block, decoded_blocks, excerpt, place_of
+from zhiling.sources.pages.binary_documents import BINARY, ending, read_binary, require_parser
+from zhiling.sources.pages.html_text import read_html
+from zhiling.sources.pages.markdown import read_markdown
+from zhiling.sources.pages.passages import Document, Passage, passages
+from zhiling.sources.pages.plain_text import read_plain_text
 from zhiling.sources.record_source import SOURCE_ROW, Tag, even, source_frame
 
 READERS: dict[str, Callable[[Iterable[tuple[int, str]]], Document]] = {

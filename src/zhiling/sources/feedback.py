@@ -12,13 +12,13 @@ import polars as pl
 
 from zhiling.pipeline.step import Bad, Batch, Source
 from zhiling.rows.conversation import nest
-from zhiling.sources.alternatives import rejected_reply
-from zhiling.sources.feedback_event import FeedbackEvent, Withdrawal, read_event
-from zhiling.sources.feedback_history import History, Position
-from zhiling.sources.files import blocks, place_of
-from zhiling.sources.jsonl import json_records
+from zhiling.sources.chats.alternatives import rejected_reply
+from zhiling.sources.events.feedback_event import FeedbackEvent, Withdrawal, read_event
+from zhiling.sources.events.feedback_history import History, Position
+from zhiling.sources.files.lines import blocks, place_of
 from zhiling.sources.problem import Problem
 from zhiling.sources.record_source import BATCH_ROWS, SOURCE_ROW, Tag, even, source_frame
+from zhiling.sources.records.jsonl import json_records
 
 KEPT = {"verdict", "reason", "time", "answered_by", "model", "run", "edited"}
 """Fields of an event that go to `extra`, beside those that this version does not know."""

@@ -12,14 +12,14 @@ import polars as pl
 from pydantic import Field
 
 from zhiling.pipeline.step import Batch
-from zhiling.sources.captions import belong_to, beside, caption_of, is_picture
-from zhiling.sources.files import place_of
-from zhiling.sources.media import MAX_IMAGE_BYTES, MediaReader, files_of
-from zhiling.sources.picture_rows import ImageField, PictureReader, Wanted
-from zhiling.sources.pictures import MAX_PIXELS, require_pillow
+from zhiling.sources.files.lines import place_of
+from zhiling.sources.pictures.captions import belong_to, beside, caption_of, is_picture
+from zhiling.sources.pictures.media import MAX_IMAGE_BYTES, MediaReader, files_of
+from zhiling.sources.pictures.picture_rows import ImageField, PictureReader, Wanted
+from zhiling.sources.pictures.pictures import MAX_PIXELS, require_pillow
 from zhiling.sources.problem import Problem
 from zhiling.sources.record_source import RecordSource, even
-from zhiling.sources.records import Records
+from zhiling.sources.records.records import Records
 
 PICTURES_AT_ONCE = 500
 MAX_DECODED = 178_000_000  # Pillow itself refuses what has more

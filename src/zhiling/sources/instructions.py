@@ -13,16 +13,16 @@ from zhiling.pipeline import registry
 from zhiling.pipeline.step import Bad, Batch
 from zhiling.rows.formats.draft import Alternative, Draft, Media, Message, Unreadable, frame_of, spelled_extra
 from zhiling.rows.formats.format import Format
-from zhiling.sources import dataset_info
-from zhiling.sources.columns import Columns
-from zhiling.sources.dataset_info import Entry
-from zhiling.sources.decompress import pieces
-from zhiling.sources.files import Block, blocks, place_of
-from zhiling.sources.media import MediaReader, files_of
+from zhiling.sources.files.decompress import pieces
+from zhiling.sources.files.lines import Block, blocks, place_of
 from zhiling.sources.names import find
+from zhiling.sources.pictures.media import MediaReader, files_of
 from zhiling.sources.problem import Problem
 from zhiling.sources.record_source import RecordSource, even
-from zhiling.sources.records import Records
+from zhiling.sources.records import dataset_info
+from zhiling.sources.records.columns import Columns
+from zhiling.sources.records.dataset_info import Entry
+from zhiling.sources.records.records import Records
 
 _REMOTE = frozenset({"not_local"})
 

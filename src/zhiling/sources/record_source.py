@@ -13,14 +13,14 @@ from pydantic import Field
 
 from zhiling.pipeline.step import Bad, Batch, Source
 from zhiling.rows.schema import ROW
-from zhiling.sources.ahead import ahead
-from zhiling.sources.csv_records import Delimiter, csv_records
-from zhiling.sources.encoding import Encoding
-from zhiling.sources.files import blocks, place_of, texts
-from zhiling.sources.json_document import elements, is_document
-from zhiling.sources.jsonl import json_records
-from zhiling.sources.parquet_records import parquet_records
-from zhiling.sources.records import Records, gathered
+from zhiling.sources.files.encoding import Encoding
+from zhiling.sources.files.lines import blocks, place_of, texts
+from zhiling.sources.records.ahead import ahead
+from zhiling.sources.records.csv_records import Delimiter, csv_records
+from zhiling.sources.records.json_document import elements, is_document
+from zhiling.sources.records.jsonl import json_records
+from zhiling.sources.records.parquet_records import parquet_records
+from zhiling.sources.records.records import Records, gathered
 
 BATCH_ROWS = 20_000
 CSV_SUFFIXES = frozenset({".csv", ".tsv", ".txt"})

@@ -9,10 +9,10 @@ import polars as pl
 
 from zhiling.pipeline.step import Batch
 from zhiling.rows.conversation import dialogue
-from zhiling.sources.columns import Columns, labels_target
 from zhiling.sources.names import find
 from zhiling.sources.record_source import TableSource
-from zhiling.sources.records import Records
+from zhiling.sources.records.columns import Columns, labels_target
+from zhiling.sources.records.records import Records
 
 INPUT_LINES = "input_lines"
 TableField = Literal["user", "assistant", "system", "label"]

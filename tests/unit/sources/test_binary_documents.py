@@ -17,8 +17,8 @@ from tests.unit.sources.office_files import STYLES, docx, p, pptx, rows, shape, 
 from tests.unit.sources.pdf_files import PICTURE, encrypted, pdf, text
 from tests.unit.sources.reading import read, said, told
 from zhiling.errors import MissingExtra
-from zhiling.sources import reading
 from zhiling.sources.documents import Documents
+from zhiling.sources.pages import reading
 
 FILES = {
     "a.docx": docx(

@@ -12,7 +12,7 @@ import pytest
 
 from tests.unit.sources.reading import read, said, told
 from zhiling.sources.documents import Documents
-from zhiling.sources.passages import split_text
+from zhiling.sources.pages.passages import split_text
 
 
 def documents(**settings: Any) -> Documents:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.sources.office_files import DECLARED, STYLES, docx, listed, numbering, p, run, tbl, zipped
-from zhiling.sources.office.docx import read_docx
-from zhiling.sources.office.package import Package
-from zhiling.sources.passages import Section
+from zhiling.sources.pages.office.docx import read_docx
+from zhiling.sources.pages.office.package import Package
+from zhiling.sources.pages.passages import Section
 
 TWO_LISTS = numbering([("bullet", "•"), ("decimal", "%2)")], [("decimal", "%1."), ("decimal", "%1.%2.")])
 

@@ -18,8 +18,8 @@ from tests.unit.sources.reading import read, said, told, write_jsonl
 from zhiling.pipeline import registry
 from zhiling.pipeline.number import number_source
 from zhiling.pipeline.plan import SourceLine
+from zhiling.sources.events.feedback_event import FeedbackEvent, Shown, Withdrawal, read_event
 from zhiling.sources.feedback import Feedback
-from zhiling.sources.feedback_event import FeedbackEvent, Shown, Withdrawal, read_event
 from zhiling.sources.problem import Problem
 
 USER = "ab" * 16

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from zhiling.pipeline.step import Bad
-from zhiling.sources.encoding import recognise_narrow, recognise_wide
-from zhiling.sources.files import MAX_LINE_BYTES, Block, blocks
+from zhiling.sources.files.encoding import recognise_narrow, recognise_wide
+from zhiling.sources.files.lines import MAX_LINE_BYTES, Block, blocks
 
 TEXT = '{"text": "你好，世界"}\n{"text": "How can I return the lamp?"}\n{"text": "退款什么时候到账"}\n'
 

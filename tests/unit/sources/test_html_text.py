@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from zhiling.sources.html_text import read_html
-from zhiling.sources.passages import Section, passages
+from zhiling.sources.pages.html_text import read_html
+from zhiling.sources.pages.passages import Section, passages
 
 
 def sections(page: str) -> tuple[Section, ...]:

@@ -15,8 +15,8 @@ from tests.unit.sources.pictures import picture, png
 from tests.unit.sources.reading import read, said, told, write_jsonl
 from zhiling.errors import MissingExtra
 from zhiling.pipeline import fingerprint
-from zhiling.sources import pictures
 from zhiling.sources.images import Images
+from zhiling.sources.pictures import pictures
 
 
 def images(**settings: Any) -> Images:

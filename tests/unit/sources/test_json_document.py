@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tests.unit.sources.reading import read, said, told
-from zhiling.sources.files import MAX_LINE_BYTES
-from zhiling.sources.json_document import elements, is_document
-from zhiling.sources.jsonl import json_records
+from zhiling.sources.files.lines import MAX_LINE_BYTES
+from zhiling.sources.records.json_document import elements, is_document
+from zhiling.sources.records.jsonl import json_records
 from zhiling.sources.tables import Tables
 
 ITEMS = [

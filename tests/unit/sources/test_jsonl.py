@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from zhiling.sources.files import Block
-from zhiling.sources.json_text import has_long_number
-from zhiling.sources.jsonl import json_records
-from zhiling.sources.records import Records
+from zhiling.sources.files.lines import Block
+from zhiling.sources.records.json_text import has_long_number
+from zhiling.sources.records.jsonl import json_records
+from zhiling.sources.records.records import Records
 
 DEEP = '{"text": ' + "[" * 300 + "]" * 300 + "}"
 DEEPER = '{"text": ' + "[" * 5000 + "]" * 5000 + "}"

@@ -14,7 +14,7 @@ from tests.unit.sources.labelled_sets import named, read_items, targets
 from tests.unit.sources.reading import read, said, told, write_jsonl
 from zhiling.errors import DamagedFile, MissingInput, UsageError
 from zhiling.sources.labelled import Labelled
-from zhiling.sources.token_tags import spans
+from zhiling.sources.labelled.token_tags import spans
 from zhiling.text.spacing import join
 
 

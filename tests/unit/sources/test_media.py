@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.unit.sources.pictures import animation, picture, png
-from zhiling.sources import pictures
-from zhiling.sources.media import Kind, MediaReader, Medium, files_of
+from zhiling.sources.pictures import pictures
+from zhiling.sources.pictures.media import Kind, MediaReader, Medium, files_of
 from zhiling.sources.problem import Problem
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from tests.unit.sources.reading import read, said, told
-from zhiling.sources.parquet_records import parquet_records
+from zhiling.sources.records.parquet_records import parquet_records
 from zhiling.sources.tables import Tables
 
 

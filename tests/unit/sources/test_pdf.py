@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.sources.pdf_files import PICTURE, encrypted, pdf, rule, ruled, text
-from zhiling.sources.passages import Section
-from zhiling.sources.pdf.document import read_pdf
-from zhiling.sources.reading import Unreadable
+from zhiling.sources.pages.passages import Section
+from zhiling.sources.pages.pdf.document import read_pdf
+from zhiling.sources.pages.reading import Unreadable
 
 LINE = "A line of the body that is long enough to reach the right side of its column on the page."
 TABLE = [["Weight", "Price"], ["1 kg", "3 | 4"], ["重量", "价格"]]

@@ -6,9 +6,9 @@ import io
 import zipfile
 
 from tests.unit.sources.office_files import pptx, shape, zipped
-from zhiling.sources.office.package import Package
-from zhiling.sources.office.pptx import read_pptx
-from zhiling.sources.reading import Reading
+from zhiling.sources.pages.office.package import Package
+from zhiling.sources.pages.office.pptx import read_pptx
+from zhiling.sources.pages.reading import Reading
 
 CELL = "<a:tc{}><a:txBody><a:p><a:r><a:t>{}</a:t></a:r></a:p></a:txBody></a:tc>"
 

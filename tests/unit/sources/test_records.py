@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 from zhiling.pipeline.step import Bad
-from zhiling.sources import records as module
-from zhiling.sources.ahead import ahead
-from zhiling.sources.records import FrameItems, Records, gathered
+from zhiling.sources.records import records as module
+from zhiling.sources.records.ahead import ahead
+from zhiling.sources.records.records import FrameItems, Records, gathered
 
 
 def part(first: int, texts: list[str], bad: tuple[Bad, ...] = ()) -> Records:

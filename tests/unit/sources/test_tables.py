@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.unit.sources.reading import read, said, told, write_jsonl
-from zhiling.sources.decompress import PIECE_BYTES
+from zhiling.sources.files.decompress import PIECE_BYTES
 from zhiling.sources.record_source import BATCH_ROWS
 from zhiling.sources.tables import Tables
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.sources.reading import read, said, told, write_jsonl
+from zhiling.sources.chats.threads import spelled, threads
 from zhiling.sources.conversations import Conversations
 from zhiling.sources.problem import Problem
-from zhiling.sources.threads import spelled, threads
 
 LOG = [
     "[23:58] <eve> who broke it?",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zhiling.sources.transcripts import SHAPES, read_line, read_transcript
+from zhiling.sources.chats.transcripts import SHAPES, read_line, read_transcript
 
 
 @pytest.mark.parametrize(

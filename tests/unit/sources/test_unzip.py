@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.unit.sources.office_files import docx, p, zipped
-from zhiling.sources import unzip
-from zhiling.sources.office.docx import read_docx
-from zhiling.sources.office.package import Package
-from zhiling.sources.reading import Unreadable
+from zhiling.sources.files import unzip
+from zhiling.sources.pages.office.docx import read_docx
+from zhiling.sources.pages.office.package import Package
+from zhiling.sources.pages.reading import Unreadable
 
 
 def refused(content: bytes) -> Unreadable:

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from tests.unit.sources.office_files import rows, xlsx
-from zhiling.sources.office.number_format import Kind, built_in, custom, shown
-from zhiling.sources.office.package import Package
-from zhiling.sources.office.xlsx import read_xlsx
-from zhiling.sources.office.xlsx_cells import letters
-from zhiling.sources.reading import Reading
+from zhiling.sources.pages.office.number_format import Kind, built_in, custom, shown
+from zhiling.sources.pages.office.package import Package
+from zhiling.sources.pages.office.xlsx import read_xlsx
+from zhiling.sources.pages.office.xlsx_cells import letters
+from zhiling.sources.pages.reading import Reading
 
 
 def read(sheets: dict[str, str], limit: int = 4000, **more: Any) -> Reading:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from zhiling.rows.target import CHOICE, CONTEXT, QUESTION
-from zhiling.sources.json_values import as_list, as_object
 from zhiling.sources.labelled.example import (
     Example,
     Text,
@@ -20,6 +19,7 @@ from zhiling.sources.labelled.example import (
     whole_number,
 )
 from zhiling.sources.labelled.manner import Manner
+from zhiling.sources.records.json_values import as_list, as_object
 
 Option = tuple[str, str]
 """Its letter, and its text."""

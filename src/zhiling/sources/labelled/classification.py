@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 from zhiling.rows.target import FIRST, SECOND
-from zhiling.sources.json_values import as_list
 from zhiling.sources.labelled.example import Example, Text, Unreadable, Values, parsed, spelled, text_of
 from zhiling.sources.labelled.manner import Manner
+from zhiling.sources.records.json_values import as_list
 
 
 def classification(values: Values, manner: Manner) -> Example:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from zhiling.pipeline.step import Bad
-from zhiling.sources.files import Block, excerpt
-from zhiling.sources.records import Records
+from zhiling.sources.files.lines import Block, excerpt
+from zhiling.sources.records.records import Records
 
 SUFFIXES = frozenset({".conll", ".bio", ".iob", ".iob2", ".bioes", ".bmes"})
 DOCUMENT_START = "-DOCSTART-"

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
-from zhiling.sources.json_values import as_list, as_object
 from zhiling.sources.labelled.example import Example, Text, Unreadable, Values, spelled
 from zhiling.sources.labelled.manner import Manner
 from zhiling.sources.names import find, known
+from zhiling.sources.records.json_values import as_list, as_object
 
 State = dict[tuple[str, str], list[dict[str, Any]]]
 """(domain, slot) → its values, each a `Slot` of `zhiling.rows.target`."""

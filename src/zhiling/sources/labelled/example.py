@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from zhiling.sources.json_values import as_list, noun
+from zhiling.sources.records.json_values import as_list, noun
 
 Values = Mapping[str, Any]
 """Our names → what the record holds there."""

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from zhiling.sources.json_values import as_list, as_object
 from zhiling.sources.labelled import choice, classification, dialogue_state, ner, qa, relation, reply
 from zhiling.sources.labelled.example import Example, Values
 from zhiling.sources.labelled.manner import Manner
 from zhiling.sources.names import find, known
+from zhiling.sources.records.json_values import as_list, as_object
 
 KindName = Literal[
     "auto",

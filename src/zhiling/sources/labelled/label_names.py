@@ -9,7 +9,7 @@ from typing import Any, cast
 import orjson
 
 from zhiling.errors import MissingInput, UsageError
-from zhiling.sources.json_values import as_list, as_object
+from zhiling.sources.records.json_values import as_list, as_object
 
 Names = str | tuple[str, ...] | dict[str, str]
 """A file, the names in the order of their numbers, or code → name."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from zhiling.errors import DamagedFile, MissingInput
 from zhiling.sources.labelled.example import Unreadable
-from zhiling.sources.records import Records
+from zhiling.sources.records.records import Records
 
 Item = dict[str, Any]
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from zhiling.sources import token_tags
-from zhiling.sources.json_values import as_list, as_object
+from zhiling.sources.labelled import token_tags
 from zhiling.sources.labelled.example import (
     Example,
     Text,
@@ -20,6 +19,7 @@ from zhiling.sources.labelled.example import (
 )
 from zhiling.sources.labelled.manner import Manner
 from zhiling.sources.labelled.places import ends_of, located
+from zhiling.sources.records.json_values import as_list, as_object
 from zhiling.text.spacing import join
 
 SPAN_FIELDS: dict[str, tuple[str, ...]] = {

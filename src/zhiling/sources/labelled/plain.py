@@ -7,9 +7,9 @@ import polars as pl
 
 from zhiling.rows.conversation import dialogue
 from zhiling.rows.schema import ALTERNATIVE
-from zhiling.sources.columns import Columns
 from zhiling.sources.labelled.kinds import Chosen, Kind
 from zhiling.sources.labelled.manner import Manner
+from zhiling.sources.records.columns import Columns
 
 LISTS = r"^[\[{]"
 """How a text begins that may be a list or an object in JSON."""

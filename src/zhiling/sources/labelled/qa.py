@@ -7,7 +7,6 @@ from itertools import zip_longest
 from typing import Any
 
 from zhiling.rows.target import CONTEXT, QUESTION
-from zhiling.sources.json_values import as_list, as_object
 from zhiling.sources.labelled.example import (
     Example,
     Text,
@@ -20,6 +19,7 @@ from zhiling.sources.labelled.example import (
 )
 from zhiling.sources.labelled.manner import Manner
 from zhiling.sources.labelled.places import located
+from zhiling.sources.records.json_values import as_list, as_object
 
 RESULT = "####"
 """Stands before the result in a worked solution (GSM8K)."""

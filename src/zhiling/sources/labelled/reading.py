@@ -12,7 +12,6 @@ import polars as pl
 from zhiling.pipeline.step import Batch
 from zhiling.rows.conversation import nest
 from zhiling.rows.schema import ALTERNATIVE
-from zhiling.sources.columns import Columns
 from zhiling.sources.labelled import ner
 from zhiling.sources.labelled.dialogue_state import DIALOGUE, TURN_KEY
 from zhiling.sources.labelled.example import Example, Text, Unreadable, Values
@@ -22,7 +21,8 @@ from zhiling.sources.labelled.plain import plain_columns
 from zhiling.sources.labelled.shape import TOO_DEEP, refused
 from zhiling.sources.names import find
 from zhiling.sources.record_source import SOURCE_ROW, Tag
-from zhiling.sources.records import Records
+from zhiling.sources.records.columns import Columns
+from zhiling.sources.records.records import Records
 
 MATERIAL = "utterance"
 MADE = {TURN_KEY, DIALOGUE}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from zhiling.sources.json_values import as_list, as_object
 from zhiling.sources.labelled.example import Example, Text, Unreadable, Values, parsed, text_of
 from zhiling.sources.labelled.manner import Manner
 from zhiling.sources.labelled.ner import claims_of
 from zhiling.sources.labelled.places import located
+from zhiling.sources.records.json_values import as_list, as_object
 
 TRIPLE_FIELDS: dict[str, tuple[str, ...]] = {
     "subject": ("subject", "head", "subj", "h", "主语", "主体"),

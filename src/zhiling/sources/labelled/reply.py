@@ -10,7 +10,6 @@ from typing import Any
 import orjson
 
 from zhiling.errors import UsageError
-from zhiling.sources.json_values import as_list
 from zhiling.sources.labelled.example import (
     Example,
     Text,
@@ -23,6 +22,7 @@ from zhiling.sources.labelled.example import (
     texts_of,
 )
 from zhiling.sources.labelled.manner import Manner
+from zhiling.sources.records.json_values import as_list
 
 MAX_LITERAL_CHARACTERS = 100_000
 _HAN = re.compile("[\u3400-\u9fff\U00020000-\U0003ffff]")

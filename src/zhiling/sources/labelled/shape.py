@@ -10,11 +10,11 @@ from typing import Any
 import orjson
 
 from zhiling.pipeline.step import Bad
-from zhiling.sources.files import excerpt
-from zhiling.sources.json_values import as_list, as_object
+from zhiling.sources.files.lines import excerpt
 from zhiling.sources.labelled.example import Unreadable, spelled
 from zhiling.sources.labelled.lookup import Table
-from zhiling.sources.records import Records
+from zhiling.sources.records.json_values import as_list, as_object
+from zhiling.sources.records.records import Records
 
 Item = dict[str, Any]
 TOO_DEEP = "too_deep", "the record is nested too deeply to be read; at most 250 levels are kept"

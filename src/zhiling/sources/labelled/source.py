@@ -13,7 +13,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import model_validator
 
 from zhiling.pipeline.step import Batch
-from zhiling.sources.files import blocks, place_of
+from zhiling.sources.files.lines import blocks, place_of
 from zhiling.sources.labelled.conll import conll_records, is_conll
 from zhiling.sources.labelled.dialogue_state import DIALOGUE, TURN_KEY, user_turns
 from zhiling.sources.labelled.kinds import FIELDS, KindName, candidates, detect, languages_of
@@ -25,7 +25,7 @@ from zhiling.sources.labelled.reading import Facts, Reading, expanded, head, onl
 from zhiling.sources.labelled.shape import Shape
 from zhiling.sources.names import find
 from zhiling.sources.record_source import RecordSource, Tag, even
-from zhiling.sources.records import Records, gathered
+from zhiling.sources.records.records import Records, gathered
 
 Absent = Literal["unlabelled", "none"]
 

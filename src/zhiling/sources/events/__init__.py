@@ -1,0 +1,1 @@
+"""Events of a service: the lines of a feedback file, and what becomes of them."""

@@ -1,0 +1,1 @@
+"""The bytes of files: packed, encoded and cut into lines."""

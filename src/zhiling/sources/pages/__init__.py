@@ -1,0 +1,1 @@
+"""Documents: text, Markdown, HTML, Word, PowerPoint, Excel and PDF into sections and passages."""

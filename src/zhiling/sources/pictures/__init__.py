@@ -1,0 +1,1 @@
+"""Pictures and other media: found, hashed, decoded, and the rows about them."""
