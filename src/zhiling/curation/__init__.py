@@ -10,6 +10,7 @@ STEPS: dict[str, str] = {
     "language": "zhiling.curation.language:Language",
     "length": "zhiling.curation.length:Length",
     "links_only": "zhiling.curation.links_only:LinksOnly",
+    "mixture": "zhiling.curation.mixture:Mixture",
     "near_dedup": "zhiling.curation.near_dedup:NearDedup",
     "pairing": "zhiling.curation.pairing:Pairing",
     "pattern": "zhiling.curation.pattern:Pattern",
