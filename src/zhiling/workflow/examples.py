@@ -64,7 +64,7 @@ def test_examples(recipe: Recipe, run: Run, table: RowTable) -> Examples:
     """
     settings = recipe.evaluate
     if settings is not None and settings.data is not None:
-        examples = _read_file(settings, recipe.root)
+        examples = file_examples(settings, recipe.root)
         where = settings.data
     else:
         examples = examples_of(tuned_rows(run, table, "test"))
@@ -76,7 +76,13 @@ def test_examples(recipe: Recipe, run: Run, table: RowTable) -> Examples:
     return examples
 
 
-def _read_file(settings: EvaluateSettings, root: Path) -> Examples:
+def file_examples(settings: EvaluateSettings, root: Path) -> Examples:
+    """The rows of the evaluation file.
+
+    Raises:
+        MissingInput: it is not there.
+        UsageError: a record without a text or label, or no record.
+    """
     assert settings.data is not None
     ids: list[str] = []
     columns: tuple[list[str], list[str], list[str]] = ([], [], [])

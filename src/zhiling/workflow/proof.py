@@ -73,7 +73,7 @@ class _Work:
         whole = [tuned_rows(run, table, part) for part in ("train", "dev")]
         train_rows, dev_rows = (apart_from(rows, tested, recipe.split.near) for rows in whole)
         left_out = sum(rows.height for rows in whole) - train_rows.height - dev_rows.height
-        settings = _located(recipe.train, recipe.root)
+        settings = located(recipe.train, recipe.root)
         return cls(recipe, run, table, settings, tested, (train_rows, dev_rows), left_out, tell)
 
     def tuned(self) -> tuple[Examples, Examples]:
@@ -139,7 +139,7 @@ def _seeds(recipe: Recipe) -> list[int]:
     return [recipe.seed + offset for offset in range(count)]
 
 
-def _located(settings: TrainSettings, root: Path) -> TrainSettings:
+def located(settings: TrainSettings, root: Path) -> TrainSettings:
     """The settings with the backbone's folder found from the recipe's."""
     if settings.backbone is None or settings.backbone.startswith("package:"):
         return settings
@@ -148,15 +148,20 @@ def _located(settings: TrainSettings, root: Path) -> TrainSettings:
 
 def _arm(work: _Work, arm: str, seed: int, parts: tuple[Examples, Examples]) -> dict[str, Any]:
     """One model of one arm, from disk where it was trained before; its facts."""
-    key = digest(
-        canonical([work.settings.model_dump(mode="json"), _backbone_identity(work.settings), seed]),
-        *(canonical([e.ids, e.texts, e.targets]) for e in (*parts, work.tested)),
-    )  # fmt: skip
+    key = arm_key(work.settings, seed, parts, work.tested)
     folder = work.run.path / "evaluation" / "arms" / key[:16]
     if not (folder / "facts.json").is_file() and not _carried(work, folder):
         _train_one(work, arm, seed, parts, folder)
     work.tell({"event": "arm", "arm": arm, "seed": seed})
     return {**orjson.loads((folder / "facts.json").read_bytes()), "key": key}
+
+
+def arm_key(settings: TrainSettings, seed: int, parts: tuple[Examples, Examples], tested: Examples) -> str:
+    """The hash of all that shapes an arm's answers: settings, encoder, seed, train, dev and test rows."""
+    return digest(
+        canonical([settings.model_dump(mode="json"), _backbone_identity(settings), seed]),
+        *(canonical([e.ids, e.texts, e.targets]) for e in (*parts, tested)),
+    )
 
 
 def _backbone_identity(settings: TrainSettings) -> str | None:

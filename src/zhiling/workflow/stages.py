@@ -46,7 +46,7 @@ def gate_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> Non
 def split_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> None:
     """Assigns every row to train, dev or test, checks that nothing leaks, remembers the test rows."""
     tell({"event": "stage", "stage": "split"})
-    rows = _split_rows(table, recipe.split.group_by)
+    rows = split_rows(table, recipe.split.group_by)
     with Standing(recipe.root / "zhiling.sqlite") as standing:
         scheme = recipe.split.scheme(recipe.seed)
         result = split(
@@ -59,7 +59,7 @@ def split_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> No
     run.folder.save()
 
 
-def _split_rows(table: RowTable, group_by: Sequence[str]) -> pl.DataFrame:
+def split_rows(table: RowTable, group_by: Sequence[str]) -> pl.DataFrame:
     """`n, id, group, text, label, language, roots` of the rows to export."""
     frame = table.read(["id", "messages", "task", "target", "language", "origin"], table.exported())
     return frame.select(

@@ -1,0 +1,71 @@
+"""`zhiling ablate [RECIPE]`: what each step does to the model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zhiling.cli.console import (
+    AsJson,
+    Overrides,
+    Profile,
+    RecipePath,
+    Teller,
+    load_recipe,
+    print_json,
+    print_table,
+)
+
+if TYPE_CHECKING:
+    from zhiling.evaluation.scores import Difference
+    from zhiling.workflow.ablate import Ablation, Ablations
+
+
+def ablate_command(
+    recipe: RecipePath = Path("recipe.yaml"),
+    step: Annotated[list[str] | None, typer.Option(help="Only this step; may be given again.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Students per arm, at least 3.")] = None,
+    ngrams: Annotated[bool, typer.Option("--ngrams", help="Students read n-grams alone: faster.")] = False,
+    overrides: Overrides = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what each step does to a cheap student: with it, without it, against a random removal."""
+    from zhiling.workflow.ablate import ablate
+
+    loaded = load_recipe(recipe, profile, overrides)
+    with Teller(as_json=False) as teller:
+        found = ablate(loaded, only=step or (), seeds=seeds, ngrams=ngrams, tell=teller)
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        _tell(found)
+
+
+def _tell(found: Ablations) -> None:
+    print_table(
+        ("step", "verdict", "rows removed", "with", "without", "random", "with - without", "with - random"),
+        [_line(each) for each in found.steps],
+        title=f"{found.metric} on {found.tested} rows ({found.tested_on}), {len(found.seeds)} seeds, 95 %",
+    )
+    for each in found.steps:
+        if each.also:
+            typer.echo(f"{each.step}: left out with {', '.join(each.also)}, which needs its columns")
+        if each.note:
+            typer.echo(f"{each.step}: {each.note}")
+    if found.tested_on == "test part":
+        typer.echo("the test part holds only rows that every step let pass; `evaluate: {data: …}` is fairer")
+
+
+def _line(found: Ablation) -> tuple[str | int | float | None, ...]:
+    scores = (
+        found.scores[arm].mean if arm in found.scores else None for arm in ("with", "without", "random")
+    )
+    pairs = (found.differences.get(f"with-{arm}") for arm in ("without", "random"))
+    return (found.step, found.verdict, found.removed, *scores, *map(_difference, pairs))
+
+
+def _difference(found: Difference | None) -> str:
+    return f"{found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]" if found else ""
