@@ -23,6 +23,7 @@ def rows_command(
 ) -> None:
     """Print rows: id, text, place, verdict, reason, score and the related row."""
     from zhiling.errors import UsageError
+    from zhiling.workflow.inspect.book import answered
     from zhiling.workflow.inspect.rows import select_rows
 
     if format not in ("text", "jsonl"):
@@ -37,9 +38,8 @@ def rows_command(
             f"{row['id'][:12]} {row['origin']['locator']} {row['verdict']} {row['reason'] or ''}{score}",
             bold=True,
         )
-        for message in row["messages"]:
-            text = message["text"] or ""
-            typer.echo(f"  {message['role']}: {text[:200]}{'…' * (len(text) > 200)}")
+        for role, text in answered(row):
+            typer.echo(f"  {role}: {text[:200]}{'…' * (len(text) > 200)}")
         if row["related"]:
             typer.echo(f"  related: {row['related']}")
     sys.stdout.flush()

@@ -146,7 +146,7 @@ class Book:
 
     def rows(self, numbers: Sequence[int]) -> dict[int, dict[str, Any]]:
         """The record of each of these rows by its number."""
-        columns = ["id", "messages", "task", "target", "language", "origin"]
+        columns = ["id", "messages", "alternatives", "task", "target", "language", "origin"]
         frame = self.table.read(columns, np.asarray(numbers, dtype=np.int64))
         return {row["n"]: row for row in frame.iter_rows(named=True)}
 
@@ -177,10 +177,17 @@ def spoken(messages: Sequence[Mapping[str, Any]] | None) -> list[tuple[str, str]
     for message in messages or []:
         text = message.get("text") or ""
         shown: Sequence[Mapping[str, Any]] = message.get("media") or []
-        media = [f"[{each.get('kind') or 'media'}]" for each in shown]
+        media = [f"[{each.get('kind') or 'media'} {each.get('path') or ''}]" for each in shown]
         calls = [message["tool_calls"]] if message.get("tool_calls") else []
         told.append((message.get("role") or "", " ".join([text, *media, *calls]).strip()))
     return told
+
+
+def answered(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is spoken in a row, then its other answers under what they are: chosen, rejected or ranked."""
+    others: Sequence[Mapping[str, Any]] = row.get("alternatives") or []
+    answers = [(str(each["kind"]), spoken(each["messages"])) for each in others]
+    return spoken(row["messages"]) + [(kind, text) for kind, turns in answers for _, text in turns]
 
 
 def first_words(messages: Sequence[Mapping[str, Any]] | None) -> str:

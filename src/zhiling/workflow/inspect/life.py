@@ -15,7 +15,7 @@ from zhiling.pipeline import ledger
 from zhiling.pipeline.step import Verdict
 from zhiling.pipeline.store import Stage
 from zhiling.pipeline.table import FAILED, REJECTED, REPLACED, REVIEW
-from zhiling.workflow.inspect.book import Book, first_words, spoken
+from zhiling.workflow.inspect.book import Book, answered, first_words
 from zhiling.workflow.inspect.find import find_row
 
 _MOST_OFFSPRING = 20
@@ -196,7 +196,7 @@ def _chapter(book: Book, row: Mapping[str, Any], events: Sequence[Event], split:
     return Chapter(
         id=row["id"], n=row["n"], place=origin["locator"], source=origin["source"], licence=origin["licence"],
         group=origin["group"], maker=maker, task=row["task"], language=row["language"], target=row["target"],
-        messages=tuple(spoken(row["messages"])), steps=tuple(events), outcome=_outcome(book, row["n"], split),
+        messages=tuple(answered(row)), steps=tuple(events), outcome=_outcome(book, row["n"], split),
         split=split,
     )  # fmt: skip
 

@@ -50,7 +50,7 @@ def select_rows(
         wanted = [str(verdict) for state in states for verdict in _LEFT[state]]
         lines = lines.filter(pl.col("verdict").is_in(wanted))
     lines = lines.sort("n").head(limit) if limit else lines.sort("n")
-    columns = ["id", "content", "messages", "target", "origin", "task", "language"]
+    columns = ["id", "content", "messages", "alternatives", "target", "origin", "task", "language"]
     for start in range(0, lines.height, _PAGE):
         page = lines.slice(start, _PAGE)
         rows = table.read(columns, page["n"].to_numpy().astype("int64")).join(
@@ -80,8 +80,8 @@ def _last_lines(run: Run, step: str | None) -> pl.DataFrame:
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
     """A row as plain JSON: nulls inside messages left out, the target as an object."""
-    given: list[dict[str, Any]] = row["messages"] or []
-    messages = [{key: value for key, value in message.items() if value is not None} for message in given]
+    others: list[dict[str, Any]] = row["alternatives"] or []
+    alternatives = [{**_given(each), "messages": _messages(each["messages"])} for each in others]
     target = orjson.loads(row["target"]) if row["target"] else None
     fields = (
         "id",
@@ -96,4 +96,13 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
         "detail",
         "step",
     )
-    return {**{name: row.get(name) for name in fields}, "messages": messages, "target": target}
+    texts = {"messages": _messages(row["messages"]), "target": target}
+    return {name: row.get(name) for name in fields} | texts | {"alternatives": alternatives}
+
+
+def _messages(given: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
+    return [_given(message) for message in given or []]
+
+
+def _given(value: dict[str, Any]) -> dict[str, Any]:
+    return {key: each for key, each in value.items() if each is not None}

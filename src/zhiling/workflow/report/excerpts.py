@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from zhiling.workflow.inspect.book import Book, spoken
+from zhiling.workflow.inspect.book import Book, answered
 from zhiling.workflow.report.facts import Excerpt
 
 TEXT_LIMIT = 600
@@ -27,7 +27,7 @@ def excerpts(book: Book, numbers: Iterable[int]) -> dict[int, Excerpt]:
 
 
 def _excerpt(row: Mapping[str, Any], split: str) -> Excerpt:
-    turns = spoken(row["messages"])[-TURN_LIMIT:]
+    turns = answered(row)[-TURN_LIMIT:]
     origin = row["origin"]
     return Excerpt(
         id=row["id"],
