@@ -83,7 +83,7 @@ class Variant:
         """Train and dev rows, none equal or near a row that is tested on, or of its group."""
         apart = (apart_from(self.parts[part], tested, near) for part in ("train", "dev"))
         foreign = ~pl.col("group").is_in(groups.implode()).fill_null(value=False)
-        return tuple(rows.filter(foreign).sort("id") for rows in apart)
+        return tuple(rows.filter(foreign) for rows in apart)
 
 
 class Variants(Project):

@@ -116,7 +116,12 @@ def test_wrong_labels_and_random_removal_are_told_apart(root: Path) -> None:
 
 
 def test_a_second_time_trains_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_recipe(recipe(root), until="train")
+    train: Callable[..., Any] = ablate_student.train
+    trained: list[int] = []
+    monkeypatch.setattr(ablate_student, "train", lambda *a, **o: (trained.append(0), train(*a, **o))[1])
     first = ablate(recipe(root), only=["right"])
+    assert len(trained) == 6, "the recipe's own students are taken over from its run"
     monkeypatch.setattr(ablate_student, "train", _refuse)
     assert ablate(recipe(root), only=["right"]) == first
 
