@@ -175,9 +175,13 @@ def _as_good(score: tuple[float, float], best: tuple[float, float]) -> bool:
 
 
 def _refusal(path: Path, readings: Sequence[Reading]) -> ZhilingError:
-    missing = next((each.error for each in readings if isinstance(each.error, MissingInput)), None)
-    if missing is not None:
-        return MissingInput(missing.message, place=str(path), hint=missing.hint)
+    missing = {each.error.hint: each.error for each in readings if isinstance(each.error, MissingInput)}
+    if missing:
+        needed = "; ".join(error.message for error in missing.values())
+        hints = " or ".join(str(hint) for hint in missing)
+        return MissingInput(
+            f"no source that is installed reads this file: {needed}", place=str(path), hint=hints
+        )
     reasons = [f"\n  {each.source}: {each.bad[0].message}" for each in readings if each.bad]
     return UsageError(
         f"no source reads this file{''.join(reasons)}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,13 @@ def test_what_cannot_be_read_is_told_with_reasons(tmp_path: Path) -> None:
     (tmp_path / "noise.bin").write_bytes(b"\x00\x01" * 50)
     with pytest.raises(UsageError, match=r"no source reads this file\n  .+: "):
         recognise(tmp_path / "noise.bin")
+
+
+def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lxml", None)  # as if it were not installed
+    (tmp_path / "a.docx").write_bytes(b"PK\x03\x04 no zip file at all")
+    with pytest.raises(MissingInput, match=r"'lxml' is not installed(?s:.*)zhiling\[documents\]"):
+        recognise(tmp_path / "a.docx")
 
 
 def test_a_second_recipe_is_refused_before_anything_is_read(tmp_path: Path) -> None:
