@@ -27,6 +27,7 @@ STEPS: dict[str, str] = {
     "semantic_dedup": "zhiling.curation.semantic_dedup:SemanticDedup",
     "structure": "zhiling.curation.structure:Structure",
     "threshold": "zhiling.curation.threshold:Threshold",
+    "toxicity": "zhiling.curation.toxicity:Toxicity",
     "truncated": "zhiling.curation.truncated:Truncated",
     "valid": "zhiling.curation.valid:Valid",
 }
