@@ -107,6 +107,8 @@ class Instructions(RecordSource):
 
     def _references(self, entry: Entry, root: Path) -> Iterator[str]:
         """Paths of media in a file; a record that cannot be read names none."""
+        if not _names_media(entry, place_of(entry.file, root)):
+            return
         sniffer = Sniffer(entry.format)
         for records in self.records(entry.file, root):
             for item in records.items:
@@ -216,6 +218,21 @@ class _Reader:
         if not kept:
             raise Unreadable(found.cls, found.message)
         return media
+
+
+def _names_media(entry: Entry, place: str) -> bool:
+    """Whether any field for media can stand in a JSON file, by its bytes: parsing them all takes long."""
+    if not {suffix.lower() for suffix in entry.file.suffixes} & {".json", ".jsonl"}:
+        return True
+    words = [name.encode() for name in entry.fields.values() if name.isascii()]
+    marks = [b'"image', b'"audio', b'"video', b'"input_', b"\0", *words]  # NUL: UTF-16, not to be read so
+    found = (piece for piece in pieces(entry.file, place) if isinstance(piece, bytes))
+    before = b""
+    for piece in found:
+        if any(mark in before + piece for mark in marks):
+            return True
+        before = piece[-max(map(len, marks)) :]
+    return False
 
 
 def _may_hold_media(record: Mapping[str, Any]) -> bool:
