@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +14,9 @@ from zhiling.cli.console import AsJson, Overrides, Profile, load_recipe, print_j
 if TYPE_CHECKING:
     from zhiling.workflow.calibrate import Calibration
     from zhiling.workflow.calibrate_bounds import Share
+    from zhiling.workflow.calibrate_curve import Point
+
+CURVE_POINTS = 20
 
 
 def calibrate_command(
@@ -27,32 +32,45 @@ def calibrate_command(
     setting: Annotated[str | None, typer.Option(help="Which setting, where the step has several.")] = None,
     confidence: Annotated[float, typer.Option(help="Of the bound on unseen rows.")] = 0.95,
     write: Annotated[bool, typer.Option(help="Write the value into the recipe.")] = True,
+    curve: Annotated[bool, typer.Option("--curve", help="Show what other values would do.")] = False,
     overrides: Overrides = None,
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
     """Set a step's threshold from labelled rows, with a bound that holds on unseen ones."""
     from zhiling.workflow.calibrate import Promise, calibrate, write_setting
+    from zhiling.workflow.calibrate_curve import measure
     from zhiling.workflow.calibrate_truth import read_truth
 
     loaded = load_recipe(recipe, profile, overrides)
     promise = Promise(precision, confidence)
-    found = calibrate(loaded, step, read_truth(truth, bad), promise, setting)
+    measured = measure(loaded, step, read_truth(truth, bad), setting)
+    points = measured.curve(CURVE_POINTS, confidence) if curve else []
+    if points and not as_json:
+        _draw(measured.bound.setting, points)
+    found = calibrate(measured, promise)
     if write:
-        write_setting(loaded.document.file, found.step, found.setting, found.value)
+        write_setting(loaded.document.file, found.step, found.setting, found.point.value)
     if as_json:
-        print_json({**found.as_dict(), "written": write})
+        told = {"curve": [asdict(point) for point in points]} if curve else {}
+        print_json({**found.as_dict(), **told, "written": write})
     else:
         _tell(found, loaded.document.file.name if write else None)
 
 
 def _tell(found: Calibration, file: str | None) -> None:
-    typer.echo(f"{found.step}.{found.setting}: {_number(found.before)} → {_number(found.value)}"
+    typer.echo(f"{found.step}.{found.setting}: {_number(found.before)} → {_number(found.point.value)}"
                + (f", written to {file}" if file else ", not written"))  # fmt: skip
     shares = {
-        "precision: bad among the rows acted upon": (found.precision, f"≥ {found.precision.low:.3f}"),
-        "recall: bad rows acted upon": (found.recall, f"≥ {found.recall.low:.3f}"),
-        "false rejects: good rows acted upon": (found.false_rejects, f"≤ {found.false_rejects.high:.3f}"),
+        "precision: bad among the rows acted upon": (
+            found.point.precision,
+            f"≥ {found.point.precision.low:.3f}",
+        ),
+        "recall: bad rows acted upon": (found.point.recall, f"≥ {found.point.recall.low:.3f}"),
+        "false rejects: good rows acted upon": (
+            found.point.false_rejects,
+            f"≤ {found.point.false_rejects.high:.3f}",
+        ),
     }
     print_table(
         ("on rows that chose nothing", "counted", "share", f"with confidence {found.confidence:g}"),
@@ -61,6 +79,18 @@ def _tell(found: Calibration, file: str | None) -> None:
     typer.echo(
         f"chosen on {found.chosen_on} labelled rows, judged on {found.judged_on} others; "
         f"{found.passed_by} were not for this step, {found.unreadable} not read"
+    )
+
+
+def _draw(setting: str, points: Sequence[Point]) -> None:
+    """The curve as a table."""
+    print_table(
+        (setting, "acted on", "precision", "recall", "false rejects"),
+        [
+            (f"{p.value:.6g}", p.precision.n, p.precision.value, p.recall.value, p.false_rejects.value)
+            for p in points
+        ],
+        title="on the judged half, the strictest value first",
     )
 
 

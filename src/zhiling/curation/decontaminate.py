@@ -16,7 +16,7 @@ from pydantic import Field
 from zhiling.curation.same_meaning import compatible, neighbours
 from zhiling.errors import DamagedFile
 from zhiling.pipeline.fingerprint import matching
-from zhiling.pipeline.step import Context, Decide, Encoder, verdicts
+from zhiling.pipeline.step import Bound, Context, Decide, Encoder, verdicts
 from zhiling.rows.conversation import flatten, user_text
 from zhiling.rows.evaluation_file import read_texts
 from zhiling.text.containment import ContainmentIndex
@@ -61,6 +61,15 @@ class Decontaminate(Decide):
     )
     source: ClassVar[str] = "Brown et al. 2020, appendix C (13-grams); Broder 1997 (containment)"
     Reason: ClassVar[type[StrEnum]] = Reason
+    bounds: ClassVar[tuple[Bound, ...]] = (
+        Bound("edited", acts="above", values=tuple(n / 100 for n in range(95, 15, -5)), reason=Reason.EDITED),
+        Bound(
+            "paraphrase",
+            acts="above",
+            values=tuple(n / 100 for n in range(98, 68, -2)),
+            reason=Reason.PARAPHRASE,
+        ),
+    )
 
     against: tuple[str, ...] = Field(
         min_length=1, description="Evaluation files (globs): JSONL or CSV, also .gz."

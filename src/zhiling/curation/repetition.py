@@ -13,7 +13,7 @@ from zhiling.curation.by_reason import by_reason
 from zhiling.curation.parts import Part, part_text
 from zhiling.curation.prose import without_code
 from zhiling.curation.repeated_grams import Shares, by_character, repeated_share, top_share
-from zhiling.pipeline.step import Context, Decide
+from zhiling.pipeline.step import Bound, Context, Decide
 from zhiling.text.normalise import normalise
 from zhiling.text.tokens import token_counts
 
@@ -22,6 +22,10 @@ _WORDS, _CHARACTERS = False, True
 # long again as one of words.
 _TOP_SIZES = {_WORDS: (2, 3, 4), _CHARACTERS: (3, 5, 6)}
 _WINDOW = {_WORDS: 5, _CHARACTERS: 8}
+
+
+_TRIED = tuple(n / 100 for n in range(95, 5, -5))
+"""Shares that a calibration tries, one by one: the score is the largest of three."""
 
 
 class Repetition(Decide):
@@ -50,6 +54,11 @@ class Repetition(Decide):
         "Rae et al. (2021), Scaling language models, table A1 (lines .2, phrase .2, windows of 5 .15). "
         "Deviation: shares of tokens, not of characters; one window size; limits of replies, which are "
         "shorter than web pages; repeated paragraphs are repeated lines"
+    )
+
+    bounds: ClassVar[tuple[Bound, ...]] = tuple(
+        Bound(name, acts="above", values=_TRIED, reason=f"repeated_{name}")
+        for name in ("lines", "phrase", "passages")
     )
 
     on: Part = Field(default="reply", description="which text is measured")

@@ -9,15 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from tests.contract.test_steps import context, make_step, sample
 from zhiling.cli.main import app
 from zhiling.errors import MissingInput, UnknownName, UsageError
 from zhiling.pipeline import registry
-from zhiling.pipeline.step import Decide
-from zhiling.workflow.calibrate import Calibration, Promise, shortest_between, write_setting
+from zhiling.pipeline.apply import apply
+from zhiling.pipeline.step import Bound, Decide
+from zhiling.workflow.calibrate import Calibration, Promise, write_setting
 from zhiling.workflow.calibrate import calibrate as calibrate_on
+from zhiling.workflow.calibrate_curve import measure, shortest_between
+from zhiling.workflow.calibrate_scores import with_setting
 from zhiling.workflow.calibrate_truth import read_truth
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import run_recipe
@@ -71,7 +76,8 @@ def root(tmp_path: Path) -> Path:
 def calibrate(
     recipe: Recipe, step: str, file: Path, *, field: str = "bad", setting: str | None = None, **promise: float
 ) -> Calibration:
-    return calibrate_on(recipe, step, read_truth(file, field), Promise(**promise), setting)
+    wanted = Promise(**promise)
+    return calibrate_on(measure(recipe, step, read_truth(file, field), setting), wanted)
 
 
 def recipe(root: Path) -> Recipe:
@@ -81,12 +87,12 @@ def recipe(root: Path) -> Recipe:
 def test_the_threshold_lies_between_good_and_bad_and_the_promise_is_stated(root: Path) -> None:
     found = calibrate(recipe(root), "whole", root / "truth.jsonl", precision=0.9)
     assert (found.setting, found.before) == ("at_least", 0.9)
-    assert 0 < found.value < 0.8, "a reply that breaks off has .8 or more"
-    assert found.precision.low >= 0.9
-    assert found.recall.low > 0.8
-    assert found.false_rejects.high < 0.12
+    assert 0 < found.point.value < 0.8, "a reply that breaks off has .8 or more"
+    assert found.point.precision.low >= 0.9
+    assert found.point.recall.low > 0.8
+    assert found.point.false_rejects.high < 0.12
     assert found.chosen_on + found.judged_on == 300
-    assert found.precision.n <= found.judged_on
+    assert found.point.precision.n <= found.judged_on
 
 
 def test_the_same_rows_in_another_order_give_the_same(root: Path) -> None:
@@ -117,7 +123,7 @@ def test_a_measure_is_calibrated_by_the_threshold_that_reads_it(root: Path) -> N
     )
     found = calibrate(recipe(root), "tongue", root / "tongues.jsonl", precision=0.5, confidence=0.9)
     assert (found.step, found.setting, found.before) == ("sure", "at_least", 0.1)
-    assert found.value > 0.1
+    assert found.point.value > 0.1
 
 
 TONGUES = [(f"zxq {n} qxz vvk", True) for n in range(40)] + [
@@ -136,7 +142,7 @@ def test_near_copies_are_tried_value_by_value(root: Path) -> None:
     write(root / "copies.jsonl", lines)
     found = calibrate(recipe(root), "near", root / "copies.jsonl", precision=0.5, confidence=0.9)
     assert found.setting == "jaccard"
-    assert 0.48 < found.value < 0.97
+    assert 0.48 < found.point.value < 0.97
 
 
 def test_rows_of_the_project_are_named_by_id(root: Path) -> None:
@@ -151,7 +157,7 @@ def test_rows_of_the_project_are_named_by_id(root: Path) -> None:
     write(root / "ids.jsonl", [*lines, {"id": "0" * 32, "verdict": "否"}])
     before = sorted((root / "runs").glob("*"))
     found = calibrate(recipe(root), "whole", root / "ids.jsonl", precision=0.9, field="verdict")
-    assert found.precision.value == 1.0
+    assert found.point.precision.value == 1.0
     assert (found.unreadable, found.chosen_on + found.judged_on) == (1, 300)
     assert sorted((root / "runs").glob("*")) == before, "the project's runs stay as they were"
 
@@ -211,19 +217,84 @@ def test_the_verb_writes_and_tells(root: Path) -> None:
     assert "good rows acted upon" in plain.stdout
 
 
-def test_declared_bounds_are_settings_that_may_take_their_values() -> None:
-    from zhiling.workflow.calibrate_scores import with_setting
+def test_the_curve_goes_from_strict_to_loose(root: Path) -> None:
+    doubtful = [{**row, "output": row["output"].removesuffix(".") + " lamp"} for row in rows(80, seed=2)]
+    write(root / "truth.jsonl", [*rows(300), *doubtful])
+    measured = measure(recipe(root), "whole", read_truth(root / "truth.jsonl", "bad"))
+    curve = measured.curve(20, 0.95)
+    assert len(curve) >= 2
+    assert [point.recall.count for point in curve] == sorted(point.recall.count for point in curve)
+    assert [point.value for point in curve] == sorted((point.value for point in curve), reverse=True)
+    assert all(point.recall.n + point.false_rejects.n == int(measured.judged.sum()) for point in curve)
+    arguments = [
+        "calibrate",
+        "whole",
+        "--recipe",
+        str(root / "recipe.yaml"),
+        "--truth",
+        str(root / "truth.jsonl"),
+    ]
+    shown = CliRunner().invoke(app, [*arguments, "--curve", "--precision", "0.999"])
+    assert "the strictest value first" in shown.stdout, (
+        "the curve is shown where the precision is out of reach, too"
+    )
+    assert isinstance(shown.exception, UsageError)
 
-    declared = 0
-    for name in registry.table("step"):
-        step: type[Any] = registry.load("step", name)
-        for bound in step.bounds if issubclass(step, Decide) else ():
-            declared += 1
-            made = step(**({"column": "m.score", "at_least": 0.0} if name == "threshold" else {}))
-            for value in bound.values or (bound.loosest,):
-                assert with_setting(made, bound, value) is not None, (name, bound.setting, value)
-            assert bound.reason is None or bound.reason in set(step.Reason)
-    assert declared >= 7
+
+def bounded() -> list[tuple[str, str]]:
+    """Each registered step that declares bounds, with the name of each."""
+    steps: list[tuple[str, type[Any]]] = [
+        (name, registry.load("step", name)) for name in registry.table("step")
+    ]
+    deciding = [(name, step) for name, step in steps if issubclass(step, Decide)]
+    return [(name, bound.setting) for name, step in deciding for bound in step.bounds]
+
+
+def test_many_steps_can_be_calibrated() -> None:
+    assert {name for name, _ in bounded()} >= {
+        "threshold",
+        "script",
+        "truncated",
+        "reply_language",
+        "near_dedup",
+    }
+
+
+@pytest.mark.parametrize(("name", "setting"), bounded())
+def test_scores_at_the_loosest_value_tell_what_every_other_does(
+    name: str, setting: str, tmp_path: Path
+) -> None:
+    """What a declared bound promises, on the rows of the contract tests."""
+    (tmp_path / "evaluation.jsonl").write_text('{"text": "How do I reset the lock?"}\n', encoding="utf-8")
+    step: Any = make_step(name)
+    bound = next(each for each in step.bounds if each.setting == setting)
+    for value in bound.values:
+        assert with_setting(step, bound, value) is not None, value
+    assert list(bound.values) == sorted(bound.values, reverse=bound.acts == "above"), "the strictest first"
+    assert bound.reason is None or bound.reason in set(step.Reason)
+    if bound.values:
+        return
+    loosest = acted(with_setting(step, bound, bound.loosest), bound, tmp_path)
+    scores = sorted({score for score in loosest.values() if abs(score) < 1e300})
+    edges = [number + 1e-7 for number in (*scores, 0.0, 0.31, 0.62)]
+    steps = [(value, with_setting(step, bound, value)) for value in edges]
+    tried = [(value, made) for value, made in steps if made is not None]
+    assert tried, "no value is allowed between the scores"
+    for value, made in tried:
+        beyond = {
+            row: score
+            for row, score in loosest.items()
+            if (score > value if bound.acts == "above" else score < value)
+        }
+        assert acted(made, bound, tmp_path) == beyond, value
+
+
+def acted(step: Any, bound: Bound, root: Path) -> dict[int, float]:
+    """Row → score of those that the setting acts on."""
+    ledger = apply(step, sample(step), context(root, step)).ledger
+    mine = pl.lit(value=True) if bound.reason is None else pl.col("reason") == bound.reason
+    lines = ledger.filter(pl.col("verdict").is_in(["reject", "flag", "review"]) & mine)
+    return dict(zip(lines["n"].to_list(), lines["score"].to_list(), strict=True))
 
 
 def test_a_short_number_lies_strictly_between() -> None:
