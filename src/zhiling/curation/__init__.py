@@ -14,6 +14,7 @@ STEPS: dict[str, str] = {
     "near_dedup": "zhiling.curation.near_dedup:NearDedup",
     "pairing": "zhiling.curation.pairing:Pairing",
     "pattern": "zhiling.curation.pattern:Pattern",
+    "poisoning": "zhiling.curation.poisoning:Poisoning",
     "quarantine": "zhiling.curation.quarantine:Quarantine",
     "redact": "zhiling.curation.redact:Redact",
     "repair": "zhiling.curation.repair:Repair",
