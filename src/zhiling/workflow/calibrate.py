@@ -7,11 +7,9 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from zhiling.errors import UsageError
 from zhiling.pipeline.store import write_bytes
-from zhiling.workflow.calibrate_bounds import certify, fewest, lower_limit
+from zhiling.workflow.calibrate_bounds import beginning, certify, fewest, lower_limit
 from zhiling.workflow.calibrate_curve import Measured, Point
 from zhiling.workflow.document import is_list, is_mapping, load_document, round_trip
 
@@ -131,16 +129,14 @@ def _refuse_few(measured: Measured, promise: Promise) -> None:
 
 
 def _unreachable(measured: Measured, promise: Promise) -> UsageError:
+    """An error that tells the best precision that could be promised: what is shown where the walk begins."""
     counts = measured.counts(judged=True)
-    limits = [lower_limit(bad, acted, promise.confidence) for bad, acted in counts]
-    setting = measured.bound.setting
-    if not limits or not max(limits):
-        told = "no value acts on a bad row"
-    else:
-        best = int(np.argmax(limits))
-        bad, acted = counts[best]
-        value = measured.candidates[best][0]
-        told = f"the best is {limits[best]:.3f}, at {setting} {value:g}: {bad} of {acted} acted upon are bad"
+    setting, told = measured.bound.setting, "no value acts on a row"
+    if counts:
+        start = beginning(measured.counts(judged=False), promise.confidence)
+        bad, acted = counts[start]
+        limit, value = lower_limit(bad, acted, promise.confidence), measured.candidates[start][0]
+        told = f"the best is {limit:.3f}, at {setting} {value:g}: {bad} of {acted} rows acted upon are bad"
     return UsageError(
         f"no {setting} shows {promise}; {told}",
         place=measured.truth.file.name,

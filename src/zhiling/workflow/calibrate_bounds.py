@@ -92,18 +92,21 @@ Counts = Sequence[tuple[int, int]]
 """Of each candidate, the strictest first: (bad rows acted upon, rows acted upon)."""
 
 
+def beginning(chosen: Counts, confidence: float) -> int:
+    """The candidate with the highest lower limit on the choosing half, the loosest of equals; 0 of none."""
+    limits = [lower_limit(bad, acted, confidence) for bad, acted in chosen]
+    return max(range(len(limits)), key=lambda place: (limits[place], place), default=0)
+
+
 def certify(chosen: Counts, judged: Counts, precision: float, confidence: float) -> int | None:
     """The loosest candidate whose precision is shown on the judged part; None where none is.
 
-    The other part alone says where to begin: at the candidate with the highest lower limit there, the loosest
-    of equals. From there candidates are tested on the judged part in turn, looser and looser, each at the
-    full level, until one fails. In that fixed order the chance that the result's true precision lies below
-    the one asked for is at most 1 - confidence, however many candidates were tried.
+    The other part alone says where to begin (see `beginning`). From there candidates are tested on the judged
+    part in turn, looser and looser, each at the full level, until one fails. In that fixed order the chance
+    that the result's true precision lies below the one asked for is at most 1 - confidence, however many
+    candidates were tried.
     """
-    limits = [lower_limit(bad, acted, confidence) for bad, acted in chosen]
-    if not limits:
-        return None
-    start = max(range(len(limits)), key=lambda place: (limits[place], place))
+    start = beginning(chosen, confidence)
     found: int | None = None
     for place in range(start, len(judged)):
         bad, acted = judged[place]

@@ -276,7 +276,7 @@ def test_scores_at_the_loosest_value_tell_what_every_other_does(
         return
     loosest = acted(with_setting(step, bound, bound.loosest), bound, tmp_path)
     scores = sorted({score for score in loosest.values() if abs(score) < 1e300})
-    edges = [number + 1e-7 for number in (*scores, 0.0, 0.31, 0.62)]
+    edges = [number + 1e-7 for number in (*scores, 0.0, 0.31, 0.62, 0.97)]
     steps = [(value, with_setting(step, bound, value)) for value in edges]
     tried = [(value, made) for value, made in steps if made is not None]
     assert tried, "no value is allowed between the scores"
