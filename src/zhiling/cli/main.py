@@ -13,8 +13,8 @@ from zhiling.errors import Interrupted, ZhilingError
 
 VERBS = (
     "init", "check", "preview", "run", "status", "rows", "why", "diff", "export", "gates",
-    "train", "evaluate", "predict", "report", "ablate", "calibrate", "steps", "schema", "doctor", "gc",
-    "demo",
+    "train", "evaluate", "predict", "report", "ablate", "calibrate", "steps", "schema", "doctor",
+    "index", "gc", "demo",
 )  # fmt: skip
 
 app = typer.Typer(

@@ -6,6 +6,7 @@ STEPS: dict[str, str] = {
     "encoding_damage": "zhiling.curation.encoding_damage:EncodingDamage",
     "exact_dedup": "zhiling.curation.exact_dedup:ExactDedup",
     "injection": "zhiling.curation.injection:Injection",
+    "known": "zhiling.curation.known:Known",
     "label_errors": "zhiling.curation.label_errors:LabelErrors",
     "language": "zhiling.curation.language:Language",
     "length": "zhiling.curation.length:Length",

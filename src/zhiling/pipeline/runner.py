@@ -113,6 +113,9 @@ class Runner:
         base = fingerprint.base_key(
             step, line.id, seed=self.plan.seed, root=self.plan.root, encoder=encoder, round=round
         )
+        standing = step.outside(self.plan.root, self.run.id)
+        if standing:  # without any, keys stay what they were before there was a standing index
+            base = fingerprint.digest(base.encode(), standing.encode())
         keys = self._keys(step, numbers)
         outside = self._keys(step, reference) if reference is not None else None
         parts = [base.encode(), fingerprint.input_digest(keys["key"]).encode()]
@@ -194,7 +197,7 @@ class Runner:
             outside = self.table.read(["id", *step.reads()], reference).drop("n")
         context = Context(
             step_id=line.id, seed=self.plan.seed, round=stage.round, root=self.plan.root,
-            load_encoder=self.plan.load_encoder, reference=outside,
+            run=self.run.id, load_encoder=self.plan.load_encoder, reference=outside,
         )  # fmt: skip
         if not step.fits():
             return context

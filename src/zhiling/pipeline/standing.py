@@ -21,7 +21,7 @@ from zhiling.errors import DamagedFile, RunBusy, StepFailed, ZhilingError
 
 SCHEMA_VERSION = 1
 
-_VERSIONS_TABLE = """
+VERSIONS_TABLE = """
 CREATE TABLE IF NOT EXISTS schema_versions (name TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID
 """
 _TABLE = """
@@ -114,8 +114,8 @@ class Standing:
         with self._explained():
             connection = self._connect()
             connection.execute("PRAGMA journal_mode = WAL")
-            with _transaction(connection):
-                connection.execute(_VERSIONS_TABLE)
+            with transaction(connection):
+                connection.execute(VERSIONS_TABLE)
                 connection.execute(_TABLE)
                 connection.execute(_SET_VERSION, (SCHEMA_VERSION,))
                 self._check(connection)
@@ -158,7 +158,7 @@ class Standing:
 
 
 @contextlib.contextmanager
-def _transaction(connection: sqlite3.Connection) -> Generator[None]:
+def transaction(connection: sqlite3.Connection) -> Generator[None]:
     """All or nothing; waits for another writer first, so that it cannot fail half-way for one."""
     connection.execute("BEGIN IMMEDIATE")
     with contextlib.ExitStack() as undo:

@@ -77,6 +77,7 @@ class Context:
         seed: the recipe's seed.
         round: the round of `repeat`, from 1; 0 outside.
         root: the recipe's folder; relative paths of settings start there.
+        run: the run's id; empty outside of runs.
         state: the folder that `fit` filled, where the step has one.
         encoder: the recipe's encoder; reading it where the recipe names none is an error.
         reference: rows accepted before and rows outside the round (in `repeat`), with the step's columns.
@@ -86,6 +87,7 @@ class Context:
     seed: int = 0
     round: int = 0
     root: Path = field(default_factory=Path.cwd)
+    run: str = ""
     state: Path | None = None
     load_encoder: Callable[[], Encoder] | None = None
     reference: pl.DataFrame | None = None
@@ -177,6 +179,15 @@ class Step(BaseModel):
         """Paths or globs whose contents shape the result (relative to the recipe)."""
         return ()
 
+    def outside(self, root: Path, run: str) -> str:
+        """A digest of what outlives runs and shapes the result (the standing index); empty: nothing does.
+
+        Args:
+            root: the recipe's folder.
+            run: the run that asks, as what it added itself does not count.
+        """
+        return ""
+
     def uses_encoder(self) -> bool:
         """Whether the recipe's encoder shapes the result."""
         return False
@@ -215,7 +226,7 @@ class Bound:
     reason: str | None = None
 
 
-RESERVED = frozenset({"id", "use", "from", "only", "reads", "writes", "files"})
+RESERVED = frozenset({"id", "use", "from", "only", "reads", "writes", "files", "outside"})
 """Names that belong to the recipe line or to the step itself, so no setting may have them."""
 
 

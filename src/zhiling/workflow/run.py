@@ -180,6 +180,13 @@ def run_fingerprint(recipe: Recipe, plan: Plan) -> str:
     )
 
 
+def _with_outside(mark: str, plan: Plan, run: str) -> str:
+    """A run's fingerprint together with what other runs left for its steps (the standing index)."""
+    steps = [line.step for outer in plan.steps for line in steps_of(outer)]
+    outside = [found.encode() for step in steps if (found := step.outside(plan.root, run))]
+    return fingerprint.digest(mark.encode(), *outside) if outside else mark
+
+
 def run_recipe(
     recipe: Recipe, *, listen: Listener | None = None, new: bool = False, until: str = "report"
 ) -> Run:
@@ -232,10 +239,11 @@ def _folder(project: Project, plan: Plan, mark: str, new: bool) -> tuple[RunFold
     if paths and not new:
         with contextlib.suppress(ZhilingError):
             newest = RunFolder.open(paths[-1])
-            if newest.manifest.recipe == mark:
+            if newest.manifest.recipe == _with_outside(mark, plan, newest.id):
                 found = newest.manifest.state
                 return newest, found
     path = project.next_path(plan.name)
+    mark = _with_outside(mark, plan, path.name)
     manifest = Manifest(run=path.name, recipe=mark, seed=plan.seed, versions=_versions(), host=_host())
     return RunFolder.create(path, manifest), "new"
 
