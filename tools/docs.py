@@ -136,6 +136,7 @@ def steps() -> Iterator[str]:
             "Cost": card.cost,
             "Source": card.source,
             "Limits": card.limits,
+            "Can be calibrated": ", ".join(f"`{setting}`" for setting in card.calibrates),
             "Error rates": "measured" if card.error_rates else NO_TRUTH,
         }
         yield from ("", *(f"* {title}: {value}" for title, value in told.items() if value))

@@ -38,6 +38,7 @@ class Card:
     cost: str
     source: str
     limits: str
+    calibrates: tuple[str, ...]
     error_rates: tuple[ErrorRate, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -64,6 +65,8 @@ class Card:
         for title, value in (("Cost", self.cost), ("Source", self.source), ("Limits", self.limits)):
             if value:
                 yield f"\n{title}: {value}"
+        if self.calibrates:
+            yield f"\nCan be calibrated: {', '.join(self.calibrates)}"
         yield f"\nError rates: {'' if self.error_rates else NO_TRUTH}".rstrip()
         yield from (f"  {rate}" for rate in self.error_rates)
 
@@ -82,7 +85,7 @@ def card(name: str) -> Card:
         summary=text.splitlines()[0] if text else "", text=text,
         settings=tuple(_settings(step)), reasons=_reasons(step), columns=_columns(step),
         cost=step.cost, source=step.source, limits=step.limits,
-        error_rates=error_rates(name),
+        calibrates=_calibrates(step), error_rates=error_rates(name),
     )  # fmt: skip
 
 
@@ -104,6 +107,10 @@ def _settings(step: type[Step]) -> Iterator[Setting]:
 
 def _reasons(step: type[Step]) -> tuple[str, ...]:
     return tuple(str(reason) for reason in step.Reason) if issubclass(step, Decide) else ()
+
+
+def _calibrates(step: type[Step]) -> tuple[str, ...]:
+    return tuple(bound.setting for bound in step.bounds) if issubclass(step, Decide) else ()
 
 
 def _columns(step: type[Step]) -> dict[str, str]:

@@ -28,6 +28,12 @@ def test_a_step_without_truth_says_so() -> None:
     assert card("sample").render().endswith("Error rates: no public truth here")
 
 
+def test_settings_that_can_be_calibrated_are_named() -> None:
+    assert card("threshold").calibrates == ("at_least", "at_most")
+    assert "Can be calibrated: at_least" in card("truncated").render()
+    assert "Can be calibrated" not in card("exact_dedup").render()
+
+
 def test_a_rate_is_one_line() -> None:
     rate = ErrorRate("x.1", "recall", 0.9512, 0.94, 0.96, 1234, "set", "few rows")
     assert str(rate) == "recall: 0.9512 [0.94, 0.96] of 1,234 (set); few rows"
