@@ -92,8 +92,9 @@ def _verdict(record: Mapping[str, Any], field: str, place: str) -> bool:
     return value
 
 
-def _without(record: Mapping[str, Any], field: str) -> dict[str, Any]:
-    return {name: value for name, value in record.items() if name != field}
+def _without(record: Mapping[Any, Any], field: str) -> dict[str, Any]:
+    """The record as a source may see it; cells beyond a CSV's header stand under None there, and go."""
+    return {name: value for name, value in record.items() if name is not None and name != field}
 
 
 def halves(keys: Sequence[str], bad: Sequence[bool], salt: str) -> list[bool]:

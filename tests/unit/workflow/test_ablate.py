@@ -157,6 +157,17 @@ def test_what_cannot_be_measured_says_why(root: Path) -> None:
         ablate(recipe(root))
 
 
+def test_without_an_evaluation_file_the_test_part_is_answered(root: Path) -> None:
+    own = RECIPE.replace("train: 0.85, dev: 0.15, test: 0,", "train: 0.6, dev: 0.15, test: 0.25,")
+    (root / "recipe.yaml").write_text(own.replace("evaluate: {data: gold.jsonl}\n", ""), encoding="utf-8")
+    found = ablate(recipe(root), only=["exact"])
+    run = run_recipe(recipe(root), until="rows")
+    assert found.tested_on == "test part"
+    assert found.tested == run.rows("test").height > 10
+    shown = CliRunner().invoke(app, ["ablate", str(root / "recipe.yaml"), "--step", "exact"])
+    assert "is fairer" in shown.stdout
+
+
 def test_wrong_requests_are_refused(root: Path) -> None:
     with pytest.raises(UnknownName, match="'doubt'"):
         ablate(recipe(root), only=["doubt"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import random
 from collections.abc import Sequence
@@ -99,6 +100,28 @@ def test_the_same_rows_in_another_order_give_the_same(root: Path) -> None:
     found = calibrate(recipe(root), "whole", root / "truth.jsonl", precision=0.9)
     write(root / "turned.jsonl", rows(300)[::-1])
     assert calibrate(recipe(root), "whole", root / "turned.jsonl", precision=0.9) == found
+
+
+def test_csv_says_the_same_as_json_lines(root: Path) -> None:
+    with (root / "truth.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["instruction", "output", "bad"])
+        writer.writerows(
+            [row["instruction"], row["output"], "是" if row["bad"] else "否"] for row in rows(300)
+        )
+        stream.write('one?,"two, and the",是,too many\r\n')
+    found = calibrate(recipe(root), "whole", root / "truth.csv", precision=0.9)
+    assert found.chosen_on + found.judged_on == 301
+    same = calibrate(recipe(root), "whole", root / "truth.jsonl", precision=0.9)
+    assert found.point.value == same.point.value
+
+
+def test_rows_that_were_not_judged_are_counted(root: Path) -> None:
+    others = [{"instruction": f"only asked {number}", "output": "", "bad": True} for number in range(7)]
+    write(root / "more.jsonl", [*rows(300), *others])
+    found = calibrate(recipe(root), "whole", root / "more.jsonl", precision=0.9)
+    assert found.chosen_on + found.judged_on == 300
+    assert found.passed_by + found.unreadable == 7
 
 
 def test_only_the_value_changes_in_the_recipe(root: Path) -> None:
