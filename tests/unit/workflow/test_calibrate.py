@@ -117,7 +117,7 @@ def test_csv_says_the_same_as_json_lines(root: Path) -> None:
 
 
 def test_rows_that_were_not_judged_are_counted(root: Path) -> None:
-    others = [{"instruction": f"only asked {number}", "output": "", "bad": True} for number in range(7)]
+    others = [{"instruction": f"only asked {number}", "bad": True} for number in range(7)]
     write(root / "more.jsonl", [*rows(300), *others])
     found = calibrate(recipe(root), "whole", root / "more.jsonl", precision=0.9)
     assert found.chosen_on + found.judged_on == 300
