@@ -145,8 +145,16 @@ def _source(truth: Truth, root: Path) -> SourceLine:
     """The texts of a truth file as a source."""
     file = root / "truth.jsonl"
     truth.write_records(file)
-    source = registry.load("source", recognise(file).reading.source)(path=str(file))
-    return SourceLine("truth", source, (file,))
+    try:
+        name = recognise(file).reading.source
+    except UsageError as error:
+        fields = sorted({field for record in truth.records.values() for field in record})
+        raise UsageError(
+            f"no source finds texts in these fields: {fields}",
+            place=truth.file.name,
+            hint="call them instruction and output, messages, or text and label; or give `id`s of rows",
+        ) from error
+    return SourceLine("truth", registry.load("source", name)(path=str(file)), (file,))
 
 
 def _plan(recipe: Recipe, line: StepLine, source: SourceLine | None) -> Plan:

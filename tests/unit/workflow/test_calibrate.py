@@ -192,6 +192,7 @@ def test_rows_of_the_project_are_named_by_id(root: Path) -> None:
         ([], "it holds no rows"),
         (rows(20), "59 bad rows acted upon"),
         ([{"instruction": "a", "output": "b"}], "field 'bad' is missing"),
+        ([{"foo": "a", "bad": True}, {"foo": "b", "bad": False}], r"truth.jsonl: no source .* \['foo'\]"),
         ([{"instruction": "a", "output": "b", "bad": "perhaps"}], "bad is 'perhaps'"),
     ],
 )
