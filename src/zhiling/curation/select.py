@@ -49,10 +49,12 @@ class Select(Decide):
     | `targeted` | rows nearest to those of the file `targets`, task after task |
     | `random`, `balanced`, `longest` | controls: by lot; by lot with even shares; the longest texts |
 
-    `balance` shares the size out as evenly as the rows allow, with each method. A removed row names the kept
-    row nearest to it. Column `represents`: how many rows a kept row stands for, itself included (with
-    the controls: its stratum's rows over those kept of it); 0 for a removed row. Inside `repeat`,
-    `coverage`, `quality_coverage` and `k_centre` know what earlier rows cover, `tags` which tags they have.
+    `balance` shares the size out as evenly as the rows allow, with each method; rows of coverage then stand
+    above all for rows of their own stratum, so they are typical of it and not of its border. A removed row
+    names the kept row nearest to it. Column `represents`: how many rows a kept row stands for, itself
+    included (with the controls: its stratum's rows over those kept of it); 0 for a removed row. Inside
+    `repeat`, `coverage`, `quality_coverage` and `k_centre` know what earlier rows cover, and `tags` which
+    tags they have.
     """
 
     name: ClassVar[str] = "select"
@@ -81,6 +83,12 @@ class Select(Decide):
         ge=2,
         le=4096,
         description="Coverage: nearest rows that can stand for a row; unset: by rows and size, 64 or more.",
+    )
+    across: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Coverage with `balance`: how far a row stands for rows of another stratum; 1: fully.",
     )
     quality: str | None = Field(
         None, description="A column that is higher for better rows, such as `labels.score`."
@@ -153,6 +161,8 @@ class Select(Decide):
         if self.method == "k_centre":
             return k_centre.choose(vectors, shares, covered), None
         near = graph(vectors, cells(vectors), self.neighbours or enough(rows.height, shares.size))
+        if len(shares.quotas) > 1 and self.across < 1:
+            near = near.across(shares.stratum, self.across)
         if self.method == "quality_coverage":
             near = near.weighted(_ranks(rows[str(self.quality)]) ** self.quality_weight)
         return facility_location.choose(near, shares, covered), None
@@ -161,7 +171,8 @@ class Select(Decide):
         wanted = targets.read_targets(context.root / str(self.targets), str(self.targets))
         texts = encoded(pl.Series([target.text for target in wanted]), context.encoder, len(vectors))
         choice, owners = targets.choose(vectors, texts, [target.task for target in wanted], shares)
-        return choice, pl.Series([wanted[owner].place for owner in owners.tolist()], dtype=pl.String)
+        numbers: list[int] = owners.tolist()
+        return choice, pl.Series([wanted[number].place for number in numbers], dtype=pl.String)
 
     def _by_tags(self, rows: pl.DataFrame, vectors: Vectors, shares: Shares, context: Context) -> Choice:
         if self.tags is None:

@@ -39,6 +39,13 @@ class Graph:
         factor = np.repeat(weights.astype(np.float32), np.diff(self.starts))
         return Graph(self.starts, self.rows, self.similarities * factor)
 
+    def across(self, stratum: Numbers, factor: float) -> Graph:
+        """The graph in which a candidate stands for rows of another stratum only as well as `factor` says."""
+        own = np.repeat(stratum.astype(np.int32), np.diff(self.starts))
+        similarities = self.similarities.copy()
+        similarities[own != stratum[self.rows]] *= np.float32(factor)
+        return Graph(self.starts, self.rows, similarities)
+
 
 def enough(height: int, size: int) -> int:
     """How many neighbours to look at: four times the rows that a chosen row stands for, 64 or more.

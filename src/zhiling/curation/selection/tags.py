@@ -59,6 +59,7 @@ def _by_kind(tags: Sequence[Sequence[int]], shares: Shares, rank: Numbers) -> di
     """Rows of each stratum and set of tags, the first by rank at the end."""
     waiting: dict[_Kind, list[int]] = {}
     stratum: list[int] = shares.stratum.tolist()
-    for row in np.argsort(-rank, kind="stable").tolist():
+    ordered: list[int] = np.argsort(-rank, kind="stable").tolist()
+    for row in ordered:
         waiting.setdefault((stratum[row], tuple(sorted(set(tags[row])))), []).append(row)
     return waiting

@@ -44,6 +44,16 @@ def test_a_row_without_weight_is_taken_last() -> None:
     assert choose(near.weighted(weights), alone(40, 40), NOTHING).rows[-1] == first
 
 
+def test_a_row_stands_for_another_stratum_only_in_part() -> None:
+    vectors = unit(40, 6)
+    stratum = np.arange(40) % 2
+    near = graph(vectors, cells(vectors), 40)
+    gains = first_gains(near.across(stratum, 0.25), NOTHING)
+    same = np.where(stratum[:, None] == stratum, 1, 0.25)
+    assert gains == pytest.approx((np.maximum(vectors @ vectors.T, 0) * same).sum(axis=1), rel=1e-4)
+    assert first_gains(near, NOTHING)[0] > gains[0]
+
+
 def test_quotas_of_strata_hold() -> None:
     vectors = unit(40, 6)
     stratum = np.arange(40) % 3
