@@ -1,7 +1,7 @@
 """The data card of an export: what its files hold, from where, under which licences, and what was left out.
 
-A card is Markdown in both languages with a YAML head as dataset hubs read it. It tells no time and no place,
-so a run that is done again gives the same card.
+A card is Markdown in both languages with a YAML head as dataset hubs read it. It tells no time, no place and
+no run, so whoever does the same again gets the same card.
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ def write_card(path: Path, manifest: Manifest, export: Mapping[str, Any], tally:
     text = _template().render(
         head=_head(export, files, tally),
         name=Path(export["path"]).stem,
+        recipe=manifest.run.rpartition("-")[0],
         export=export,
         files=files,
         tally=tally,
