@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.sources.office_files import docx, p, zipped
+from tests.unit.sources.reading import read
+from zhiling.pipeline import registry
 from zhiling.sources.files import unzip
 from zhiling.sources.pages.office.docx import read_docx
 from zhiling.sources.pages.office.package import Package
@@ -89,3 +91,18 @@ def test_a_document_type_is_refused_and_nothing_it_names_is_read(tmp_path: Path)
 
 def test_elements_nested_without_end_are_refused() -> None:
     assert refused(docx("<w:sdt>" * 5000 + "</w:sdt>" * 5000)).cls == "broken_document"
+
+
+def test_a_member_without_a_name_is_told_and_the_others_are_read(tmp_path: Path) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("x", "lost")
+        archive.writestr("page.md", "# 门锁\n\n按住按钮。\n")
+    packed = bytearray(content.getvalue())
+    first = packed.index(b"PK\x01\x02")  # in the directory: its name gets length 0, its letter is a comment
+    packed[first + 28 : first + 30], packed[first + 32 : first + 34] = b"\0\0", b"\x01\0"
+    path = tmp_path / "pages.zip"
+    path.write_bytes(packed)
+    rows, bad = read(registry.load("source", "documents")(path="*"), [path], tmp_path)
+    assert rows.height == 1
+    assert [each.cls for each in bad] == ["unsupported_file"]

@@ -75,7 +75,7 @@ def _zipped(file: Path, place: str) -> Iterator[Member | Bad]:
     with archive:
         for entry in archive.infolist():
             name = _name(entry)
-            if not entry.is_dir() and not name.startswith(MAC_FOLDER):
+            if not name.endswith("/") and not name.startswith(MAC_FOLDER):
                 yield Member(f"{place}/{name}", _zip_pieces(archive, entry, f"{place}/{name}"))
 
 
