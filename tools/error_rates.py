@@ -1,7 +1,8 @@
 """The error rates of steps, from the committed results: what src/zhiling/workflow/error_rates.toml holds.
 
-A row of benchmarks/results/*.json belongs to the step that its field `step` names, else to the one in its id
-(`curation.rules.STEP.…`), else to the step that its number measures. Only shares are error rates.
+A row of benchmarks/results/*.json belongs to the step that its field `step` names. Of the rows of `curation` that
+have none, it belongs to the step at the head of what it says ("`STEP`: …") or in its id (`curation.rules.STEP.…`),
+else to the one that its number measures. Only shares are error rates.
 
 python tools/error_rates.py            # writes the file
 python tools/error_rates.py --check    # exit 1 where it differs
@@ -45,11 +46,14 @@ def step_of(row: dict[str, Any]) -> str | None:
     """The step that a row measures; None where it measures none."""
     if row.get("step"):
         return row["step"]
-    named = re.match(r"curation\.rules\.(\w+)", row["id"])
-    if named:
-        return named[1]
-    numbered = re.match(r"curation\.(\d+)", row["id"])
-    return NUMBERED.get(numbered[1]) if numbered else None
+    topic, _, rest = row["id"].partition(".")
+    if topic != "curation":
+        return None
+    told = re.match(r"`(\w+)`: ", row["what"]) or re.match(r"rules\.(\w+)", rest)
+    if told:
+        return told[1]
+    numbered = re.match(r"\d+", rest)
+    return NUMBERED.get(numbered[0]) if numbered else None
 
 
 def _lines() -> Iterator[str]:

@@ -46,12 +46,14 @@ def test_a_rate_is_one_line() -> None:
         ({"id": "curation.rules.role_leak.zh"}, "role_leak"),
         ({"id": "curation.9b"}, "injection"),
         ({"id": "curation.9b", "step": "secrets"}, "secrets"),
+        ({"id": "curation.toxicity.zh", "what": "`toxicity`: flagged of natural rows"}, "toxicity"),
+        ({"id": "sources.5", "what": "`tables`: rows read"}, None),
         ({"id": "curation.10"}, None),
         ({"id": "spine.1"}, None),
     ],
 )
 def test_a_row_names_its_step(row: dict[str, str], step: str | None) -> None:
-    assert tool.step_of(row) == step
+    assert tool.step_of({"what": "share found", **row}) == step
 
 
 def test_only_shares_are_error_rates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
