@@ -23,7 +23,7 @@ TOLERANCE = 1e-3
 KERNEL_ROWS = 4096
 """Up to this many rows all pairs of rows are multiplied once (130 MB) instead of once per iteration."""
 _TINY = 1e-300
-_TEMPERATURES = np.geomspace(0.01, 3.0, 41)
+COLDEST = 0.01
 
 
 def out_of_fold(
@@ -48,7 +48,18 @@ def out_of_fold(
             scores[held] = mean + sum(part[held] @ (part[rest].T @ duals) for part in features)
         else:
             scores[held] = mean + kernel[np.ix_(held, rest)] @ duals
-    return _softmax(scores / _temperature(scores, classes))
+    return tempered(scores, classes)
+
+
+def tempered(scores: Matrix, classes: NDArray[np.int64], hottest: float = 3.0) -> Matrix:
+    """Out-of-fold scores as probabilities: a softmax whose temperature fits the given classes best.
+
+    Args:
+        scores: one row a text, one column a class.
+        classes: the given class of each row.
+        hottest: the highest temperature that is tried; sums of many logarithms need more than 3.
+    """
+    return _softmax(scores / _temperature(scores, classes, hottest))
 
 
 def _kernel(features: Sequence[Any]) -> Matrix | None:
@@ -94,11 +105,12 @@ def _solve(multiply: Callable[[Matrix], Matrix], wanted: Matrix, ridge: float) -
     return solution
 
 
-def _temperature(scores: Matrix, classes: NDArray[np.int64]) -> float:
+def _temperature(scores: Matrix, classes: NDArray[np.int64], hottest: float) -> float:
     """The temperature with the highest likelihood of the given classes."""
+    temperatures = np.geomspace(COLDEST, hottest, 41)
     given = np.arange(len(classes)), classes
-    losses = [-np.log(_softmax(scores / value)[given] + 1e-12).mean() for value in _TEMPERATURES]
-    return float(_TEMPERATURES[int(np.argmin(losses))])
+    losses = [-np.log(_softmax(scores / value)[given] + 1e-12).mean() for value in temperatures]
+    return float(temperatures[int(np.argmin(losses))])
 
 
 def _softmax(scores: Matrix) -> Matrix:

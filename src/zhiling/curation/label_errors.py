@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from zhiling.curation.cross_fitting import out_of_fold
+from zhiling.curation.entity_errors import DOUBTS, judged_entities, judged_rows
 from zhiling.curation.folds import group_folds, group_numbers
 from zhiling.curation.label import label_of
 from zhiling.curation.sparse_features import ngram_matrix
@@ -28,18 +29,31 @@ class LabelErrors(Measure):
     `score` is the probability of the given label minus the highest other one, from -1 (surely wrong) to 1;
     `suggested` is the most probable label and `probability` its probability. The classifiers are fitted on
     the other folds; a conversation or document is never on both sides.
+
+    With `level: sentence` the entities of a row are judged token by token: `score` is the probability of the
+    least likely tag, 0 to 1, `suggested` the likeliest tag there. `level: token` adds `tokens`: where each
+    token stands whose tag is not the likeliest one.
     """
 
     name: ClassVar[str] = "label_errors"
+    version: ClassVar[int] = 2
     scope: ClassVar[Scope] = "table"
     cost: ClassVar[str] = "two encodings per row (none with `features: ngrams`), then 2 ms per row"
     limits: ClassVar[str] = (
+        "Spans of answers and templated rows of entities pass by. "
         "Labels in fewer than `groups_per_label` conversations, or in a table with one label only, pass by. "
         "Errors that follow a rule (all of one source) are learnt, not found. With `on: all` a reply that "
         "belongs to another question makes the label look wrong."
     )
-    source: ClassVar[str] = "Northcutt et al. 2021 (self-confidence, out of fold); Rifkin et al. 2003"
+    source: ClassVar[str] = (
+        "Northcutt et al. 2021 (self-confidence, out of fold); Rifkin et al. 2003; Wang and Mueller 2022"
+    )
 
+    level: Literal["row", "sentence", "token"] = Field(
+        "row",
+        description="What is judged: the label of a row; or its entities, by the worst token, and with "
+        "`token` also each doubtful token.",
+    )
     on: Literal["user", "all"] = Field(
         "all", description="What the label is judged by: the user's turns, or the replies as well."
     )
@@ -53,15 +67,22 @@ class LabelErrors(Measure):
         return ("messages", "target", "group")
 
     def writes(self) -> dict[str, pl.DataType]:
-        """Margin of the given label, the best label, its probability."""
-        return {"score": pl.Float64(), "suggested": pl.String(), "probability": pl.Float64()}
+        """Belief in what is given, what is likelier, its probability; with `level: token` doubtful tokens."""
+        written: dict[str, pl.DataType] = {
+            "score": pl.Float64(),
+            "suggested": pl.String(),
+            "probability": pl.Float64(),
+        }
+        return written | ({"tokens": DOUBTS} if self.level == "token" else {})
 
     def uses_encoder(self) -> bool:
-        """Unless n-grams alone are asked for."""
-        return self.features != "ngrams"
+        """Unless n-grams alone are asked for, or tokens are judged."""
+        return self.level == "row" and self.features != "ngrams"
 
     def applies(self, rows: pl.DataFrame) -> pl.Series:
-        """Rows with a label that stands in enough groups, if there are two such labels."""
+        """Rows with a label that stands in enough groups, if there are two such labels; or with entities."""
+        if self.level != "row":
+            return judged_rows(rows)
         frame = pl.DataFrame({"label": label_of(rows["target"]), "owner": group_numbers(rows)})
         common = frame.drop_nulls("label").group_by("label").agg(groups=pl.col("owner").n_unique())
         common = common.filter(pl.col("groups") >= self.groups_per_label)["label"]
@@ -70,16 +91,18 @@ class LabelErrors(Measure):
         return frame["label"].is_in(common.implode()).fill_null(value=False)
 
     def measure(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
-        """`score`, `suggested`, `probability` of each row."""
+        """`score`, `suggested`, `probability` of each row, and `tokens` where they are asked for."""
         if not rows.height:
             return pl.DataFrame(schema=self.writes())
         order = rows["id"].arg_sort()
         ordered = rows[order]
+        count = min(self.folds, group_numbers(ordered).n_unique())
+        folds = group_folds(ordered, count, context)
+        if self.level != "row":
+            return judged_entities(ordered, folds).select(*self.writes())[order.arg_sort()]
         given = label_of(ordered["target"])
         names = given.unique().sort()
         classes = given.replace_strict(names, np.arange(len(names)), return_dtype=pl.Int64).to_numpy()
-        count = min(self.folds, group_numbers(ordered).n_unique())
-        folds = group_folds(ordered, count, context)
         probabilities = out_of_fold(self._features(ordered, given, context), classes, folds, self.ridge)
         answer = _judge(probabilities, classes, names)
         return answer[order.arg_sort()]
