@@ -104,6 +104,7 @@ def _origins(origin: pl.DataFrame) -> pl.Series:
 
 REQUIRED: dict[str, dict[str, Any]] = {
     "decontaminate": {"against": ["evaluation.jsonl"]},
+    "grounding": {"against": "prompt"},  # the sample has no documents
     "mixture": {"size": 5},
     "pattern": {"patterns": [{"pattern": "parcel|包裹"}]},
     "sample": {"size": 5},

@@ -5,6 +5,7 @@ STEPS: dict[str, str] = {
     "decontaminate": "zhiling.curation.decontaminate:Decontaminate",
     "encoding_damage": "zhiling.curation.encoding_damage:EncodingDamage",
     "exact_dedup": "zhiling.curation.exact_dedup:ExactDedup",
+    "grounding": "zhiling.curation.grounding:Grounding",
     "injection": "zhiling.curation.injection:Injection",
     "known": "zhiling.curation.known:Known",
     "label_errors": "zhiling.curation.label_errors:LabelErrors",

@@ -1,0 +1,117 @@
+"""How far a document bears out a reply, in five parts: n-grams, longest run, numbers, names, content words.
+
+Each part is a share from 0 to 1, and 1 where the reply has nothing of the kind: what is not said cannot be
+wrong. Numbers are compared by value (`1,000` is `1000`, `３` is `3`, 三十 is 30); names are capitalised words
+amid a sentence, words in Latin letters within Chinese, and quoted titles.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from zhiling.curation.token_tags import TOKEN
+
+PARTS = ("ngrams", "run", "numbers", "names", "words")
+LONGEST_NGRAM = 3
+_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_HAN_NUMBER = re.compile(
+    r"[零〇一二两三四五六七八九十百千万亿]{2,}|[一二两三四五六七八九十](?=[个年月日天岁次元块人倍分小])"
+)
+_TITLE = re.compile(r"[《「『“\"]([^》」』”\"]{2,40})[》」』”\"]")
+_CAPITAL = re.compile(r"(?<=[^\s.!?:。！？：] )[A-Z][\w'-]+")
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_LATIN = re.compile(r"[A-Za-z][A-Za-z0-9-]+")
+_DIGITS = {char: value for value, char in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
+_UNITS = {"十": 10, "百": 100, "千": 1000}
+_GROUPS = {"万": 10**4, "亿": 10**8}
+
+
+def support(document: str, question: str, reply: str) -> tuple[float, ...]:
+    """The share of the reply that the document bears out, in the order of `PARTS`.
+
+    Numbers and names may also come from the question: to repeat them claims nothing.
+    """
+    source, said = _tokens(document), _tokens(reply)
+    known = f"{document}\n{question}"
+    return (
+        _ngrams(source, said),
+        _run(source, said),
+        _share(numbers(reply), numbers(known)),
+        _names(reply, known),
+        _share({word for word in said if len(word) > 3 or _HAN.match(word)}, set(source)),
+    )
+
+
+def numbers(text: str) -> set[str]:
+    """Values of the numbers in a text, written in digits of any width or in Chinese characters."""
+    folded = unicodedata.normalize("NFKC", text)
+    plain = {_plain(found) for found in _NUMBER.findall(folded)}
+    return plain | {str(han_value(found)) for found in _HAN_NUMBER.findall(folded)}
+
+
+def han_value(text: str) -> int:
+    """The value of a number in Chinese characters: 三十 is 30, 一万二千 is 12000, 二〇二四 is 2024."""
+    if not any(char in _UNITS or char in _GROUPS for char in text):
+        return int("".join(str(_DIGITS[char]) for char in text))
+    total = section = digit = 0
+    for char in text:
+        if char in _DIGITS:
+            digit = _DIGITS[char]
+        elif char in _UNITS:
+            section += (digit or 1) * _UNITS[char]
+            digit = 0
+        else:
+            total = (total + section + digit or 1) * _GROUPS[char]
+            section = digit = 0
+    return total + section + digit
+
+
+def _plain(number: str) -> str:
+    whole, _, rest = number.replace(",", "").partition(".")
+    decimals = rest.rstrip("0")
+    return (whole.lstrip("0") or "0") + (f".{decimals}" if decimals else "")
+
+
+def _tokens(text: str) -> list[str]:
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return [found for found in TOKEN.findall(folded) if found[0].isalnum()]
+
+
+def _ngrams(source: Sequence[str], said: Sequence[str]) -> float:
+    """Mean precision of the reply's n-grams of 1 to `LONGEST_NGRAM` tokens."""
+    sizes = range(1, min(LONGEST_NGRAM, len(said)) + 1)
+    shares = [_share(_grams(said, size), _grams(source, size)) for size in sizes]
+    return sum(shares) / len(shares) if shares else 1.0
+
+
+def _grams(tokens: Sequence[str], size: int) -> set[str]:
+    return {" ".join(tokens[start : start + size]) for start in range(len(tokens) - size + 1)}
+
+
+def _run(source: Sequence[str], said: Sequence[str]) -> float:
+    """The longest run of the reply's tokens that stands in the document, as a share of the reply.
+
+    A run of n tokens holds one of n - 1, so its length is found by halving.
+    """
+    low, high = 0, len(said)
+    while low < high:
+        middle = (low + high + 1) // 2
+        found = not _grams(said, middle).isdisjoint(_grams(source, middle))
+        low, high = (middle, high) if found else (low, middle - 1)
+    return low / len(said) if said else 1.0
+
+
+def _names(reply: str, known: str) -> float:
+    claimed = {match.strip().casefold() for match in [*_TITLE.findall(reply), *_CAPITAL.findall(reply)]}
+    if _HAN.search(reply):
+        claimed |= {match.casefold() for match in _LATIN.findall(reply)}
+    if not claimed:
+        return 1.0
+    folded = known.casefold()
+    return sum(name in folded for name in claimed) / len(claimed)
+
+
+def _share(claimed: set[str], known: set[str]) -> float:
+    return len(claimed & known) / len(claimed) if claimed else 1.0
