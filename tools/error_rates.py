@@ -1,8 +1,8 @@
 """The error rates of steps, from the committed results: what src/zhiling/workflow/error_rates.toml holds.
 
-A row of benchmarks/results/*.json belongs to the step that its field `step` names. Of the rows of `curation` that
-have none, it belongs to the step at the head of what it says ("`STEP`: …") or in its id (`curation.rules.STEP.…`),
-else to the one that its number measures. Only shares are error rates.
+A row of benchmarks/results/*.json belongs to the step that its field `step` names. Of the rows of `curation`
+that have none, it belongs to the step at the head of what it says ("`STEP`: …") or in its id
+(`curation.rules.STEP.…`), else to the one that its number measures. Only shares are error rates.
 
 python tools/error_rates.py            # writes the file
 python tools/error_rates.py --check    # exit 1 where it differs
