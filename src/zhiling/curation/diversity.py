@@ -45,7 +45,8 @@ class Diverse:
         distinct: n → different n-grams over all n-grams (words; characters of Chinese).
         vendi: effective number of different rows, 1 to `size`.
         novel_sum: mean novelty of a row; with a reference, relative to its density.
-        cluster_entropy: 0 (all in one cluster) to 1 (evenly over all).
+        cluster_entropy: 0 (all in one cluster) to 1 (evenly over all). The clusters are the reference's where
+            there is one, so its own figure is high by construction, and that of rows says how far they cover it.
     """
 
     size: int

@@ -92,7 +92,7 @@ def novel_sum(vectors: Vectors, reference: Vectors | None = None) -> float:
         order = np.argsort(distances, axis=1, kind="stable")[:, 1:]
         apart = np.maximum(np.take_along_axis(distances, order, axis=1), 0) * dense[order]
         total += float((apart @ weights).sum())
-    return total / weights.sum() / height
+    return total / float(weights.sum()) / height
 
 
 def density(vectors: Vectors, reference: Vectors, count: int = DENSITY_NEIGHBOURS) -> NDArray[np.float64]:
