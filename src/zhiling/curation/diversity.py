@@ -46,7 +46,7 @@ class Diverse:
         vendi: effective number of different rows, 1 to `size`.
         novel_sum: mean novelty of a row; with a reference, relative to its density.
         cluster_entropy: 0 (all in one cluster) to 1 (evenly over all). The clusters are the reference's where
-            there is one, so its own figure is high by construction, and that of rows says how far they cover it.
+            there is one: its own figure is high by construction, that of the rows says how far they cover it.
     """
 
     size: int
