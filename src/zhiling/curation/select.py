@@ -20,6 +20,7 @@ from zhiling.curation.selection.choice import Choice, Numbers, Shares, Vectors, 
 from zhiling.curation.selection.neighbours import enough, graph, stand_ins
 from zhiling.curation.selection.vectors import encoded
 from zhiling.curation.strata import strata_columns
+from zhiling.errors import UsageError
 from zhiling.pipeline.step import Context, Decide, Scope, verdicts
 from zhiling.rows.conversation import all_text
 
@@ -64,7 +65,8 @@ class Select(Decide):
     limits: ClassVar[str] = (
         "Coverage and k-centre keep rare rows, defects among them: clean first, or use `quality_coverage`. "
         "Above 16,384 rows neighbours are looked for in nearby cells only, so a few are missed; encoders "
-        "of more than 512 columns are projected to 384 there."
+        "of more than 512 columns are projected to 384 there. Rows that the quality's step passed by pass "
+        "by here too."
     )
     source: ClassVar[str] = (
         "Nemhauser et al. 1978; Minoux 1978 (facility location, lazy greedy); Gonzalez 1985 (k-centre); "
@@ -164,7 +166,8 @@ class Select(Decide):
         if len(shares.quotas) > 1 and self.across < 1:
             near = near.across(shares.stratum, self.across)
         if self.method == "quality_coverage":
-            near = near.weighted(_ranks(rows[str(self.quality)]) ** self.quality_weight)
+            ranks = _ranks(rows[str(self.quality)], f"step {context.step_id!r}")
+            near = near.weighted(ranks**self.quality_weight)
         return facility_location.choose(near, shares, covered), None
 
     def _targeted(self, vectors: Vectors, shares: Shares, context: Context) -> tuple[Choice, pl.Series]:
@@ -240,8 +243,14 @@ def _mask(rows: Numbers, height: int) -> NDArray[np.bool_]:
     return mask
 
 
-def _ranks(quality: pl.Series) -> NDArray[np.float64]:
+def _ranks(quality: pl.Series, place: str) -> NDArray[np.float64]:
     """The share of rows that are no better, above 0 and at most 1; ties share theirs."""
+    if not quality.dtype.is_numeric():
+        raise UsageError(
+            f"quality column {quality.name!r} holds {quality.dtype}, but only numbers have a rank",
+            place=place,
+            hint="name a column of numbers, such as a judge's or `label_errors`' score",
+        )
     return quality.cast(pl.Float64).rank("average").to_numpy() / max(len(quality), 1)
 
 

@@ -126,6 +126,12 @@ def test_a_better_row_stands_for_its_like() -> None:
     assert kept(ignored, rows)["id"].to_list() == kept(Select(size=3), rows)["id"].to_list()
 
 
+def test_a_quality_that_is_no_number_is_told() -> None:
+    step = Select(size=1, method="quality_coverage", quality="language")
+    with pytest.raises(UsageError, match="quality column 'language' holds String"):
+        step.decide(ROWS, COVER)
+
+
 def test_every_tag_has_its_turn() -> None:
     tags = [["parcel"]] * 30 + [["lock", "reset"]] * 6 + [["电池"]] * 3 + [None]
     rows = ROWS.with_columns(pl.Series("tagger.tags", tags, dtype=pl.List(pl.String)))
