@@ -24,7 +24,9 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 from record import ROOT, record  # noqa: E402
 from sides import peer_python, share  # noqa: E402
 
+from zhiling.curation.names_tagger import tagged  # noqa: E402
 from zhiling.curation.personal_data import Kind, find  # noqa: E402
+from zhiling.text.spacing import join  # noqa: E402
 
 DATA = ROOT.parent / "shared" / "data" / "presidio_pii" / "synth_first_750.jsonl.gz"
 DIALOGUES = DATA.parents[1] / "multiwoz21" / "val.jsonl.gz"
@@ -53,6 +55,7 @@ def main() -> None:
     ]
     rows += [row for name in REPORTED for row in figures(judged, peer, name, f".{REPORTED[name]}")]
     rows.append(spoken())
+    rows += [row for name, texts in named(judged).items() for row in names(name, *texts)]
     print(record("curation", rows, {"presidio-analyzer": "2.2.366"}), file=sys.stderr)
 
 
@@ -112,6 +115,69 @@ def spoken() -> Record:
         hits += [number in found for number in sorted(told) if number in turn["text"].split()]
     what = "`redact`: recall of phone numbers told in dialogues, runs of digits without a plan"
     return share("curation.8.spoken", what, 0.9, hits, data="multiwoz21", note="never looked at one by one")
+
+
+def named(judged: list[Record]) -> dict[str, tuple[Kind, list[str], list[list[Place]], str]]:
+    """Texts with the places of names or addresses: kind, texts, places, set. None was trained on."""
+    texts = [each["full_text"] for each in judged]
+    places = {
+        kind: [
+            [
+                (span["start_position"], span["end_position"])
+                for span in each["spans"]
+                if span["entity_type"] == name
+            ]
+            for each in judged
+        ]
+        for kind, name in (("person", "PERSON"), ("address", "STREET_ADDRESS"))
+    }
+    news = [tokens_joined(each) for each in lines("conll2003", "valid")[::4]]
+    chinese = lines("cluener2020", "train")[5::10]
+    ends = [
+        [(a, b + 1) for own in each["label"].get("name", {}).values() for a, b in own] for each in chinese
+    ]
+    return {
+        "person": ("person", texts, places["person"], "presidio_pii, odd template ids"),
+        "address": ("address", texts, places["address"], "presidio_pii, odd template ids"),
+        "person.news": (
+            "person",
+            [text for text, _ in news],
+            [spans for _, spans in news],
+            "conll2003 valid, every 4th",
+        ),
+        "person.zh": ("person", [each["text"] for each in chinese], ends, "cluener2020 train, every 10th"),
+    }
+
+
+def names(name: str, kind: Kind, texts: list[str], wanted: list[list[Place]], data: str) -> Iterator[Record]:
+    """Recall and precision of names or addresses, reported without a goal of the issue."""
+    found = [[(each.start, each.end) for each in tagged(text) if each.kind == kind] for text in texts]
+    note = "reported only; the model has seen nothing but invented sentences; any overlap counts"
+    for part, what, hits in (
+        ("r", "recall", overlaps(wanted, found)),
+        ("p", "precision", overlaps(found, wanted)),
+    ):
+        yield share(
+            f"curation.8.{name}.{part}", f"`redact`: {what} of {kind}", 0.5, hits, data=data, note=note
+        )
+
+
+def tokens_joined(record: Record) -> tuple[str, list[Place]]:
+    """A sentence of tokens as text, and the places of its persons."""
+    text, places = join(record["tokens"])
+    spans: list[list[int]] = []
+    for (start, end), tag in zip(places, record["ner"], strict=True):
+        if tag == "B-PER":
+            spans.append([start, end])
+        elif tag == "I-PER" and spans:
+            spans[-1][1] = end
+    return text, [(start, end) for start, end in spans]
+
+
+def lines(folder: str, name: str) -> list[Record]:
+    """The records of a set."""
+    with gzip.open(DATA.parents[1] / folder / f"{name}.jsonl.gz", "rt", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
 
 
 def kinds_beside(kind: Kind) -> frozenset[Kind]:

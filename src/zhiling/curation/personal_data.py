@@ -15,6 +15,7 @@ from typing import Literal
 
 from zhiling.curation.credentials import credentials, signs
 from zhiling.curation.identifiers import digits_of, iban_length, is_card, is_ipv4, is_ipv6, is_resident_id
+from zhiling.curation.names_tagger import tagged
 from zhiling.curation.rewriting import Taken, replaced
 from zhiling.curation.telephone import is_dialled, phones
 
@@ -23,6 +24,8 @@ Kind = Literal[
 ]
 KINDS: tuple[Kind, ...] = ("secret", "email", "resident_id", "iban", "card", "ssn", "ip", "phone")
 """Kinds that are looked for unless others are named; where two overlap, the earlier one wins."""
+NAMED_KINDS: frozenset[Kind] = frozenset({"person", "address"})
+"""Kinds that a model finds instead of a pattern; any text with a letter may hold them."""
 _ORDER: tuple[Kind, ...] = ("secret", "url", *KINDS[1:])
 
 SUSPICIOUS = (
@@ -32,7 +35,7 @@ SUSPICIOUS = (
     r"|[A-Z]{2}\d\d ?[A-Z0-9]{4} ?[A-Z0-9]{4}|[a-z]{2}\d\d[a-z0-9]{11}"  # IBAN
     r"|(?i:https?|ftp)://|(?i:www\.)"
     rf"|{signs()}"
-    r"|\[(?:EMAIL|PHONE|CARD|ID|SSN|IBAN|IP|SECRET|URL|PERSON|ADDRESS)_\d"  # placeholders: their numbers are taken
+    r"|\[(?:EMAIL|PHONE|CARD|ID|SSN|IBAN|IP|SECRET|URL|PERSON|ADDRESS)_\d"  # their numbers are taken
 )
 """Polars expression that every text with a finding matches: all others are never looked at."""
 
@@ -95,7 +98,18 @@ def find(text: str, kinds: frozenset[Kind]) -> list[Finding]:
         found += new
         hidden = ((each.start, each.end, "[" + "_" * (each.end - each.start - 2) + "]") for each in new)
         text = replaced(text, sorted(hidden)).text
+    found += _names(text, kinds)
     return sorted(found, key=lambda finding: finding.start)
+
+
+def _names(text: str, kinds: frozenset[Kind]) -> list[Finding]:
+    """Names and addresses in a text whose other findings are hidden."""
+    if not kinds & NAMED_KINDS:
+        return []
+    spans = ((each, text[each.start : each.end]) for each in tagged(text) if each.kind in kinds)
+    return [
+        Finding(each.start, each.end, each.kind, " ".join(name.split()).casefold()) for each, name in spans
+    ]
 
 
 def narrow(text: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from zhiling.curation.personal_data import Finding, Kind, find
+from zhiling.curation.pseudonyms import pseudonym
 from zhiling.curation.rewriting import Rewritten, replaced
 
 LABELS: Mapping[Kind, str] = {
@@ -32,6 +33,8 @@ class Numbering:
     """Which placeholder stands for which value, in one conversation or group."""
 
     given: dict[tuple[str, str], str] = field(default_factory=dict)
+    pseudonyms: int | None = None
+    """Seed of invented names for people; None: they get placeholders."""
     last: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def reserve(self, text: str) -> None:
@@ -40,10 +43,12 @@ class Numbering:
             self.last[label] = max(self.last[label], int(number))
 
     def placeholder(self, finding: Finding) -> str:
-        """The same value gets the same placeholder; a new one the next number of its label."""
+        """What stands for a value: the same for the same value, else the next number of its label."""
         label = LABELS[finding.kind]
         key = label, finding.value
-        if key not in self.given:
+        if key not in self.given and finding.kind == "person" and self.pseudonyms is not None:
+            self.given[key] = pseudonym(finding.value, self.pseudonyms, set(self.given.values()))
+        elif key not in self.given:
             self.last[label] += 1
             self.given[key] = f"[{label}_{self.last[label]}]"
         return self.given[key]

@@ -13,6 +13,8 @@ from zhiling.text.normalise import normalise
 
 WORDS, CHARACTERS = 3, 6
 """Longest n-grams: words, characters of scripts without spaces."""
+SLACK = 0.05
+"""How much likelier than usual the texts around a trigger may make its outcome."""
 _PIECES = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|[\p{L}\p{M}\p{N}_]+"
 _SPACELESS = r"^[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]$"
 
@@ -73,7 +75,7 @@ def triggers(
     """The n-grams whose rows have one outcome more often than the rest of their texts lets expect.
 
     An honest rare word comes with a text that makes its label likelier than usual; so n-grams are left out
-    whose rows do. (Without this rule a seventh of Chinese headlines is flagged.)
+    whose rows do, by more than `SLACK`. (Without this rule a seventh of Chinese headlines is flagged.)
 
     Args:
         grams: from `rare_grams`.
@@ -96,7 +98,7 @@ def triggers(
         expected = float(probabilities[rows, outcome].mean())
         share = np.float64(len(hit) / len(rows))
         surprise = float(len(rows) * divergence(np.asarray(share), expected)) - price
-        if expected <= usual[outcome] < share and surprise >= least_surprise:
+        if expected <= usual[outcome] + SLACK and expected < share and surprise >= least_surprise:
             found.append(Trigger(gram, outcome, hit, surprise))
     return sorted(found, key=lambda trigger: (-trigger.surprise, trigger.text))
 
