@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import builtins
 import collections.abc
 import contextlib
@@ -12,6 +13,7 @@ import types
 import typing
 from collections.abc import Iterator
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -25,7 +27,7 @@ from zhiling.pipeline import fingerprint, registry
 from zhiling.pipeline.apply import apply
 from zhiling.pipeline.ledger import ATTEMPT
 from zhiling.pipeline.step import Context, Decide, Make, Measure, Step
-from zhiling.rows.conversation import dialogue
+from zhiling.rows.conversation import dialogue, flatten, nest
 from zhiling.rows.schema import ROW, conform, content_hashes, row_ids
 
 STEPS = sorted(registry.table("step"))
@@ -57,6 +59,9 @@ REPLIES = [
     "The answer is cut off in the mid",
     "I can only help with orders and devices.",
 ] * COPIES
+PICTURE_BYTES = b"P5 2 2 255 \x00\xff\x7f\x40"  # four grey pixels (portable graymap)
+PICTURE = "data:image/x-portable-graymap;base64," + base64.b64encode(PICTURE_BYTES).decode()
+PICTURE_SHA256 = sha256(PICTURE_BYTES).hexdigest()
 GROUPS = [f"{pair}{copy}" for copy in range(COPIES) for pair in "aabbccddee"]
 
 
@@ -66,7 +71,9 @@ def sample(step: Step) -> pl.DataFrame:
     rows = conform(
         pl.DataFrame(
             {
-                "messages": dialogue({"user": pl.Series(QUESTIONS), "assistant": pl.Series(REPLIES)}),
+                "messages": _with_pictures(
+                    dialogue({"user": pl.Series(QUESTIONS), "assistant": pl.Series(REPLIES)})
+                ),
                 "task": ["dialogue"] * height,
                 "language": ["en", "zh"] * (height // 2),
                 "target": [f'{{"labels":["{label}"]}}' for label in "ab" * (height // 2)],
@@ -91,6 +98,17 @@ def sample(step: Step) -> pl.DataFrame:
     }
     rows = rows.with_columns(**measured, group=pl.Series(GROUPS), source=pl.lit("s"))
     return rows.with_columns(fingerprint.row_keys(rows, [n for n in step.reads() if n not in ("messages",)]))
+
+
+def _with_pictures(messages: pl.Series) -> pl.Series:
+    """The messages; every second row's first one shows a picture."""
+    lines = flatten(messages)
+    item = {"kind": "image", "path": PICTURE, "sha256": PICTURE_SHA256, "at": None}
+    shown = [
+        [item] if row % 2 and not turn else None for row, turn in lines.select("row", "turn").iter_rows()
+    ]
+    column = pl.Series("media", shown, dtype=lines.schema["media"])
+    return nest(lines.with_columns(column), messages.list.len().to_numpy())
 
 
 def _origins(origin: pl.DataFrame) -> pl.Series:

@@ -6,6 +6,7 @@ STEPS: dict[str, str] = {
     "encoding_damage": "zhiling.curation.encoding_damage:EncodingDamage",
     "exact_dedup": "zhiling.curation.exact_dedup:ExactDedup",
     "grounding": "zhiling.curation.grounding:Grounding",
+    "image_dedup": "zhiling.curation.image_dedup:ImageDedup",
     "injection": "zhiling.curation.injection:Injection",
     "known": "zhiling.curation.known:Known",
     "label_errors": "zhiling.curation.label_errors:LabelErrors",

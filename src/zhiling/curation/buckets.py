@@ -14,7 +14,7 @@ from zhiling.rows.conversation import all_text
 from zhiling.text.buffers import offsets_of
 from zhiling.text.minhash import band_keys
 from zhiling.text.normalise import normal_form
-from zhiling.text.shingles import Shingles, shingles
+from zhiling.text.shingles import Shingles, bags, distinct_sets
 
 LEAST_JACCARD = 0.8
 """The bands are made for it: pairs of a smaller similarity are not looked for."""
@@ -25,7 +25,7 @@ Keys = NDArray[np.int64]
 
 def row_sets(messages: pl.Series) -> Shingles:
     """The set of each row: word 5-grams, character 5-grams of Chinese, of all but the system's messages."""
-    return shingles(normal_form(all_text(messages)), SHINGLE_TOKENS)
+    return distinct_sets(bags(normal_form(all_text(messages)), SHINGLE_TOKENS))
 
 
 def bucket_keys(sets: Shingles, media: Keys) -> tuple[Keys, NDArray[np.int64]]:

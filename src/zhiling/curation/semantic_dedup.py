@@ -12,7 +12,7 @@ from pydantic import Field
 
 from zhiling.curation.parts import Part, part_text
 from zhiling.curation.same_meaning import compatible, neighbours
-from zhiling.curation.survivor import KeepsOne
+from zhiling.curation.survivor import KeepsOne, taken
 from zhiling.pipeline.step import Bound, Context, Verdict, verdicts
 from zhiling.text.normalise import normalise
 from zhiling.text.tokens import token_counts
@@ -80,7 +80,7 @@ class SemanticDedup(KeepsOne):
         size = token_counts(normalise(texts)).to_numpy().astype(np.int64)
         rank = self.priority(rows, size, np.arange(rows.height) < judged)
         left, right, cosine = self._pairs(texts, rows["group"], context)
-        representative, similarity = _taken(left, right, cosine, rank, judged)
+        representative, similarity = taken(left, right, cosine, rank, np.arange(len(rank)) < judged)
         cluster = rows["id"].gather(representative[:judged])
         named = representative[:judged] != np.arange(judged)
         return verdicts(
@@ -106,23 +106,3 @@ class SemanticDedup(KeepsOne):
         fits = compatible(texts.gather(left), texts.gather(right)) & ~same_group
         left, right, cosine = left[fits], right[fits], cosine[fits]
         return np.concatenate([left, right]), np.concatenate([right, left]), np.concatenate([cosine, cosine])
-
-
-def _taken(
-    left: NDArray[np.int64],
-    right: NDArray[np.int64],
-    cosine: NDArray[np.float32],
-    rank: NDArray[np.int64],
-    judged: int,
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Who stands for each row, and how near the two are: the first by rank takes its open neighbours."""
-    representative = np.arange(len(rank))
-    similarity = np.zeros(len(rank))
-    order = np.lexsort((rank[right], rank[left]))
-    left, right, cosine = left[order], right[order], cosine[order]
-    for head, row, value in zip(left.tolist(), right.tolist(), cosine.tolist(), strict=True):
-        open_row = representative[row] == row and rank[head] < rank[row] and row < judged
-        if open_row and representative[head] == head:
-            representative[row] = head
-            similarity[row] = value
-    return representative, similarity

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import polars as pl
@@ -80,3 +80,31 @@ class KeepsOne(Decide):
         if found.dtype != pl.String:
             return [value]
         return [value, found.set(value.is_not_null(), None).alias("text")]
+
+
+def taken(
+    left: NDArray[np.int64],
+    right: NDArray[np.int64],
+    closeness: NDArray[np.floating[Any]],
+    rank: NDArray[np.int64],
+    judged: NDArray[np.bool_],
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Who stands for each row, and how near the two are: the first by rank takes its open neighbours.
+
+    Args:
+        left: one row of each near pair; every pair is given in both directions.
+        right: the other one.
+        closeness: how near the two are.
+        rank: of each row, see `priority`.
+        judged: which rows can be taken at all.
+    """
+    representative = np.arange(len(rank))
+    similarity = np.zeros(len(rank))
+    order = np.lexsort((rank[right], rank[left]))
+    left, right, closeness = left[order], right[order], closeness[order]
+    for head, row, value in zip(left.tolist(), right.tolist(), closeness.tolist(), strict=True):
+        open_row = representative[row] == row and rank[head] < rank[row] and judged[row]
+        if open_row and representative[head] == head:
+            representative[row] = head
+            similarity[row] = value
+    return representative, similarity

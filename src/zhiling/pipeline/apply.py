@@ -155,7 +155,7 @@ def _call(step: Step, rows: pl.DataFrame, context: Context) -> pl.DataFrame | Ma
     elif isinstance(step, Decide):
         answer = step.decide(rows, context)
         wanted = set(VERDICT_SCHEMA) | set(step.writes())
-        extra = set[str]()
+        extra = {"failure"}
     else:
         raise ContractBroken(f"step {step.name!r} is neither Measure, Decide nor Make")
     if answer.height != rows.height:

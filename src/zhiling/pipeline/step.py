@@ -252,7 +252,10 @@ class Decide(Step):
 
     @abstractmethod
     def decide(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
-        """`verdict, reason, score, related` (see `verdicts`) and the columns of `writes()`, same height."""
+        """`verdict, reason, score, related` (see `verdicts`) and the columns of `writes()`, same height.
+
+        A column `failure` may be added, as to a measure.
+        """
 
 
 class Make(Step):
