@@ -106,3 +106,15 @@ def test_a_member_without_a_name_is_told_and_the_others_are_read(tmp_path: Path)
     rows, bad = read(registry.load("source", "documents")(path="*"), [path], tmp_path)
     assert rows.height == 1
     assert [each.cls for each in bad] == ["unsupported_file"]
+
+
+def test_a_name_that_ends_amid_a_character_is_told_as_far_as_it_goes(tmp_path: Path) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("abcdefg", "# 门锁\n")
+        archive.writestr("page.md", "# 门锁\n")
+    path = tmp_path / "pages.zip"
+    path.write_bytes(content.getvalue().replace(b"abcdefg", "门锁".encode() + b"\xe9"))
+    rows, bad = read(registry.load("source", "documents")(path="*"), [path], tmp_path)
+    assert rows["locator"].to_list() == ["pages.zip/page.md:1#门锁"]
+    assert [(each.place, each.cls) for each in bad] == [("pages.zip/门锁\ufffd", "unsupported_file")]

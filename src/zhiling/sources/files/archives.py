@@ -92,8 +92,8 @@ def _name(entry: zipfile.ZipInfo) -> str:
     if entry.flag_bits & UTF8_FLAG or entry.filename.isascii():
         return entry.filename
     raw = entry.filename.encode("cp437")  # as which the zip module has decoded it
-    encoding = recognise_narrow([raw])
-    return raw.decode(encoding) if encoding else entry.filename
+    encoding = recognise_narrow([raw])  # by most of it: a name may end amid a character
+    return raw.decode(encoding, errors="replace") if encoding else entry.filename
 
 
 def _taped(file: Path, place: str) -> Iterator[Member | Bad]:
