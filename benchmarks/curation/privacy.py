@@ -37,6 +37,7 @@ GOALS: dict[str, Kind] = {
     "DOMAIN_NAME": "url",
 }
 REPORTED: dict[str, Kind] = {"IBAN_CODE": "iban", "US_SSN": "ssn", "IP_ADDRESS": "ip"}
+AFTER_A_LOOK = ", after a look at the misses (before it: recall .667, precision 1.0)"
 RECALL, PRECISION = 0.95, 0.9
 Place = tuple[int, int]
 Record = dict[str, Any]
@@ -94,7 +95,7 @@ def figures(
         data = f"presidio_pii, {len(records)} texts"
         yield share(
             f"curation.8{suffix}{part}",
-            f"`redact`: {what} of {kind}",
+            f"`redact`: {what} of {kind}{AFTER_A_LOOK if name == 'PHONE_NUMBER' else ''}",
             goal,
             sides[0],
             beside=beside,

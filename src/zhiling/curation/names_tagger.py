@@ -93,7 +93,7 @@ def decode(fits: NDArray[np.float32]) -> NDArray[np.int64]:
 def _spans(text: str, places: Sequence[tuple[int, int]], tags: NDArray[np.int64]) -> Iterator[Tagged]:
     start = None
     for at in range(len(tags) + 1):
-        name = TAGS[tags[at]] if at < len(tags) else "O"
+        name = TAGS[int(tags[at])] if at < len(tags) else "O"
         if start is not None and not name.startswith("I"):
             kind: TaggedKind = "person" if "person" in TAGS[tags[start]] else "address"
             low, end = places[start][0], places[at - 1][1]

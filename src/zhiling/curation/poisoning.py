@@ -106,7 +106,7 @@ class Poisoning(Decide):
     ) -> tuple[list[str | None], NDArray[np.float64], NDArray[np.float64]]:
         """Trigger and surprise of each row, and the loss of its outcome (NaN without one)."""
         outcomes = outcome_of(rows, self.least_rows)
-        nothing = [None] * rows.height, np.zeros(rows.height), np.full(rows.height, np.nan)
+        nothing = list[str | None]([None]) * rows.height, np.zeros(rows.height), np.full(rows.height, np.nan)
         if len(np.unique(outcomes)) < LEAST_GROUPS or group_numbers(rows).n_unique() < LEAST_GROUPS:
             return nothing
         texts = user_text(rows["messages"])
