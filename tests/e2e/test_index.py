@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
 
 from tests.e2e.conftest import Cli
+from zhiling.curation.released import Released
+from zhiling.rows.conversation import dialogue
 
 RECIPE = """\
 version: 1
@@ -86,3 +91,36 @@ def test_another_release_makes_a_run_anew_and_taking_it_out_as_well(tmp_path: Pa
     missing = cli("index", "days-0001", "--remove")
     assert missing.returncode != 0
     assert "not in the standing index" in missing.stderr
+
+
+KILLED = """
+import os, signal
+from pathlib import Path
+import polars as pl
+from zhiling.curation.released import Released
+from zhiling.rows.conversation import dialogue
+
+def batches():
+    for number in range(3):
+        texts = pl.Series([f"text {number} {row} that is released" for row in range(5000)])
+        yield pl.DataFrame({"id": texts, "messages": dialogue({"user": texts})})
+    os.kill(os.getpid(), signal.SIGKILL)
+
+with Released(Path("zhiling.sqlite")) as released:
+    released.add("days-0002", "mark", batches())
+"""
+
+
+def test_a_kill_amid_the_release_leaves_the_index_as_it_was(tmp_path: Path, cli: Cli) -> None:
+    (tmp_path / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
+    write_day(tmp_path, 1, range(1000, 1010))
+    assert cli("run").returncode == 0
+    before = cli("index", "--json").stdout
+    killed = subprocess.run([sys.executable, "-c", KILLED], cwd=tmp_path, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert cli("index", "--list", "--json").stdout == before
+    with Released(tmp_path / "zhiling.sqlite") as released:
+        lost = pl.Series(["text 0 0 that is released", "订单1000号到哪里了？"])
+        replies = pl.Series([None, "第1000号包裹已经发出，正在路上。"], dtype=pl.String)
+        found = released.nearest(dialogue({"user": lost, "assistant": replies}))
+    assert found.related.is_null().to_list() == [True, False]
