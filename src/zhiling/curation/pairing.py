@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import polars as pl
@@ -11,23 +11,14 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from zhiling.curation.folds import group_folds, group_numbers
-from zhiling.curation.pairing_features import (
-    View,
-    centred,
-    joint_topic_view,
-    joint_topics,
-    ngram_view,
-    pair_features,
-    topic_view,
-)
-from zhiling.curation.sparse_features import require
+from zhiling.curation.pairing_judge import Candidates, Negatives, cross_fitted
+from zhiling.curation.pairing_space import PairSpace, Texts, candidates
 from zhiling.pipeline.step import Context, Measure, Scope
 from zhiling.rows.conversation import flatten, has_reply, reply_text
 
 FOLDS = 5
 BLOCK_ROWS = 400
 """Rows that are compared with one another; a fold is cut into such blocks, so time is linear in the rows."""
-NEGATIVES = 6
 SMALL_LANGUAGE = 50
 FEWEST_ROWS = 20
 
@@ -35,31 +26,39 @@ FEWEST_ROWS = 20
 class Pairing(Measure):
     """Writes how probable it is that the reply belongs to its question and not to another one, 0 to 1.
 
-    A logistic discriminator per language learns, on other conversations, to tell given pairs from pairs
-    drawn at random, by cosines corrected for popularity in several views of the texts. The question is what
-    the user said so far, and the conversation before the reply.
-    Nearly all random pairs lie below 0.5, and one right pair in ten; below 0.1 two of three are wrong where
-    3 % are.
+    A discriminator per language learns, on other conversations, to tell given pairs from wrong ones that it
+    finds hard itself, by cosines corrected for popularity in several views of the texts. The question is what
+    the user said so far, and the conversation before the reply. `score` is the probability where given and
+    random pairs are equally frequent: random pairs lie below 0.5, and one right pair in ten. `csls` is the
+    plain alternative beside it, a neighbourhood-corrected cosine from -4 to 4 of the first view.
     """
 
     name: ClassVar[str] = "pairing"
+    version: ClassVar[int] = 2
     scope: ClassVar[Scope] = "table"
     cost: ClassVar[str] = "two encodings per row (none with `features: ngrams`), then 5 ms per row"
     limits: ClassVar[str] = (
         "A reply to another question about the same thing fits. Languages of fewer than 50 rows are judged "
         "together, and pass by where that leaves fewer than 20. Languages are those of the source."
     )
-    source: ClassVar[str] = "Lample et al. 2018 (CSLS); Deerwester et al. 1990 (topics)"
+    source: ClassVar[str] = (
+        "Lample et al. 2018 (CSLS); Deerwester et al. 1990 (topics); Shrivastava et al. 2016 (hard negatives)"
+    )
 
     features: Literal["encoder", "ngrams", "both"] = Field("both", description="What texts are compared by.")
+    negatives: Negatives = Field(
+        "adversarial",
+        description="Wrong pairs to learn from: random; the nearest too; or, mined after each fit, those "
+        "that the discriminator takes for right.",
+    )
 
     def reads(self) -> tuple[str, ...]:
         """Messages, language, and the group for the folds."""
         return ("messages", "language", "group")
 
     def writes(self) -> dict[str, pl.DataType]:
-        """The probability."""
-        return {"score": pl.Float64()}
+        """The probability, and the corrected cosine as a baseline."""
+        return {"score": pl.Float64(), "csls": pl.Float64()}
 
     def uses_encoder(self) -> bool:
         """Unless n-grams alone are asked for."""
@@ -75,57 +74,43 @@ class Pairing(Measure):
         return frame.select(pl.col("r") & enough.over("pool"))["r"]
 
     def measure(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
-        """`score` of each row."""
+        """`score` and `csls` of each row."""
         order = rows["id"].arg_sort()
         ordered = rows[order]
         pools = _pools(ordered, pl.repeat(value=True, n=rows.height, dtype=pl.Boolean, eager=True))
-        score = np.full(rows.height, np.nan)
+        judged = np.full((2, rows.height), np.nan)
         for pool in pools.unique().sort():
             chosen = (pools == pool).arg_true()
-            score[chosen.to_numpy()] = self._judge(ordered[chosen], context)
-        return pl.DataFrame({"score": score})[order.arg_sort()]
+            judged[:, chosen.to_numpy()] = self._judge(ordered[chosen], context)
+        return pl.DataFrame({"score": judged[0], "csls": judged[1]})[order.arg_sort()]
 
-    def _judge(self, rows: pl.DataFrame, context: Context) -> NDArray[np.float64]:
-        """Cross-fitted probabilities of the rows of one language."""
+    def _judge(self, rows: pl.DataFrame, context: Context) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Cross-fitted probabilities of the rows of one language, and their corrected cosines."""
         folds = group_folds(rows, FOLDS, context)
         groups = group_numbers(rows).to_numpy()
-        views = self._views(rows, context)
+        texts = _texts(rows["messages"])
+        asked = pl.Series(texts.before, dtype=pl.String).rank("dense").to_numpy()
+        space = self._space(texts, context)
         generator = context.generator()
-        right: list[NDArray[np.float32]] = []
-        wrong: list[NDArray[np.float32]] = []
-        numbers: list[NDArray[np.int64]] = []
+        parts: list[Candidates] = []
+        corrected = np.zeros(rows.height)
         for held, known in _folds(folds):
-            topics = [
-                (view, joint_topics(view, known))
-                for view in views
-                if not isinstance(view.questions, np.ndarray)
-            ]
+            topics = space.topics(known)
             for block in np.array_split(held, -(-len(held) // BLOCK_ROWS)):
-                local = np.arange(len(block))
-                same = groups[block][:, None] == groups[block][None]
-                tables = [pair_features(view, block, same) for view in views]
-                tables += [
-                    pair_features(joint_topic_view(view, fit, block), local, same) for view, fit in topics
-                ]
-                table = np.stack([part for parts in tables for part in parts], axis=-1)
-                drawn = [generator.permutation(len(block)) for _ in range(NEGATIVES)]
-                right.append(table[local, local])
-                wrong.append(np.concatenate([table[local, other][~same[local, other]] for other in drawn]))
-                numbers.append(block)
-        return _cross_fit(right, wrong, numbers, folds)
+                # Another reply to the same words is no wrong one: it must not be learnt as such.
+                same = _equal(groups[block]) | _equal(asked[block])
+                tables = space.table(block, same, topics)
+                corrected[block] = tables[1].diagonal()
+                parts.append(candidates(block, int(folds[block[0]]), same, tables, generator))
+        return cross_fitted(parts, self.negatives, context.seed), corrected
 
-    def _views(self, rows: pl.DataFrame, context: Context) -> list[View]:
-        said, before = _questions(rows["messages"])
-        reply = reply_text(rows["messages"]).to_list()
-        views: list[View] = []
-        if self.features != "ngrams":
-            encode = context.encoder.encode
-            views.append(View(centred(encode(said)), centred(encode(reply))))
-        if self.features != "encoder":
-            for question in (said, before):
-                view = ngram_view(question, reply)
-                views += [view, topic_view(view)]
-        return views
+    def _space(self, texts: Texts, context: Context) -> PairSpace:
+        encoder = None if self.features == "ngrams" else context.encoder
+        return PairSpace(texts, encoder, ngrams=self.features != "encoder")
+
+
+def _equal(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    return codes[:, None] == codes[None]
 
 
 def _pools(rows: pl.DataFrame, replied: pl.Series) -> pl.Series:
@@ -135,8 +120,8 @@ def _pools(rows: pl.DataFrame, replied: pl.Series) -> pl.Series:
     return frame.select(pl.when(enough).then("language").otherwise(pl.lit("")).alias("pool"))["pool"]
 
 
-def _questions(messages: pl.Series) -> tuple[list[str], list[str]]:
-    """What the user said before the last reply, and all that was said before it (without the system)."""
+def _texts(messages: pl.Series) -> Texts:
+    """What the user said before the last reply, all that was said before it but the system, the reply."""
     lines = flatten(messages).filter(pl.col("role").is_in(["user", "assistant"]))
     last = pl.col("turn").filter(pl.col("role") == "assistant").max().over("row")
     lines = lines.filter(pl.col("turn") < last).with_columns(pl.col("text").fill_null(""))
@@ -146,35 +131,10 @@ def _questions(messages: pl.Series) -> tuple[list[str], list[str]]:
         before=pl.col("text").str.join("\n"),
     )
     found = every.join(texts, on="row", how="left", maintain_order="left").fill_null("")
-    return found["said"].to_list(), found["before"].to_list()
+    return Texts(found["said"].to_list(), found["before"].to_list(), reply_text(messages).to_list())
 
 
 def _folds(folds: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """The rows of each fold, and the rows of all others."""
     for fold in np.unique(folds):
         yield np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-
-
-def _cross_fit(
-    right: list[NDArray[np.float32]],
-    wrong: list[NDArray[np.float32]],
-    numbers: list[NDArray[np.int64]],
-    folds: NDArray[np.int64],
-) -> NDArray[np.float64]:
-    """The probability of being right, each row's by a discriminator that was fitted on the other folds."""
-    everything = np.concatenate([*right, *wrong])
-    mean, spread = everything.mean(axis=0), everything.std(axis=0) + 1e-9
-    owner = [int(folds[block[0]]) for block in numbers]
-    score = np.zeros(len(folds))
-    for fold in sorted(set(owner)):
-        good = np.concatenate([part for part, own in zip(right, owner, strict=True) if own != fold])
-        bad = np.concatenate([part for part, own in zip(wrong, owner, strict=True) if own != fold])
-        truth = np.repeat([1, 0], [len(good), len(bad)])
-        judge: Any = require("sklearn.linear_model").LogisticRegression(
-            class_weight="balanced", max_iter=1000
-        )
-        judge.fit((np.concatenate([good, bad]) - mean) / spread, truth)
-        for part, block, own in zip(right, numbers, owner, strict=True):
-            if own == fold:
-                score[block] = judge.predict_proba((part - mean) / spread)[:, 1]
-    return score

@@ -11,6 +11,7 @@ import pytest
 from tests.unit.curation.bilingual import help_desk
 from tests.unit.curation.frames import CONTEXT, pairs, turns
 from zhiling.curation.pairing import Pairing
+from zhiling.curation.pairing_space import PairSpace, Texts, candidates
 from zhiling.encoders.hashing import HashingEncoder
 
 pytest.importorskip("sklearn")
@@ -66,6 +67,27 @@ def test_earlier_turns_count_and_what_follows_the_reply_does_not() -> None:
     later = DESK.with_columns(pl.Series("messages", messages, dtype=DESK.schema["messages"]))
     step = Pairing(features="ngrams")
     assert np.allclose(step.measure(DESK, CONTEXT)["score"], step.measure(later, CONTEXT)["score"])
+
+
+@pytest.mark.parametrize("negatives", ["random", "nearest", "adversarial"])
+def test_every_kind_of_negative_tells_wrong_pairs(negatives: str) -> None:
+    rows = swapped(DESK, 0, COUNT)
+    answer = Pairing(features="ngrams", negatives=negatives).measure(rows, CONTEXT)
+    assert answer["score"].gather([0, COUNT]).max() < answer["score"].median()
+    assert answer["csls"].gather([0, COUNT]).max() < answer["csls"].median()
+    assert answer["csls"].is_between(-4, 4).all()
+
+
+def test_other_replies_to_the_same_question_are_no_wrong_pairs() -> None:
+    space = PairSpace(Texts(["a b", "a b", "c"], ["a b", "a b", "c"], ["b", "a", "c d"]), None, ngrams=True)
+    same = np.array([[True, True, False], [True, True, False], [False, False, True]])
+    tables = space.table(np.arange(3), same, space.topics(np.arange(3)))
+    found = candidates(np.arange(3), 0, same, tables, np.random.default_rng(0))
+    usable = [set(np.flatnonzero(row)) for row in found.usable]
+    assert all(found.pool[row, sorted(usable[row])].shape[0] for row in (0, 1))
+    for row in (0, 1):
+        wanted = tables[0][row, 2]
+        assert (found.pool[row, sorted(usable[row])] == wanted).all()
 
 
 def test_empty_replies_and_no_rows() -> None:

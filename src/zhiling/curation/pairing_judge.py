@@ -1,0 +1,141 @@
+"""The discriminator of `pairing`: given pairs against wrong ones, the hardest of which it picks itself.
+
+It is the mean, in logits, of a logistic regression (steady on few rows) and boosted trees (which see that a
+cosine means another thing in a short text). Wrong pairs are drawn at random; then, round by round, those of
+a pool of other replies, random and nearest, that the discriminator of the round before takes for right.
+At the end scores become probabilities by a logistic fit on unseen given pairs and unseen random ones, so a
+threshold means the same whatever the negatives were.
+
+Source: Shrivastava et al. 2016 (hard example mining); Platt 1999 (probabilities).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zhiling.curation.sparse_features import require
+
+Negatives = Literal["random", "nearest", "adversarial"]
+Matrix = NDArray[np.float32]
+
+RANDOM, NEAREST = 20, 5
+"""Replies of other conversations in a row's pool: drawn at random, and nearest to the given reply's place."""
+FIRST = 6
+"""Random wrong pairs of a row that every discriminator is fitted on."""
+MINED = 2
+"""Wrong pairs of a row that one round of mining adds."""
+ROUNDS = 1
+TRAINING_ROWS = 3000
+"""A discriminator is fitted on at most so many rows: with more, time grows and the error hardly falls."""
+TREES = 40
+LARGEST_LOGIT = 30.0
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Features of rows of one fold.
+
+    Attributes:
+        rows: numbers of the rows, (b,).
+        fold: their fold.
+        right: features of the given pairs, (b, f).
+        pool: features with replies of other conversations, random ones first, (b, p, f).
+        usable: which of the pool are of another conversation, (b, p).
+    """
+
+    rows: NDArray[np.int64]
+    fold: int
+    right: Matrix
+    pool: Matrix
+    usable: NDArray[np.bool_]
+
+
+def cross_fitted(parts: Sequence[Candidates], negatives: Negatives, seed: int) -> NDArray[np.float64]:
+    """The probability that each given pair is right, by discriminators that never saw its fold.
+
+    Args:
+        parts: candidates of all rows, numbered 0 to n - 1, in two folds or more.
+        negatives: what wrong pairs a discriminator is fitted on.
+        seed: of the trees.
+
+    Returns:
+        float64 (n,), in the order of the row numbers.
+    """
+    given = np.zeros(sum(len(part.rows) for part in parts))
+    random: list[NDArray[np.float64]] = []
+    # On a few thousand pairs threads wait for each other longer than they work.
+    with require("threadpoolctl").threadpool_limits(1):
+        for fold in sorted({part.fold for part in parts}):
+            judge = _fitted([part for part in parts if part.fold != fold], negatives, seed)
+            for part in (part for part in parts if part.fold == fold):
+                given[part.rows] = judge.logits(part.right)
+                random.append(judge.logits(part.pool[:, :FIRST][part.usable[:, :FIRST]]))
+        return _calibrated(given, np.concatenate(random))
+
+
+class _Judge:
+    """Logits of pairs: the mean of a linear model's and of boosted trees'."""
+
+    def __init__(self, right: Matrix, wrong: Matrix, seed: int) -> None:
+        features = np.concatenate([right, wrong])
+        truth = np.repeat([1, 0], [len(right), len(wrong)])
+        self._mean, self._spread = features.mean(axis=0), features.std(axis=0) + 1e-9
+        linear: Any = require("sklearn.linear_model").LogisticRegression(
+            class_weight="balanced", max_iter=1000
+        )
+        # No class weights: with weights every feature is cut anew by slow weighted quantiles.
+        trees: Any = require("sklearn.ensemble").HistGradientBoostingClassifier(
+            max_iter=TREES, max_leaf_nodes=8, l2_regularization=1,
+            early_stopping=False, random_state=seed,
+        )  # fmt: skip
+        self._models = [model.fit(self._scaled(features), truth) for model in (linear, trees)]
+
+    def logits(self, features: Matrix) -> NDArray[np.float64]:
+        """One number a pair, above 0 where the given pairs are the likelier."""
+        scaled = self._scaled(features)
+        if not len(scaled):
+            return np.zeros(0)
+        return np.mean([model.decision_function(scaled) for model in self._models], axis=0)
+
+    def _scaled(self, features: Matrix) -> Matrix:
+        return (features - self._mean) / self._spread
+
+
+def _fitted(parts: Sequence[Candidates], negatives: Negatives, seed: int) -> _Judge:
+    right, pool, usable = _first_rows(parts)
+    chosen = np.zeros_like(usable)
+    chosen[:, :FIRST] = True
+    if negatives == "nearest":
+        chosen[:, RANDOM:] = True
+    judge = _Judge(right, pool[chosen & usable], seed)
+    for _ in range(ROUNDS if negatives == "adversarial" else 0):
+        logits = judge.logits(pool.reshape(-1, pool.shape[-1])).reshape(usable.shape)
+        hardest = np.argsort(np.where(usable & ~chosen, logits, -np.inf), axis=1)[:, -MINED:]
+        np.put_along_axis(chosen, hardest, values=True, axis=1)
+        judge = _Judge(right, pool[chosen & usable], seed)
+    return judge
+
+
+def _first_rows(parts: Sequence[Candidates]) -> tuple[Matrix, Matrix, NDArray[np.bool_]]:
+    """The training rows, side by side; an equal share of each part where there are too many."""
+    share = min(1.0, TRAINING_ROWS / sum(len(part.rows) for part in parts))
+    counts = [max(1, round(len(part.rows) * share)) for part in parts]
+    return (
+        np.concatenate([part.right[:count] for part, count in zip(parts, counts, strict=True)]),
+        np.concatenate([part.pool[:count] for part, count in zip(parts, counts, strict=True)]),
+        np.concatenate([part.usable[:count] for part, count in zip(parts, counts, strict=True)]),
+    )
+
+
+def _calibrated(given: NDArray[np.float64], random: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities of the given pairs, were right and random pairs equally frequent."""
+    logits = np.concatenate([given, random]).clip(-LARGEST_LOGIT, LARGEST_LOGIT)[:, None]
+    truth = np.repeat([1, 0], [len(given), len(random)])
+    fit: Any = require("sklearn.linear_model").LogisticRegression(class_weight="balanced")
+    fit.fit(logits, truth)
+    return fit.predict_proba(logits[: len(given)])[:, 1]
