@@ -2,7 +2,7 @@
 
 ROW is 1 (near-duplicates of 130,000 rows), 2 (of 1,000,000), 3 (short Chinese texts), 4 (decontamination) or
 8 (personal data), with or without a letter; the environment variable ROW says the same. `rules` measures the
-rule steps. Each runs as a process of its own, on corpora that are made once; with a letter only that figure
+rule steps, `standing` the standing index. Each runs as a process of its own, on corpora that are made once; with a letter only that figure
 is recorded.
 """
 
@@ -22,6 +22,7 @@ SCRIPTS = {
     "4": ("decontaminate.py",),
     "8": ("privacy.py",),
     "rules": ("rules.py",),
+    "standing": ("standing_index.py",),
 }
 SHARED_CORPUS = ("1", "2", "4")
 
@@ -31,7 +32,7 @@ def main(wanted: str) -> None:
     number = wanted if wanted in SCRIPTS else wanted.rstrip("abcdefghijklmnopqrstuvwxyz")
     if number and number not in SCRIPTS:
         raise SystemExit(f"no row {wanted!r}; there are {', '.join(SCRIPTS)}")
-    environment = os.environ | {"ROW": "" if wanted == "rules" else wanted}
+    environment = os.environ | {"ROW": wanted if wanted[:1].isdigit() else ""}
     with tempfile.TemporaryDirectory() as folder:
         for each, (script, *options) in SCRIPTS.items():
             if number in ("", each):
