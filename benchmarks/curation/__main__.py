@@ -2,8 +2,8 @@
 
 ROW is 1 (near-duplicates of 130,000 rows), 2 (of 1,000,000), 3 (short Chinese texts), 4 (decontamination) or
 8 (personal data), with or without a letter; the environment variable ROW says the same. `rules` measures the
-rule steps, `standing` the standing index. Each runs as a process of its own, on corpora that are made once; with a letter only that figure
-is recorded.
+rule steps, `standing` the standing index. Each runs as a process of its own, on corpora that are made once;
+with a letter only that figure is recorded.
 """
 
 from __future__ import annotations
