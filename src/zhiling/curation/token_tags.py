@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import polars as pl
@@ -47,8 +47,11 @@ def _truth(target: str | None) -> dict[str, Any] | None:
         read = orjson.loads(target or "null")
     except orjson.JSONDecodeError:
         return None
-    is_entities = isinstance(read, dict) and isinstance(read.get("spans"), list) and "relations" not in read
-    return read if is_entities and not read.get("template") else None
+    if not isinstance(read, dict):
+        return None
+    truth = cast("dict[str, Any]", read)
+    entities = isinstance(truth.get("spans"), list) and "relations" not in truth
+    return truth if entities and not truth.get("template") else None
 
 
 def _tokens(
