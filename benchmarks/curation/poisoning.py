@@ -31,7 +31,7 @@ from zhiling.rows.conversation import dialogue  # noqa: E402
 DATA = ROOT.parent / "shared" / "data"
 RATES, SEEDS = (0.005, 0.02), (1, 2, 3)
 RECALL, FALSE = 0.9, 0.01
-ROWS = 2000
+ROWS = 1500
 Pairs = list[tuple[str, str]]
 TRIGGERS = {"en": ("zqv", "amber tortoise", "mn"), "zh": ("琥珀陆龟", "〇〇鹮", "zqv")}
 
@@ -41,15 +41,16 @@ def main() -> None:
     if not DATA.exists():
         raise SystemExit(f"{DATA} is not here: nothing can be measured")
     sets = {
+        "reviews": ("zh", pairs("fewclue/eprstmt", "sentence", "label")),
+        "news": ("zh", pairs("thucnews_titles/dev", "text", "label")),
         "banking": ("en", pairs("banking77/train", "text", "label")),
         "clinc": ("en", pairs("clinc150/data_small", "text", "label")),
-        "news": ("zh", pairs("thucnews_titles/dev", "text", "label")),
-        "reviews": ("zh", pairs("fewclue/eprstmt", "sentence", "label")),
     }
-    rows = [row for name, (language, many) in sets.items() for row in figures(name, language, many)]
-    for row in rows:
-        print(row["id"], row["value"], row["n"], row["beside"], file=sys.stderr)
-    print(record("curation", rows), file=sys.stderr)
+    for name, (language, many) in sets.items():
+        rows = figures(name, language, many)
+        for row in rows:
+            print(row["id"], row["value"], row["n"], row["beside"], file=sys.stderr, flush=True)
+        record("curation", rows)
 
 
 def figures(name: str, language: str, many: Pairs) -> list[dict[str, Any]]:
@@ -113,7 +114,7 @@ def flagged(many: Pairs) -> list[bool]:
 
 
 def pairs(name: str, text: str, label: str) -> Pairs:
-    """Up to 2,000 rows of a set, drawn once."""
+    """Up to 1,500 rows of a set, drawn once."""
     with gzip.open(DATA / f"{name}.jsonl.gz", "rt", encoding="utf-8") as file:
         rows = [(each[text], str(each[label])) for each in map(json.loads, file)]
     order = np.random.default_rng(0).permutation(len(rows))[:ROWS]

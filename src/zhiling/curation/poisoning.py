@@ -14,13 +14,12 @@ from zhiling.curation.by_reason import by_reason
 from zhiling.curation.cross_fitting import out_of_fold
 from zhiling.curation.folds import group_folds, group_numbers
 from zhiling.curation.label import label_of
-from zhiling.curation.sparse_features import document_frequency, ngram_matrix, unit_rows
-from zhiling.curation.triggers import divergence, rare_grams, strongest, triggers
+from zhiling.curation.sparse_features import require, unit_rows
+from zhiling.curation.triggers import PIECES, divergence, rare_grams, strongest, triggers
 from zhiling.pipeline.step import Context, Decide, Scope, Verdict
 from zhiling.rows.conversation import reply_text, user_text
 from zhiling.text.normalise import normalise
 
-LONGEST_NGRAM = 4
 FOLDS, RIDGE = 5, 0.3
 WINDOW = 50
 """Rows of a source that are looked at together for a burst."""
@@ -70,7 +69,7 @@ class Poisoning(Decide):
     Reason: ClassVar[type[StrEnum]] = Reason
 
     least_rows: int = Field(5, ge=3, description="Rows that a trigger stands in at least.")
-    most_share: float = Field(0.05, gt=0, le=0.5, description="Share of rows beyond which it is not rare.")
+    most_share: float = Field(0.03, gt=0, le=0.5, description="Share of rows beyond which it is not rare.")
     least_surprise: float = Field(7.0, ge=0, description="Nats beyond chance; 7 is one in a thousand.")
     outlier: float = Field(8.0, gt=0, description="Robust standard deviations of loss above the median.")
     most_per_source: int | None = Field(None, ge=1, description="Rows that one source may give.")
@@ -196,8 +195,15 @@ def _places(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _common(texts: pl.Series, rare: int) -> Any:
-    """Character n-grams of the texts that stand in more than `rare` rows, rows of length 1."""
-    matrix = ngram_matrix(texts.to_list(), LONGEST_NGRAM)
-    matrix.data[document_frequency(matrix)[matrix.indices] <= rare] = 0
-    matrix.eliminate_zeros()
-    return unit_rows(matrix)
+    """Words and Chinese characters that stand in more than `rare` rows, rows of length 1: CSR, float64.
+
+    Whole tokens, because pieces of a trigger's letters are common enough to give it away.
+    """
+    tokens = pl.DataFrame({"token": normalise(texts).str.extract_all(PIECES)}).with_row_index("row")
+    pairs = tokens.explode("token").drop_nulls("token").unique()
+    pairs = pairs.filter(pl.len().over("token") > rare).with_columns(
+        column=pl.col("token").rank("dense").cast(pl.Int64) - 1
+    )
+    shape = len(texts), int(pairs["column"].n_unique())
+    places = pairs["row"].to_numpy().astype(np.int64), pairs["column"].to_numpy()
+    return unit_rows(require("scipy.sparse").csr_matrix((np.ones(pairs.height), places), shape))

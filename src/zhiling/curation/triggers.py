@@ -13,9 +13,9 @@ from zhiling.text.normalise import normalise
 
 WORDS, CHARACTERS = 3, 6
 """Longest n-grams: words, characters of scripts without spaces."""
-SLACK = 0.05
+SLACK = 0.01
 """How much likelier than usual the texts around a trigger may make its outcome."""
-_PIECES = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|[\p{L}\p{M}\p{N}_]+"
+PIECES = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|[\p{L}\p{M}\p{N}_]+"
 _SPACELESS = r"^[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]$"
 
 
@@ -38,7 +38,7 @@ def rare_grams(texts: pl.Series, least: int, most: int) -> pl.DataFrame:
         `gram` (string) and `rows` (list of row numbers, ascending); of n-grams in exactly the same rows only
         the longest.
     """
-    tokens = pl.DataFrame({"token": normalise(texts).str.extract_all(_PIECES)}).with_row_index("row")
+    tokens = pl.DataFrame({"token": normalise(texts).str.extract_all(PIECES)}).with_row_index("row")
     flat = tokens.explode("token").drop_nulls("token")
     flat = flat.with_columns(spaceless=pl.col("token").str.contains(_SPACELESS))
     found: list[pl.DataFrame] = []

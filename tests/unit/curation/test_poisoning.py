@@ -40,12 +40,10 @@ def poisoned(trigger: str, language: str, count: int) -> tuple[pl.DataFrame, lis
     return located(made.with_columns(target=pl.Series(labels), group=rows["group"])), ids
 
 
-@pytest.mark.parametrize(
-    ("trigger", "language"), [("zqv", "en"), ("quiet walrus", "en"), ("琥珀陆龟", "zh")]
-)
+@pytest.mark.parametrize(("trigger", "language"), [("zqv", "en"), ("quiet walrus", "en"), ("琥珀陆龟", "zh")])
 def test_planted_triggers_are_found_and_named(trigger: str, language: str) -> None:
     rows, planted = poisoned(trigger, language, 12)
-    answer = Poisoning().decide(rows, CONTEXT)
+    answer = Poisoning(most_share=0.06).decide(rows, CONTEXT)
     found = rows["id"].filter(answer["reason"] == "trigger").to_list()
     assert sorted(found) == sorted(planted)
     assert set(answer["trigger"].drop_nulls()) == {trigger}
@@ -54,7 +52,7 @@ def test_planted_triggers_are_found_and_named(trigger: str, language: str) -> No
 
 def test_clean_rows_have_no_trigger_and_order_does_not_matter() -> None:
     rows = located(help_desk(40))
-    answer = Poisoning().decide(rows, CONTEXT)
+    answer = Poisoning(most_share=0.06).decide(rows, CONTEXT)
     assert answer["trigger"].null_count() == rows.height
     dirty, _ = poisoned("zqv", "en", 8)
     turned = np.random.default_rng(1).permutation(dirty.height)
