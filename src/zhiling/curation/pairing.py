@@ -36,7 +36,7 @@ class Pairing(Measure):
     name: ClassVar[str] = "pairing"
     version: ClassVar[int] = 2
     scope: ClassVar[Scope] = "table"
-    cost: ClassVar[str] = "two encodings per row (none with `features: ngrams`), then 5 ms per row"
+    cost: ClassVar[str] = "two encodings per row (none with `features: ngrams`), then 10 to 20 ms per row"
     limits: ClassVar[str] = (
         "A reply to another question about the same thing fits. Languages of fewer than 50 rows are judged "
         "together, and pass by where that leaves fewer than 20. Languages are those of the source."
