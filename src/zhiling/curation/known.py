@@ -28,7 +28,7 @@ class Known(Decide):
     name: ClassVar[str] = "known"
     bounds: ClassVar[tuple[Bound, ...]] = (Bound("jaccard", acts="above", loosest=LEAST_JACCARD),)
     cost: ClassVar[str] = (
-        "moderate, in proportion to the new rows, whatever the index holds; on disk about 600 bytes and 4 "
+        "about 30 µs a new row, whatever the index holds; on disk about 600 bytes and 4 "
         "bytes a token for each released row"
     )
     limits: ClassVar[str] = (
