@@ -63,7 +63,8 @@ class Poisoning(Decide):
         "Finds triggers that stand in `least_rows` rows or more, mostly with one outcome that does not fit "
         "their texts; a trigger whose rows fit their label, in free replies that differ from each other, in "
         "style or syntax is not found. A rare honest word that decides the label against all others "
-        "(a product with one complaint) is flagged too: look at it before you reject."
+        "(a product with one complaint) is flagged too, and with 150 labels a fifth of clean rows was: look "
+        "before you reject."
     )
     source: ClassVar[str] = "Wallace et al. 2021 and Kurita et al. 2020 (what is planted); Chernoff 1952"
     Reason: ClassVar[type[StrEnum]] = Reason
