@@ -2,8 +2,9 @@
 
 ROW is 1 (near-duplicates of 130,000 rows), 2 (of 1,000,000), 3 (short Chinese texts), 4 (decontamination),
 5 (pairings), 6 (label errors), 7 (selection), 8 (personal data) or 9 (injection), with or without a letter;
-the environment variable ROW says the same. By name: `rules`, `standing`, `grounding`, `poisoning`, `toxicity`.
-Each runs as a process of its own, on corpora that are made once; with a letter only that figure is recorded.
+the environment variable ROW says the same. By name: `rules`, `standing`, `grounding`, `poisoning` and
+`toxicity`. Each runs as a process of its own, on corpora that are made once; with a letter only that figure
+is recorded.
 """
 
 from __future__ import annotations
