@@ -30,6 +30,9 @@ class LabelErrors(Measure):
     `suggested` is the most probable label and `probability` its probability. The classifiers are fitted on
     the other folds; a conversation or document is never on both sides.
 
+    `confidence` is the probability of the given label alone: with dozens of labels of few rows each it ranks
+    errors better than the margin.
+
     With `level: sentence` the entities of a row are judged token by token: `score` is the probability of the
     least likely tag, 0 to 1, `suggested` the likeliest tag there. `level: token` adds `tokens`: where each
     token stands whose tag is not the likeliest one.
@@ -73,7 +76,12 @@ class LabelErrors(Measure):
             "suggested": pl.String(),
             "probability": pl.Float64(),
         }
-        return written | ({"tokens": DOUBTS} if self.level == "token" else {})
+        further: dict[str, dict[str, pl.DataType]] = {
+            "row": {"confidence": pl.Float64()},
+            "sentence": {},
+            "token": {"tokens": DOUBTS},
+        }
+        return written | further[self.level]
 
     def uses_encoder(self) -> bool:
         """Unless n-grams alone are asked for, or tokens are judged."""
@@ -150,5 +158,6 @@ def _judge(probabilities: NDArray[np.float64], classes: NDArray[np.int64], names
             "score": given - others.max(axis=1),
             "suggested": names[best],
             "probability": probabilities[rows, best],
+            "confidence": given,
         }
     )
