@@ -52,7 +52,8 @@ class Injection(Measure):
     limits: ClassVar[str] = (
         "An order that fits its document (a request in a mail about the same matter), inside a paragraph or "
         "in a table's cell passes, and so do encoded text and other languages. Texts about prompt injection, "
-        "and a closing question of a web page in words of its own, are found as well."
+        "and a closing question of a web page in words of its own, are found as well. A manual is full of "
+        "requests: some 4 % of its passages score 0.6 by `stray_request` alone, so reject above that there."
     )
 
     def writes(self) -> dict[str, pl.DataType]:

@@ -38,7 +38,7 @@ def run_epochs(
     evaluate: Evaluate,
     progress: Progress | None = None,
 ) -> tuple[EpochRecord, ...]:
-    """The record of each epoch; afterwards the model has the weights of the best one.
+    """The record of each epoch; afterwards the model has the weights of the best one, the last of equal ones.
 
     Randomness comes from torch's generator as the caller seeded it.
 
@@ -62,7 +62,7 @@ def run_epochs(
     for epoch in range(1, settings.epochs + 1):
         loss = run_epoch(model, task, settings, train, (optimiser, schedule))
         score = dev_score(model, task, settings, dev, evaluate)
-        if score > best_score:
+        if score >= best_score:  # a small dev part ties often; of equal epochs the later one has learnt more
             best_score, best_epoch, best_weights = score, epoch, model.tuned_state()
         history.append(EpochRecord(epoch, loss, score, best=epoch == best_epoch))
         if progress:

@@ -34,7 +34,7 @@ class TrainSettings(BaseModel):
     )
     epochs: int = Field(default=20, ge=1, description="Most passes over the training examples.")
     patience: int = Field(
-        default=4, ge=1, description="Epochs without a better dev score before training stops."
+        default=4, ge=1, description="Epochs that do not reach the best dev score before training stops."
     )
     batch_size: int = Field(default=32, ge=1, description="Examples per step.")
     learning_rate: float = Field(default=0.003, gt=0, description="Of the head and the n-gram vectors.")

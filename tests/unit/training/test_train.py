@@ -93,6 +93,15 @@ def test_the_best_epoch_is_restored_and_patience_ends_the_training(tiny: str) ->
     assert list(model.predict(ROWS.texts).labels) == list(kept[1])
 
 
+def test_of_equal_epochs_the_last_is_kept(tiny: str) -> None:
+    scores = iter([0.4, 0.5, 0.3, 0.5, 0.4, 0.4])
+    seen: list[EpochRecord] = []
+    chosen = settings(tiny, features="ngrams", patience=2, epochs=6)
+    train(chosen, ROWS, ROWS, seed=0, evaluate=lambda truth, told: next(scores), progress=seen.append)
+    assert [record.epoch for record in seen if record.best] == [1, 2, 4]
+    assert seen[-1].epoch == 6
+
+
 def test_only_the_chosen_layers_move(tiny: str) -> None:
     chosen = settings(tiny, features="encoder", method="top_layers", layers=1, epochs=1)
     model = train(chosen, ROWS, ROWS, seed=0, evaluate=accuracy).model
