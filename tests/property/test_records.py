@@ -251,6 +251,7 @@ def test_an_array_gives_what_its_elements_give_as_lines(
 @settings(max_examples=100, deadline=None)
 @example(pieces=["\\\n0"], start="", cut=1)
 @example(pieces=["\\"], start="[", cut=30)
+@example(pieces=["]", '"'], start='{"data": [', cut=10)
 @given(
     pieces=st.lists(st.one_of(st.sampled_from(NASTY), st.sampled_from(RAW_LINES), TEXT), max_size=20),
     start=st.sampled_from(["", "[", '{"data": [', '[{"a": 1},\n']),

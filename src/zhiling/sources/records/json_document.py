@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from zhiling.pipeline.step import Bad
@@ -109,7 +110,8 @@ class _Reader:
         self._line = 1  # of the first byte that waits
         self._waiting = b""
         self._kind: Kind | None = None
-        self._bare = True  # nothing may follow the array
+        self._head: bytes | None = None  # of the object around the array, up to the array,
+        self._tail = b""  # and what of it stands behind
         self._depth: int | None = None  # in an element that is too long and passed over,
         self._inside = False  # and whether that is within a string
         self._ended = False
@@ -140,7 +142,7 @@ class _Reader:
         if self._waiting[start : start + 1] == b"[":
             self._kind, at = "array", start + 1
         elif wrapped := _wrapped(self._waiting):
-            self._kind, at, self._bare = "array", wrapped, False
+            self._kind, at, self._head = "array", wrapped, self._waiting[:wrapped]
         self._forward(at)
         return True
 
@@ -161,6 +163,7 @@ class _Reader:
             if text[behind[-1] - 1] != BRACKET:
                 message = "the array ends with } instead of ]"
                 yield Bad(f"{self._place}:{self._line}", "broken_json", message)
+                self._head = None
             yield from self._after()
 
     def _ends(self, marks: _Marks) -> tuple[Positions, Positions]:
@@ -223,16 +226,28 @@ class _Reader:
         return True
 
     def _after(self) -> Iterator[Bad]:
-        """Behind the end of an array nothing is read, and nothing may stand there but an object around it."""
+        """Behind the end of an array nothing may stand but the rest of an object around it."""
         rest = self._waiting.lstrip()
         self._forward(len(self._waiting) - len(rest))
-        if rest and self._bare:
+        if self._head is not None:
+            self._tail += rest[: MAX_LINE_BYTES - len(self._tail)]
+        elif rest and not self._tail:
             message = "there is more behind the end of the array; a file holds one array"
             yield Bad(f"{self._place}:{self._line}", "broken_json", message, excerpt(rest))
-            self._bare = False
+            self._tail = rest[:1]  # told once
         self._waiting = b""
 
+    def _around(self) -> Iterator[Bad]:
+        """Says so where the object around the array is none; its other fields are not read."""
+        try:
+            orjson.loads(b"".join((self._head or b"[", b"]", self._tail if self._head else b"")))
+        except orjson.JSONDecodeError as error:
+            message = f"the object around the array is broken: {error.msg}"
+            yield Bad(f"{self._place}:{self._line}", "broken_json", message, excerpt(self._tail))
+
     def _end(self) -> Iterator[Block | Bad]:
+        if self._ended:
+            yield from self._around()
         if self._kind is None or self._ended:
             return
         text = self._waiting
