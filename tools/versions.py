@@ -1,8 +1,8 @@
 """Runs the core's tests on the other supported Pythons that are installed here.
 
-Each Python gets its own environment, `.venv-3.12` and so on, with the core, the `curation` extra and
-pytest in the versions of constraints.txt; torch is not among them. A Python that is not here, or that a
-version manager lists but cannot start, is named and passed over.
+Each Python gets its own environment, `.venv-3.12` and so on, with the core, the extras that sources and
+curation need, and pytest in the versions of constraints.txt; torch is not among them. A Python that is not
+here, or that a version manager lists but cannot start, is named and passed over.
 
     python tools/versions.py            # 3.12 and 3.13
     python tools/versions.py 3.14
@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 VERSIONS = ("3.12", "3.13")
 ROOMS = ("text", "rows", "pipeline", "sources", "curation")
 FOLDERS = (*(f"tests/unit/{room}" for room in ROOMS), "tests/property")
+EXTRAS = "curation,documents,images"
 TOOLS = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "hatchling", "editables")
 
 
@@ -73,7 +74,7 @@ def install(environment: Path, python: str) -> bool:
     commands = [
         [python, "-m", "venv", "--clear", str(environment)],
         [*pip, "--disable-pip-version-check", *TOOLS],
-        [*pip, "--disable-pip-version-check", "--no-build-isolation", "-e", ".[curation]"],
+        [*pip, "--disable-pip-version-check", "--no-build-isolation", "-e", f".[{EXTRAS}]"],
     ]
     if any(subprocess.run(command, cwd=ROOT, check=False).returncode for command in commands):
         return False

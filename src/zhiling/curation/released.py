@@ -68,8 +68,8 @@ _SET_VERSION = "INSERT INTO schema_versions VALUES ('released', ?) ON CONFLICT D
 _GET_VERSION = "SELECT version FROM schema_versions WHERE name = 'released'"
 _HAS_TABLES = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'releases'"
 _MEETINGS = (
-    "SELECT k.key, k.row FROM json_each(?1) p JOIN released_keys k ON k.key = p.value AND k.row IN"
-    " (SELECT row FROM released_keys WHERE key = p.value AND NOT row BETWEEN ?2 AND ?3 ORDER BY row LIMIT ?4)"
+    "SELECT k.key, k.row FROM json_each(?) p JOIN released_keys k ON k.key = p.value AND k.row IN"
+    " (SELECT row FROM released_keys WHERE key = p.value AND NOT row BETWEEN ? AND ? ORDER BY row LIMIT ?)"
 )
 _ROWS = (
     "SELECT r.row, e.run || ':' || r.id, r.shingles FROM json_each(?) p"
