@@ -26,7 +26,7 @@ from record import record, row  # noqa: E402
 KINDS = {"a": ("JSON Lines", "rows.jsonl"), "b": ("CSV", "rows.csv"), "c": ("Parquet", "rows.parquet")}
 GOAL = 0.8
 NOTE = (
-    "median, least and most of neighbouring runs, with other work on the same cores. zhiling builds rows of "
+    "median, least and most of neighbouring runs. zhiling builds rows of "
     "the record (messages, other fields as JSON, locators) in batches that are dropped, and checks that "
     "nothing is lost; Polars holds all columns. Record by record in Python took three times the CPU. Tried "
     "besides: unescaping by Polars (slower), blocks of 1 or 4 MB (no clear difference), reading, parsing and "
