@@ -9,15 +9,12 @@ their own, so no crowd hides them.
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import ClassVar
 
 import numpy as np
 import orjson
@@ -34,16 +31,15 @@ from zhiling.curation.buckets import (
     unpacked,
 )
 from zhiling.curation.media import media_hashes
-from zhiling.errors import DamagedFile, UsageError
+from zhiling.errors import UsageError
+from zhiling.pipeline.database import Database
 from zhiling.pipeline.fingerprint import canonical
-from zhiling.pipeline.standing import VERSIONS_TABLE, explain, transaction
 from zhiling.rows.schema import digest
 from zhiling.text.overlap import jaccard
 from zhiling.text.shingles import Shingles
 
 FILE_NAME = "zhiling.sqlite"
 
-_VERSION = 1
 _BUCKET_ROWS = 64
 _ROWS_AT_ONCE = 2_000
 
@@ -63,10 +59,6 @@ CREATE TABLE IF NOT EXISTS released_keys (
     key INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (key, row)
 ) WITHOUT ROWID
 """
-_TABLES = (VERSIONS_TABLE, _RELEASES, _RELEASED_ROWS, _RELEASED_KEYS)
-_SET_VERSION = "INSERT INTO schema_versions VALUES ('released', ?) ON CONFLICT DO NOTHING"
-_GET_VERSION = "SELECT version FROM schema_versions WHERE name = 'released'"
-_HAS_TABLES = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'releases'"
 _MEETINGS = (
     "SELECT k.key, k.row FROM json_each(?) p JOIN released_keys k ON k.key = p.value AND k.row IN"
     " (SELECT row FROM released_keys WHERE key = p.value AND NOT row BETWEEN ? AND ? ORDER BY row LIMIT ?)"
@@ -95,7 +87,7 @@ class Release:
     time: str
 
 
-class Released:
+class Released(Database):
     """The standing index of a project; a context manager that closes its connection.
 
     Args:
@@ -103,19 +95,12 @@ class Released:
         wait_s: how long to wait for another process that writes.
     """
 
-    def __init__(self, path: Path, *, wait_s: float = 30.0) -> None:
-        self.path, self.wait_s = path, wait_s
-        self._open: sqlite3.Connection | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._open is not None:
-            self._open.close()
-            self._open = None
+    group: ClassVar[str] = "released"
+    version: ClassVar[int] = 1
+    what: ClassVar[str] = "standing index"
+    tables: ClassVar[dict[str, str]] = {
+        "releases": _RELEASES, "released_rows": _RELEASED_ROWS, "released_keys": _RELEASED_KEYS,
+    }  # fmt: skip
 
     def state(self, run: str = "") -> str:
         """A digest of all releases but the run's own; empty where there are none.
@@ -231,53 +216,6 @@ class Released:
         return (
             pl.DataFrame({"key": keys, "place": places}).join(met, on="key").select("place", "row").unique()
         )
-
-    def _read(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        if not self.path.exists():
-            return []
-        with self._explained():
-            connection = self._connect()
-            if connection.execute(_HAS_TABLES).fetchone() is None:
-                return []
-            self._check(connection)
-            return connection.execute(query, values).fetchall()
-
-    @contextlib.contextmanager
-    def _writing(self) -> Generator[sqlite3.Connection]:
-        with self._explained():
-            connection = self._connect()
-            connection.execute("PRAGMA journal_mode = WAL")
-            with transaction(connection):
-                for table in _TABLES:
-                    connection.execute(table)
-                connection.execute(_SET_VERSION, (_VERSION,))
-                self._check(connection)
-                yield connection
-
-    def _connect(self) -> sqlite3.Connection:
-        if self._open is None:
-            self._open = sqlite3.connect(self.path, timeout=self.wait_s, isolation_level=None)
-        return self._open
-
-    def _check(self, connection: sqlite3.Connection) -> None:
-        line = connection.execute(_GET_VERSION).fetchone()
-        if line is None or line[0] != _VERSION:
-            found = line[0] if line else None
-            raise DamagedFile(
-                f"standing index of version {found!r}; this zhiling reads version {_VERSION}",
-                place=str(self.path),
-                hint="use the zhiling that wrote it",
-            )
-
-    @contextlib.contextmanager
-    def _explained(self) -> Generator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            explained = explain(error, self.path)
-            if explained is None:
-                raise
-            raise explained from error
 
 
 def _same(known: tuple[str, int], mark: str, run: str) -> int:

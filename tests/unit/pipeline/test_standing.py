@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 
 from zhiling.errors import DamagedFile, RunBusy, StepFailed
-from zhiling.pipeline.standing import Standing, explain
+from zhiling.pipeline.database import explain
+from zhiling.pipeline.standing import Standing
 
 
 def rows(*lines: list[str]) -> pl.DataFrame:
