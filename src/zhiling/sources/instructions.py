@@ -229,7 +229,8 @@ def _names_media(entry: Entry, place: str) -> bool:
     found = (piece for piece in pieces(entry.file, place) if isinstance(piece, bytes))
     before = b""
     for piece in found:
-        if any(mark in before + piece for mark in marks):
+        text = before + piece
+        if any(mark in text for mark in marks):
             return True
         before = piece[-max(map(len, marks)) :]
     return False

@@ -237,17 +237,17 @@ class _Reader:
             self._tail = rest[:1]  # told once
         self._waiting = b""
 
-    def _around(self) -> Iterator[Bad]:
+    def _around(self, head: bytes) -> Iterator[Bad]:
         """Says so where the object around the array is none; its other fields are not read."""
         try:
-            orjson.loads(b"".join((self._head or b"[", b"]", self._tail if self._head else b"")))
+            orjson.loads(b"".join((head, b"]", self._tail)))
         except orjson.JSONDecodeError as error:
             message = f"the object around the array is broken: {error.msg}"
             yield Bad(f"{self._place}:{self._line}", "broken_json", message, excerpt(self._tail))
 
     def _end(self) -> Iterator[Block | Bad]:
-        if self._ended:
-            yield from self._around()
+        if self._ended and self._head is not None:
+            yield from self._around(self._head)
         if self._kind is None or self._ended:
             return
         text = self._waiting
