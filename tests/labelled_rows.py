@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from zhiling.training import Examples
+from zhiling.training import Examples, text_input
 
 PHRASES = {
     "card": ["my card is lost", "where is my lost card", "我的卡丢了", "银行卡不见了"],
@@ -23,7 +23,7 @@ def labelled(copies: int = 4) -> Examples:
     ]
     return Examples(
         ids=tuple(str(number) for number in range(len(rows))),
-        texts=tuple(text for text, _ in rows),
+        inputs=tuple(text_input(text) for text, _ in rows),
         targets=tuple(label for _, label in rows),
         languages=tuple("en" if text.isascii() else "zh" for text, _ in rows),
     )

@@ -42,7 +42,7 @@ def predict_command(
             columns: list[int] = order[row].tolist()
             best = {predictions.classes[i]: round(float(predictions.scores[row, i]), 6) for i in columns}
             if as_json:
-                print_json({"text": each, "label": predictions.labels[row], "scores": best})
+                print_json({"text": each, "label": predictions.answers[row], "scores": best})
             else:
                 told = ", ".join(f"{label} {score:.2f}" for label, score in best.items())
                 typer.echo(f"{each}\n  {told}")

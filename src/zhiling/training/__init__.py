@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zhiling.encoders.local_model import require
-from zhiling.training.examples import EpochRecord, Evaluate, Examples, Predictions, Progress
+from zhiling.training.examples import (
+    Answer,
+    EpochRecord,
+    Evaluate,
+    Examples,
+    Input,
+    Predictions,
+    Progress,
+    text_input,
+)
 from zhiling.training.label_names import nearest_label_name
 from zhiling.training.settings import TrainSettings
 
@@ -17,14 +26,17 @@ if TYPE_CHECKING:
     from zhiling.training.trained import Trained
 
 __all__ = [
+    "Answer",
     "EpochRecord",
     "Evaluate",
     "Examples",
+    "Input",
     "Predictions",
     "Progress",
     "TrainSettings",
     "load",
     "nearest_label_name",
+    "text_input",
     "train",
 ]
 

@@ -6,13 +6,15 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.nn.functional import normalize
 
 from zhiling.encoders.local_model import LocalModel, pool
 from zhiling.encoders.transformer import TransformerEncoder
-from zhiling.training.features import FeaturePart, Inputs
-from zhiling.training.tasks.task import Encoded
+from zhiling.training.features import Encoded, FeaturePart, Inputs, Segments, Window
+from zhiling.training.windows import cut, pad
 
 
 @dataclass(frozen=True)
@@ -26,37 +28,57 @@ class VectorInputs:
         return [0] * len(self.vectors)
 
     def take(self, rows: Sequence[int]) -> VectorInputs:
-        """The vectors of some texts."""
+        """The vectors of some sequences."""
         return VectorInputs(self.vectors[torch.as_tensor(rows, dtype=torch.int64)])
 
 
 @dataclass(frozen=True)
 class TokenInputs:
-    """Token ids of each text; `empty` texts hold nothing but the special tokens."""
+    """The windows of each sequence; `empty` sequences hold nothing but the special tokens."""
 
-    token_ids: tuple[list[int], ...]
+    windows: tuple[Window, ...]
+    starts: NDArray[np.int64]
+    """Where each sequence's windows begin, and the end of the last: shape (n + 1,)."""
     empty: tuple[bool, ...]
 
     def lengths(self) -> Sequence[int]:
         """Numbers of tokens."""
-        return [len(ids) for ids in self.token_ids]
+        return [
+            sum(len(window.ids) for window in self.windows[start:end])
+            for start, end in zip(self.starts[:-1], self.starts[1:], strict=True)
+        ]
 
     def take(self, rows: Sequence[int]) -> TokenInputs:
-        """The tokens of some texts."""
-        return TokenInputs(tuple(self.token_ids[row] for row in rows), tuple(self.empty[row] for row in rows))
+        """The windows of some sequences."""
+        taken = [self.windows[self.starts[row] : self.starts[row + 1]] for row in rows]
+        return TokenInputs(
+            tuple(window for windows in taken for window in windows),
+            np.cumsum([0, *map(len, taken)], dtype=np.int64),
+            tuple(self.empty[row] for row in rows),
+        )
 
 
 class FrozenEncoder(FeaturePart):
-    """The encoder's vectors, computed outside the loop and kept in memory: all seeds and arms share them."""
+    """The encoder's vectors, computed outside the loop and kept in memory: all seeds and arms share them.
 
-    def __init__(self, encoder: TransformerEncoder) -> None:
+    A pair's vector is [u, v, |u - v|, u · v] of the two texts' vectors.
+
+    Source: Conneau et al. 2017, Supervised Learning of Universal Sentence Representations, section 3.1.
+    """
+
+    def __init__(self, encoder: TransformerEncoder, *, pairs: bool = False) -> None:
         super().__init__()
-        self.encoder = encoder
-        self.width = encoder.dimension
+        self.encoder, self.pairs = encoder, pairs
+        self.width = encoder.dimension * (4 if pairs else 1)
 
-    def prepare(self, texts: Sequence[str]) -> VectorInputs:
-        """The vectors, scaled so that a coordinate has a mean square of 1."""
-        return VectorInputs(torch.as_tensor(self.encoder.encode(texts)) * self.width**0.5)
+    def prepare(self, sequences: Sequence[Segments]) -> VectorInputs:
+        """The vectors, scaled so that a coordinate of a text has a mean square of 1."""
+        scale = self.encoder.dimension**0.5
+        first = torch.as_tensor(self.encoder.encode([each.first for each in sequences])) * scale
+        if not self.pairs:
+            return VectorInputs(first)
+        second = torch.as_tensor(self.encoder.encode([each.second or "" for each in sequences])) * scale
+        return VectorInputs(torch.cat([first, second, (first - second).abs(), first * second], dim=1))
 
     def forward(self, inputs: Inputs) -> Encoded:
         """The vectors as they are."""
@@ -67,25 +89,28 @@ class FrozenEncoder(FeaturePart):
 class TunedEncoder(FeaturePart):
     """A copy of the encoder's network that runs, and may be tuned, inside the loop."""
 
-    def __init__(self, model: LocalModel, max_tokens: int | None) -> None:
+    def __init__(self, model: LocalModel, max_tokens: int | None, *, words: bool = False) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.words = model, words
         self.network = copy.deepcopy(model.network)
         self.width = model.width
         self.max_tokens = min(max_tokens or model.max_tokens, model.max_tokens)
 
-    def prepare(self, texts: Sequence[str]) -> TokenInputs:
-        """Token ids, computed once."""
+    def prepare(self, sequences: Sequence[Segments]) -> TokenInputs:
+        """Tokens, computed once; long sequences are cut, or in windows where words are read."""
+        cuts = cut(self.model.tokenizer, sequences, self.max_tokens, words=self.words)
         return TokenInputs(
-            tuple(self.model.tokenise(texts, self.max_tokens)), tuple(not text.strip() for text in texts)
+            tuple(window for windows in cuts for window in windows),
+            np.cumsum([0, *map(len, cuts)], dtype=np.int64),
+            tuple(not (each.first.strip() or (each.second or "").strip()) for each in sequences),
         )
 
     def forward(self, inputs: Inputs) -> Encoded:
-        """Vectors and states of tokens; an untuned network gives what `FrozenEncoder` gives."""
+        """Vectors and states of tokens; an untuned network gives what `FrozenEncoder` gives of one text."""
         assert isinstance(inputs, TokenInputs)
-        padded = self.model.pad(inputs.token_ids)
+        padded = pad(self.model.tokenizer, inputs.windows)
         mask = padded["attention_mask"]
         states = self.network(**padded).last_hidden_state
         vectors = normalize(pool(states, mask, self.model.pooling), dim=1) * self.width**0.5
-        empty = torch.tensor(inputs.empty).unsqueeze(1)
+        empty = torch.tensor(np.repeat(inputs.empty, np.diff(inputs.starts))).unsqueeze(1)
         return Encoded(vectors.masked_fill(empty, 0.0), states, mask)

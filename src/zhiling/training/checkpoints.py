@@ -121,19 +121,18 @@ def _rebuild(
     parts: list[FeaturePart] = []
     if (folder / ENCODER).is_dir():
         local = load_local_model(folder / ENCODER)
-        parts.append(TunedEncoder(local, local.max_tokens))
+        parts.append(TunedEncoder(local, local.max_tokens, words=task.level == "token"))
     elif settings.features != "ngrams":
-        parts.append(_frozen(settings, config["encoder"], folder))
+        parts.append(_frozen(settings, task, config["encoder"], folder))
     if settings.features != "encoder":
         prefix = f"features.parts.{len(parts)}."
         parts.append(NgramFeatures(state[f"{prefix}buckets"], state[f"{prefix}rarity"], settings))
-    features = JoinedFeatures(parts)
-    model = TaskModel(features, task.head(features.width))
+    model = TaskModel(task, JoinedFeatures(parts))
     model.load_state_dict({**model.state_dict(), **state})
     return model.eval()
 
 
-def _frozen(settings: TrainSettings, identity: str, folder: Path) -> FrozenEncoder:
+def _frozen(settings: TrainSettings, task: Task, identity: str, folder: Path) -> FrozenEncoder:
     """The frozen encoder that the model was trained on, and no other.
 
     Raises:
@@ -146,7 +145,7 @@ def _frozen(settings: TrainSettings, identity: str, folder: Path) -> FrozenEncod
             place=str(folder),
             hint="Give the folder of the right encoder as backbone, or train again on this one.",
         )
-    return FrozenEncoder(encoder)
+    return FrozenEncoder(encoder, pairs=task.pairs)
 
 
 def _config(folder: Path) -> dict[str, Any]:

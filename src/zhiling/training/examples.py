@@ -4,54 +4,88 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zhiling.errors import UsageError
+from zhiling.rows.templates.example import Turn
+
+Input = tuple[Turn, ...]
+"""What a model is shown: the messages of a labelled example, told apart by name (see `rows/target.py`)."""
+
+
+def text_input(text: str) -> Input:
+    """One text as an input."""
+    return (Turn("user", text),)
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Labelled texts in columns of equal length."""
+    """Labelled inputs in columns of equal length."""
 
     ids: tuple[str, ...]
-    texts: tuple[str, ...]
+    inputs: tuple[Input, ...]
     targets: tuple[str, ...]
-    """The truth: a label, or for other tasks the row's `target` as JSON."""
+    """The truth as the task spells it: a label, or the row's `target` as JSON."""
     languages: tuple[str, ...]
     """BCP-47 tags, "und" where unknown."""
 
     def __post_init__(self) -> None:
-        lengths = {len(self.ids), len(self.texts), len(self.targets), len(self.languages)}
+        lengths = {len(self.ids), len(self.inputs), len(self.targets), len(self.languages)}
         if len(lengths) != 1:
             raise UsageError(
-                f"ids, texts, targets and languages must have one length, got {sorted(lengths)!r}"
+                f"ids, inputs, targets and languages must have one length, got {sorted(lengths)!r}"
             )
 
     def __len__(self) -> int:
         """Number of examples."""
         return len(self.ids)
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Each input as one text, message under message."""
+        return tuple("\n".join(turn.text for turn in turns) for turns in self.inputs)
+
+
+class Answer(NamedTuple):
+    """What a model says about one input."""
+
+    text: str
+    """The best answer, spelled as the targets are."""
+    score: float
+    """How sure the model is, in [0, 1]."""
+    scores: NDArray[np.float32] | None = None
+    """One number per class, summing to 1; None where the task has no fixed classes."""
+
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a model says about each text."""
+    """What a model says about each input."""
 
-    labels: tuple[str, ...]
-    """The best answer per text."""
+    answers: tuple[str, ...]
+    """The best answer per input, spelled as the targets are."""
+    best_scores: NDArray[np.float32]
+    """How sure the model is of it, in [0, 1], shape (n,)."""
     scores: NDArray[np.float32]
-    """Shape (n, classes), rows sum to 1; the columns follow `classes`."""
-    classes: tuple[str, ...]
+    """Shape (n, classes), rows sum to 1; the columns follow `classes`. No columns where there are none."""
+    classes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, answers: Sequence[Answer], classes: tuple[str, ...]) -> Predictions:
+        """Answers in columns."""
+        rows = [answer.scores for answer in answers if answer.scores is not None]
+        return cls(
+            tuple(answer.text for answer in answers),
+            np.array([answer.score for answer in answers], dtype=np.float32),
+            np.stack(rows) if rows else np.zeros((len(answers), len(classes)), np.float32),
+            classes,
+        )
 
     def __len__(self) -> int:
-        """Number of texts."""
-        return len(self.labels)
-
-    @property
-    def best_scores(self) -> NDArray[np.float32]:
-        """The score of each text's label, shape (n,)."""
-        return self.scores.max(axis=1) if len(self) else np.zeros(0, np.float32)
+        """Number of inputs."""
+        return len(self.answers)
 
 
 @dataclass(frozen=True)

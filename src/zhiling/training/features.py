@@ -4,24 +4,63 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
-from zhiling.training.tasks.task import Encoded
+
+class Segments(NamedTuple):
+    """What an encoder reads at once: a text, or two that it tells apart."""
+
+    first: str
+    second: str | None = None
+
+
+class Word(NamedTuple):
+    """A word of a window: its first token, its place in the text of its segment, and its letters."""
+
+    token: int
+    start: int
+    end: int
+    segment: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Window:
+    """A sequence, or a part of a long one, as tokens."""
+
+    ids: Sequence[int]
+    types: Sequence[int]
+    """0 for tokens of the first segment, 1 for those of the second."""
+    words: Sequence[Word] = ()
+    """In order; none where the task reads texts as wholes."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What a head reads: one line per window; a sequence has one window unless the task reads tokens."""
+
+    text: torch.Tensor
+    """One vector per window, shape (windows, width)."""
+    tokens: torch.Tensor | None = None
+    """The encoder's states, shape (windows, tokens, encoder width)."""
+    mask: torch.Tensor | None = None
+    """1 where a token stands, 0 where the batch is padded, shape (windows, tokens)."""
 
 
 class Inputs(Protocol):
-    """What a part needs of each text: token ids, a vector, n-grams."""
+    """What a part needs of each sequence: token ids, a vector, n-grams."""
 
     def lengths(self) -> Sequence[int]:
-        """What each text costs, in any unit: texts of like length share a batch."""
+        """What each sequence costs, in any unit: inputs of like length share a batch."""
         ...
 
     def take(self, rows: Sequence[int]) -> Inputs:
-        """The inputs of some texts, in the order given."""
+        """The inputs of some sequences, in the order given."""
         ...
 
 
@@ -31,8 +70,8 @@ class FeaturePart(nn.Module):
     width: int
     """Columns of the vectors."""
 
-    def prepare(self, texts: Sequence[str]) -> Inputs:
-        """What `forward` will need of each text; done once, outside the loop."""
+    def prepare(self, sequences: Sequence[Segments]) -> Inputs:
+        """What `forward` will need of each sequence; done once, outside the loop."""
         raise TypeError(f"{type(self).__name__} must say how it prepares texts")
 
     def forward(self, inputs: Inputs) -> Encoded:
@@ -42,17 +81,42 @@ class FeaturePart(nn.Module):
 
 @dataclass(frozen=True)
 class Prepared:
-    """The inputs of all parts for the same texts."""
+    """The inputs of all parts for the same examples; an example has one sequence, or several."""
 
     parts: tuple[Inputs, ...]
+    starts: NDArray[np.int64]
+    """Where each example's sequences begin, and the end of the last: shape (examples + 1,)."""
 
-    def lengths(self) -> Sequence[int]:
-        """What each text costs: the sum over the parts."""
-        return np.sum([part.lengths() for part in self.parts], axis=0).tolist()
+    def __len__(self) -> int:
+        """Number of examples."""
+        return len(self.starts) - 1
+
+    @property
+    def counts(self) -> list[int]:
+        """How many sequences each example has."""
+        return np.diff(self.starts).tolist()
+
+    def lengths(self) -> list[int]:
+        """What each example costs: the sum over its sequences and the parts."""
+        costs = np.sum([part.lengths() for part in self.parts], axis=0)
+        ends = np.concatenate([[0], np.cumsum(costs)])
+        return (ends[self.starts[1:]] - ends[self.starts[:-1]]).tolist()
+
+    @property
+    def windows(self) -> list[list[Window]]:
+        """The windows of each example, where the encoder runs inside the loop."""
+        part = self.parts[0]
+        starts = cast(Any, part).starts[self.starts]
+        windows = cast(Any, part).windows
+        return [list(windows[start:end]) for start, end in zip(starts[:-1], starts[1:], strict=True)]
 
     def take(self, rows: Sequence[int]) -> Prepared:
-        """The inputs of some texts, in the order given."""
-        return Prepared(tuple(part.take(rows) for part in self.parts))
+        """The inputs of some examples, in the order given."""
+        counts = np.diff(self.starts)[rows]
+        starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        within = np.arange(int(starts[-1])) - np.repeat(starts[:-1], counts)
+        sequences = (np.repeat(self.starts[:-1][rows], counts) + within).tolist()
+        return Prepared(tuple(part.take(sequences) for part in self.parts), starts)
 
 
 class JoinedFeatures(nn.Module):
@@ -72,13 +136,17 @@ class JoinedFeatures(nn.Module):
         """Columns of the joined vectors."""
         return sum(part.width for part in self._parts())
 
-    def prepare(self, texts: Sequence[str]) -> Prepared:
-        """What `forward` will need of each text."""
-        return Prepared(tuple(part.prepare(texts) for part in self._parts()))
+    def prepare(self, examples: Sequence[Sequence[Segments]]) -> Prepared:
+        """What `forward` will need of each example's sequences."""
+        sequences = [each for example in examples for each in example]
+        starts = np.cumsum([0, *map(len, examples)], dtype=np.int64)
+        return Prepared(tuple(part.prepare(sequences) for part in self._parts()), starts)
 
     def forward(self, inputs: Prepared) -> Encoded:
-        """Vectors of shape (batch, width); states of tokens where a part has them."""
+        """Vectors of shape (windows, width); states of tokens where a part has them."""
         encoded = [part(taken) for part, taken in zip(self.parts, inputs.parts, strict=True)]
+        if len(encoded) == 1:
+            return encoded[0]
         with_tokens = next((part for part in encoded if part.tokens is not None), None)
         return Encoded(
             text=torch.cat([part.text for part in encoded], dim=1),

@@ -40,15 +40,12 @@ def fit(
             )
     task: Task = load_component("task", settings.task).learn(train, settings)
     with _seeded(seed):
-        features = build_features(settings, task, train)
-        model = TaskModel(features, task.head(features.width))
-        material = (
-            Material(model.prepare(train.texts), train.targets),
-            Material(model.prepare(dev.texts), dev.targets),
-        )
+        model = TaskModel(task, build_features(settings, task, train))
+        inputs, dev_inputs = model.prepare(train.inputs), model.prepare(dev.inputs)
+        material = (Material(train, inputs, task.truths(train, inputs)), Material(dev, dev_inputs))
         with _threads(model):
-            history = run_epochs(model, task, settings, material, evaluate, progress)
-    return Trained(settings, task, model, seed, history, task.unknown(dev.targets))
+            history = run_epochs(model, settings, material, evaluate, progress)
+    return Trained(settings, task, model, seed, history, task.unknown(dev, dev_inputs))
 
 
 @contextmanager
@@ -80,11 +77,17 @@ def _threads(model: TaskModel) -> Generator[None]:
 
 def build_features(settings: TrainSettings, task: Task, train: Examples) -> JoinedFeatures:
     """New features, as the settings name them: the encoder first, then the n-grams."""
+    if task.level == "token" and settings.features != "encoder":
+        raise UsageError(
+            f"task {task.name!r} reads words, and n-grams are of whole texts: features={settings.features!r}",
+            hint="Set features: encoder.",
+        )
     parts: list[FeaturePart] = []
     if settings.features != "ngrams":
         parts.append(build_encoder_part(settings, task))
     if settings.features != "encoder":
-        parts.append(NgramFeatures.learn(train.texts, settings))
+        sequences = [each for turns in train.inputs for each in task.segments(turns)]
+        parts.append(NgramFeatures.learn(sequences, settings))
     return JoinedFeatures(parts)
 
 
@@ -93,8 +96,8 @@ def build_encoder_part(settings: TrainSettings, task: Task) -> FeaturePart:
     encoder = encoder_of(settings)
     method: Method = load_component("method", settings.method)()
     if not method.tunes_encoder and task.level == "text":
-        return FrozenEncoder(encoder)
-    part = TunedEncoder(encoder.load(), settings.max_tokens)
+        return FrozenEncoder(encoder, pairs=task.pairs)
+    part = TunedEncoder(encoder.load(), settings.max_tokens, words=task.level == "token")
     method.choose(part.network, settings)
     return part
 

@@ -43,4 +43,5 @@ def nearest_label_name(
         best[:, column] = np.maximum(best[:, column], cosines[:, position])
     powers = np.exp((best - best.max(axis=1, keepdims=True)) / temperature)
     labels = tuple(classes[int(column)] for column in np.argmax(best, axis=1))
-    return Predictions(labels, powers / powers.sum(axis=1, keepdims=True), classes)
+    scores = powers / powers.sum(axis=1, keepdims=True)
+    return Predictions(labels, scores.max(axis=1, initial=0), scores, classes)

@@ -5,18 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import nn
 
 from zhiling.errors import StepFailed
-from zhiling.training.examples import EpochRecord, Evaluate, Progress
+from zhiling.training.examples import EpochRecord, Evaluate, Examples, Progress
 from zhiling.training.features import Prepared
 from zhiling.training.model import TaskModel
 from zhiling.training.optimisers import build_optimiser, build_schedule
 from zhiling.training.settings import TrainSettings
-from zhiling.training.tasks.task import Task
 
 BATCHES_PER_BUCKET = 32
 """Texts are sorted by length among this many batches: little padding, and still a random order."""
@@ -24,15 +23,16 @@ BATCHES_PER_BUCKET = 32
 
 @dataclass(frozen=True)
 class Material:
-    """Prepared texts with their truth."""
+    """Examples, and what the model needs of each."""
 
+    examples: Examples
     inputs: Prepared
-    targets: tuple[str, ...]
+    truths: Sequence[Any] = ()
+    """Of training examples, as the loss wants them."""
 
 
 def run_epochs(
     model: TaskModel,
-    task: Task,
     settings: TrainSettings,
     material: tuple[Material, Material],
     evaluate: Evaluate,
@@ -44,9 +44,8 @@ def run_epochs(
 
     Args:
         model: is changed.
-        task: gives loss and answers.
         settings: epochs, batches, rates.
-        material: the training texts and the dev texts.
+        material: the training examples and the dev examples.
         evaluate: (truth, predicted) → score, higher is better.
         progress: called with the record of each epoch.
 
@@ -55,13 +54,13 @@ def run_epochs(
     """
     train, dev = material
     optimiser = build_optimiser(model, settings)
-    steps = settings.epochs * math.ceil(len(train.targets) / settings.batch_size)
+    steps = settings.epochs * math.ceil(len(train.examples) / settings.batch_size)
     schedule = build_schedule(optimiser, steps, settings.warmup)
     history: list[EpochRecord] = []
     best_score, best_epoch, best_weights = -math.inf, 0, model.tuned_state()
     for epoch in range(1, settings.epochs + 1):
-        loss = run_epoch(model, task, settings, train, (optimiser, schedule))
-        score = dev_score(model, task, settings, dev, evaluate)
+        loss = run_epoch(model, settings, train, (optimiser, schedule))
+        score = dev_score(model, settings, dev, evaluate)
         if score >= best_score:  # a small dev part ties often; of equal epochs the later one has learnt more
             best_score, best_epoch, best_weights = score, epoch, model.tuned_state()
         history.append(EpochRecord(epoch, loss, score, best=epoch == best_epoch))
@@ -76,7 +75,6 @@ def run_epochs(
 
 def run_epoch(
     model: TaskModel,
-    task: Task,
     settings: TrainSettings,
     train: Material,
     moves: tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler],
@@ -90,8 +88,8 @@ def run_epoch(
     model.train()
     total = 0.0
     for rows in bucketed_batches(train.inputs.lengths(), settings.batch_size):
-        targets = task.collate([train.targets[row] for row in rows])
-        loss = task.loss(model(train.inputs.take(rows)), targets)
+        outputs = model(train.inputs.take(rows))
+        loss = model.task.loss(outputs, [train.truths[row] for row in rows])
         _refuse_non_finite(loss.item(), "loss")
         optimiser.zero_grad()
         loss.backward()  # pyright: ignore[reportUnknownMemberType]
@@ -99,19 +97,17 @@ def run_epoch(
         optimiser.step()
         schedule.step()
         total += loss.item() * len(rows)
-    return total / len(train.targets)
+    return total / len(train.examples)
 
 
-def dev_score(
-    model: TaskModel, task: Task, settings: TrainSettings, dev: Material, evaluate: Evaluate
-) -> float:
-    """What `evaluate` gives on the dev texts.
+def dev_score(model: TaskModel, settings: TrainSettings, dev: Material, evaluate: Evaluate) -> float:
+    """What `evaluate` gives on the dev examples.
 
     Raises:
         StepFailed: the score is NaN or infinite: no epoch could be chosen by it.
     """
-    predicted = task.decode(model.outputs(dev.inputs, settings.batch_size))
-    score = float(evaluate(dev.targets, predicted.labels))
+    told = model.answers(dev.examples.inputs, dev.inputs, settings.batch_size)
+    score = float(evaluate(dev.examples.targets, [answer.text for answer in told]))
     _refuse_non_finite(score, "dev score")
     return score
 

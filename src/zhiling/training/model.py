@@ -3,45 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import nn
 
 from zhiling.training.backbones import TunedEncoder
+from zhiling.training.examples import Answer, Input
 from zhiling.training.features import FeaturePart, JoinedFeatures, Prepared
+from zhiling.training.tasks.task import Task
 
 
 class TaskModel(nn.Module):
-    """Prepared texts to the outputs of a head."""
+    """Inputs to the answers of a task."""
 
-    def __init__(self, features: JoinedFeatures, head: nn.Module) -> None:
+    def __init__(self, task: Task, features: JoinedFeatures) -> None:
         super().__init__()
+        self.task = task
         self.features = features
-        self.head = head
+        self.head = task.head(features.width)
 
-    def forward(self, inputs: Prepared) -> torch.Tensor:
+    def forward(self, inputs: Prepared) -> Any:
         """The head's outputs for a batch."""
-        return self.head(self.features(inputs))
+        return self.head(self.features(inputs), inputs)
 
-    def prepare(self, texts: Sequence[str]) -> Prepared:
-        """What `forward` needs of each text; done once per text."""
-        return self.features.prepare(texts)
+    def prepare(self, inputs: Sequence[Input]) -> Prepared:
+        """What `forward` needs of each input; done once per input."""
+        return self.features.prepare([self.task.segments(turns) for turns in inputs])
 
-    def outputs(self, inputs: Prepared, batch_size: int) -> torch.Tensor:
-        """The outputs for any number of texts, in their order, without gradients or dropout."""
+    def answers(self, inputs: Sequence[Input], prepared: Prepared, batch_size: int) -> list[Answer]:
+        """The answers to any number of inputs, in their order, without gradients or dropout."""
         self.eval()
-        lengths = inputs.lengths()
+        lengths = prepared.lengths()
         order = sorted(range(len(lengths)), key=lengths.__getitem__)
+        found: list[Answer | None] = [None] * len(order)
         with torch.inference_mode():
-            pieces = [
-                self(inputs.take(order[start : start + batch_size]))
-                for start in range(0, len(order), batch_size)
-            ]
-            together = torch.cat(pieces)
-        back = torch.empty(len(order), dtype=torch.int64)
-        back[torch.tensor(order)] = torch.arange(len(order))
-        return together[back]
+            for start in range(0, len(order), batch_size):
+                rows = order[start : start + batch_size]
+                batch = prepared.take(rows)
+                told = self.task.answers(self(batch), [inputs[row] for row in rows], batch)
+                for row, answer in zip(rows, told, strict=True):
+                    found[row] = answer
+        return cast(list[Answer], found)
 
     def tuned_encoder(self) -> TunedEncoder | None:
         """The encoder that runs inside the model, if there is one."""

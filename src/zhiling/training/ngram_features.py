@@ -13,9 +13,8 @@ from torch import nn
 from zhiling.encoders.hashing import HashingEncoder
 from zhiling.encoders.ngrams import SparseRows
 from zhiling.errors import UsageError
-from zhiling.training.features import FeaturePart, Inputs
+from zhiling.training.features import Encoded, FeaturePart, Inputs, Segments
 from zhiling.training.settings import TrainSettings
-from zhiling.training.tasks.task import Encoded
 
 INITIAL_DEVIATION = 0.02
 """Of the n-gram vectors. Small, so that the head first learns from the encoder: on 850 short texts in two
@@ -64,12 +63,13 @@ class NgramFeatures(FeaturePart):
         nn.init.normal_(self.vectors.weight, std=INITIAL_DEVIATION)
 
     @classmethod
-    def learn(cls, texts: Sequence[str], settings: TrainSettings) -> Self:
+    def learn(cls, sequences: Sequence[Segments], settings: TrainSettings) -> Self:
         """New vectors for the n-grams of the training texts; rarity is ln((1 + n) / (1 + texts with it)) + 1.
 
         Raises:
             UsageError: no n-gram occurs in `ngram_min_rows` texts.
         """
+        texts = _texts(sequences)
         rows = HashingEncoder(buckets=settings.ngram_buckets).encode_sparse(texts)
         buckets, counts = np.unique(rows.indices, return_counts=True)
         kept = counts >= settings.ngram_min_rows
@@ -81,8 +81,9 @@ class NgramFeatures(FeaturePart):
         rarity = np.log((1 + len(texts)) / (1 + counts[kept])) + 1
         return cls(torch.as_tensor(buckets[kept]), torch.as_tensor(rarity.astype(np.float32)), settings)
 
-    def prepare(self, texts: Sequence[str]) -> NgramInputs:
+    def prepare(self, sequences: Sequence[Segments]) -> NgramInputs:
         """The kept n-grams of each text, weighted, each text scaled to length 1."""
+        texts = _texts(sequences)
         rows = self.encoder.encode_sparse(texts)
         buckets = self.buckets.numpy()
         places = np.searchsorted(buckets, rows.indices).clip(max=len(buckets) - 1)
@@ -105,3 +106,8 @@ class NgramFeatures(FeaturePart):
                 per_sample_weights=torch.as_tensor(rows.values),
             )
         )
+
+
+def _texts(sequences: Sequence[Segments]) -> list[str]:
+    """Each sequence as one text."""
+    return [each.first if each.second is None else f"{each.first}\n{each.second}" for each in sequences]

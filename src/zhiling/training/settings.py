@@ -49,6 +49,13 @@ class TrainSettings(BaseModel):
     label_smoothing: float = Field(
         default=0.0, ge=0, lt=1, description="Share of the target spread over all labels."
     )
+    crf: bool = Field(
+        default=False, description="With task ner: learn which tag follows which (a conditional random field)."
+    )
+    letters: bool = Field(
+        default=True,
+        description="With task ner: read each word's letters and shape beside the encoder, which may not see case.",
+    )
     optimiser: OptimiserName = Field(default="adamw", description="adamw or sgd.")
     clip_norm: float = Field(
         default=1.0, gt=0, description="Longest gradient, as Euclidean norm over all weights."

@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
-
-from zhiling.training.examples import EpochRecord, Predictions
+from zhiling.training.examples import Answer, EpochRecord, Input, Predictions, text_input
 from zhiling.training.model import TaskModel
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.task import Task
 
-TEXTS_PER_CHUNK = 8192
-"""Predicted at once, so that memory does not grow with the number of texts."""
+INPUTS_PER_CHUNK = 8192
+"""Prepared at once, so that memory does not grow with the number of inputs."""
 
 
 @dataclass(frozen=True)
@@ -27,15 +25,15 @@ class Trained:
     seed: int
     history: tuple[EpochRecord, ...]
     unseen: Mapping[str, int] = field(default_factory=dict[str, int])
-    """Dev targets that no training example had, with their counts: the model is wrong on each of them."""
+    """What the dev examples hold that the model can never answer, with counts: labels that training lacked."""
 
-    def predict(self, texts: Sequence[str], batch_size: int = 64) -> Predictions:
-        """The answers for any number of texts, in their order."""
-        chunks = [texts[start : start + TEXTS_PER_CHUNK] for start in range(0, len(texts), TEXTS_PER_CHUNK)]
-        outputs = [self.model.outputs(self.model.prepare(chunk), batch_size) for chunk in chunks]
-        if not outputs:
-            outputs = [self.model.outputs(self.model.prepare([" "]), batch_size)[:0]]
-        return self.task.decode(torch.cat(outputs))
+    def predict(self, inputs: Sequence[Input | str], batch_size: int = 64) -> Predictions:
+        """The answers to any number of inputs, in their order; a text stands for an input of that text."""
+        found: list[Answer] = []
+        for start in range(0, len(inputs), INPUTS_PER_CHUNK):
+            chunk = [text_input(each) if isinstance(each, str) else each for each in inputs[start : start + INPUTS_PER_CHUNK]]
+            found += self.model.answers(chunk, self.model.prepare(chunk), batch_size)
+        return Predictions.of(found, self.task.classes)
 
     @property
     def dev_score(self) -> float:

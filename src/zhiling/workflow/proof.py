@@ -190,7 +190,7 @@ def _train_one(work: _Work, arm: str, seed: int, parts: tuple[Examples, Examples
     if arm == "after":
         trained.save(folder / "model", {"dev_score": trained.dev_score, "seed": seed})
     predicted = trained.predict(work.tested.texts)
-    frame = pl.DataFrame({"id": work.tested.ids, "label": predicted.labels, "score": predicted.best_scores})
+    frame = pl.DataFrame({"id": work.tested.ids, "label": predicted.answers, "score": predicted.best_scores})
     work.run.folder.write_frame(str((folder / "predictions.parquet").relative_to(work.run.path)), frame)
     history = [record.__dict__ for record in trained.history]
     facts = {"arm": arm, "seed": seed, "dev_score": trained.dev_score, "unseen": dict(trained.unseen),
@@ -219,7 +219,7 @@ def _before(work: _Work) -> list[str]:
     if not names:
         known = {*work.parts[0]["label"], *work.tested.targets}
         names = {label: [label.replace("_", " ").replace("-", " ")] for label in known}
-    return list(nearest_label_name(work.tested.texts, names, _encode(work)).labels)
+    return list(nearest_label_name(work.tested.texts, names, _encode(work)).answers)
 
 
 def _encode(work: _Work) -> Callable[[Sequence[str]], NDArray[np.float32]]:

@@ -60,7 +60,7 @@ def test_a_saved_model_answers_as_before(tiny: Path, tmp_path: Path, fields: dic
     model.save(tmp_path / "deep" / "model")
     loaded = load(tmp_path / "deep" / "model")
     expected, found = model.predict(TEXTS), loaded.predict(TEXTS)
-    assert found.labels == expected.labels
+    assert found.answers == expected.answers
     assert np.array_equal(found.scores, expected.scores)
     assert (loaded.history, loaded.seed, loaded.task) == (model.history, model.seed, model.task)
     loaded.save(tmp_path / "again")

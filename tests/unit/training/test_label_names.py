@@ -15,7 +15,7 @@ NAMES = {"password": ["reset password", "重置密码"], "parcel": ["track parce
 def test_the_nearest_name_wins_in_both_languages() -> None:
     texts = ["please reset my password", "我要查询快递", "怎么重置密码", "where can I track the parcel"]
     found = nearest_label_name(texts, NAMES, HashingEncoder().encode)
-    assert found.labels == ("password", "parcel", "password", "parcel")
+    assert found.answers == ("password", "parcel", "password", "parcel")
     assert found.classes == ("parcel", "password")
     assert found.scores.sum(axis=1) == pytest.approx(1, abs=1e-6)
     assert found.best_scores.min() > 0.5
@@ -23,7 +23,7 @@ def test_the_nearest_name_wins_in_both_languages() -> None:
 
 def test_a_tie_goes_to_the_label_that_sorts_first() -> None:
     found = nearest_label_name(["", "???"], NAMES, HashingEncoder().encode)
-    assert found.labels == ("parcel", "parcel")
+    assert found.answers == ("parcel", "parcel")
     assert found.scores[0] == pytest.approx([0.5, 0.5])
 
 

@@ -17,6 +17,7 @@ from zhiling.encoders.transformer import TransformerEncoder  # noqa: E402
 from zhiling.errors import StepFailed, UnknownName, UsageError  # noqa: E402
 from zhiling.training import EpochRecord, Examples, Predictions, TrainSettings, train  # noqa: E402
 from zhiling.training.backbones import TunedEncoder  # noqa: E402
+from zhiling.training.features import Segments  # noqa: E402
 from zhiling.training.fit import build_features  # noqa: E402
 from zhiling.training.loop import bucketed_batches  # noqa: E402
 from zhiling.training.methods.top_layers import layer_stack  # noqa: E402
@@ -49,7 +50,7 @@ def test_every_way_learns_and_repeats_itself(tiny: str, way: dict[str, object]) 
     assert first.dev_score > 0.6
     assert first.history == second.history
     assert np.array_equal(first.predict(ROWS.texts).scores, second.predict(ROWS.texts).scores)
-    assert accuracy(ROWS.targets, first.predict(ROWS.texts, batch_size=5).labels) == first.dev_score
+    assert accuracy(ROWS.targets, first.predict(ROWS.texts, batch_size=5).answers) == first.dev_score
 
 
 def test_another_seed_gives_another_model_and_the_callers_randomness_stays(tiny: str) -> None:
@@ -90,7 +91,7 @@ def test_the_best_epoch_is_restored_and_patience_ends_the_training(tiny: str) ->
     assert [(record.epoch, record.best) for record in seen] == [(1, True), (2, True), (3, False), (4, False)]
     assert model.history == tuple(seen)
     assert model.dev_score == 0.9
-    assert list(model.predict(ROWS.texts).labels) == list(kept[1])
+    assert list(model.predict(ROWS.texts).answers) == list(kept[1])
 
 
 def test_of_equal_epochs_the_last_is_kept(tiny: str) -> None:
@@ -123,7 +124,7 @@ def test_an_untuned_network_in_the_loop_gives_the_frozen_vectors(tiny: str) -> N
     )
     texts = ["where is my parcel", "", "快递"]
     with torch.inference_mode():
-        one, other = (part(part.prepare(texts)).text for part in (frozen, tuned))
+        one, other = (part(part.prepare([[Segments(text)] for text in texts])).text for part in (frozen, tuned))
     assert torch.allclose(one, other, atol=1e-5)
     assert isinstance(tuned.parts[0], TunedEncoder)
 
@@ -208,5 +209,5 @@ def test_batches_hold_each_row_once_and_like_lengths() -> None:
 
 
 def test_one_text_stands_for_no_predictions() -> None:
-    nothing = Predictions((), np.zeros((0, 2), np.float32), ("a", "b"))
+    nothing = Predictions.of([], ("a", "b"))
     assert len(nothing) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TASKS: dict[str, str] = {
     "classification": "zhiling.training.tasks.classification:Classification",
+    "ner": "zhiling.training.tasks.ner:Ner",
 }
 
 __all__ = ["TASKS"]

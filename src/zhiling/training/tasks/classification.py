@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self, cast
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from zhiling.errors import UsageError
-from zhiling.training.examples import Examples, Predictions
+from zhiling.rows.target import Labels
+from zhiling.training.examples import Answer, Examples, Input
+from zhiling.training.features import Encoded, Prepared, Segments
 from zhiling.training.objectives import cross_entropy
 from zhiling.training.settings import TrainSettings
-from zhiling.training.tasks.task import Encoded, Task
+from zhiling.training.tasks.labels import learn_labels, restore_labels, unknown_labels
+from zhiling.training.tasks.targets import read_target
+from zhiling.training.tasks.task import Task, whole_text
 
 
-class ClassificationHead(nn.Module):
-    """Logits from the text's vector: (batch, width) → (batch, classes)."""
+class LinearHead(nn.Module):
+    """Numbers from the text's vector: (batch, width) → (batch, columns)."""
 
-    def __init__(self, width: int, classes: int, dropout: float) -> None:
+    def __init__(self, width: int, columns: int, dropout: float) -> None:
         super().__init__()
         self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(width, classes)
+        self.linear = nn.Linear(width, columns)
 
-    def forward(self, encoded: Encoded) -> torch.Tensor:
-        """One logit per class."""
+    def forward(self, encoded: Encoded, prepared: Prepared) -> torch.Tensor:  # noqa: ARG002 - as every head
+        """One number per column."""
         return self.linear(self.dropout(encoded.text))
 
 
@@ -39,56 +41,56 @@ class Classification(Task):
     name: ClassVar[str] = "classification"
 
     labels: tuple[str, ...]
-    dropout: float
-    label_smoothing: float
+    settings: TrainSettings
+
+    @classmethod
+    def target(cls, document: str) -> str | None:
+        """The (first) label."""
+        found = read_target(document, Labels)
+        return found.labels[0] if found and found.labels else None
 
     @classmethod
     def learn(cls, examples: Examples, settings: TrainSettings) -> Self:
         """The labels that occur, sorted."""
-        labels = tuple(sorted(set(examples.targets)))
-        if len(labels) < 2:
-            raise UsageError(
-                f"the {len(examples)} training examples hold {len(labels)} label(s): {list(labels)!r}; "
-                "a classifier needs at least two",
-                hint="Check the label column of the sources, or add rows of another label.",
-            )
-        return cls(labels, settings.dropout, settings.label_smoothing)
+        return cls(learn_labels(examples.targets, len(examples)), settings)
 
     @classmethod
-    def restore(cls, state: Mapping[str, object], settings: TrainSettings) -> Self:
+    def restore(cls, state: Mapping[str, Any], settings: TrainSettings) -> Self:
         """The task with the labels of a saved model."""
-        labels = state.get("labels")
-        if not isinstance(labels, list) or not all(
-            isinstance(label, str) for label in cast(list[object], labels)
-        ):
-            raise ValueError(f"labels must be a list of strings, got {labels!r}")
-        return cls(tuple(cast(list[str], labels)), settings.dropout, settings.label_smoothing)
+        return cls(restore_labels(state), settings)
 
     def state(self) -> dict[str, object]:
         """The labels in the order of their numbers."""
         return {"labels": list(self.labels)}
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The labels."""
+        return self.labels
+
+    def unknown(self, examples: Examples, prepared: Prepared) -> dict[str, int]:
+        """Labels that no training example had."""
+        return unknown_labels(examples.targets, self.labels)
+
+    def segments(self, turns: Input) -> list[Segments]:
+        """The whole input as one text."""
+        return whole_text(turns)
+
     def head(self, width: int) -> nn.Module:
         """Dropout and one linear layer."""
-        return ClassificationHead(width, len(self.labels), self.dropout)
+        return LinearHead(width, len(self.labels), self.settings.dropout)
 
-    def unknown(self, targets: Sequence[str]) -> dict[str, int]:
-        """Labels that no training example had, with how often each occurs."""
-        known = set(self.labels)
-        return dict(sorted(Counter(target for target in targets if target not in known).items()))
-
-    def collate(self, targets: Sequence[str]) -> torch.Tensor:
-        """Label numbers, int64, shape (n,)."""
+    def truths(self, examples: Examples, prepared: Prepared) -> list[int]:
+        """Label numbers."""
         numbers = {label: number for number, label in enumerate(self.labels)}
-        return torch.tensor([numbers[target] for target in targets], dtype=torch.int64)
+        return [numbers[target] for target in examples.targets]
 
-    def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    def loss(self, outputs: torch.Tensor, truths: Sequence[int]) -> torch.Tensor:
         """The mean cross-entropy of (n, classes) logits, in nats."""
-        return cross_entropy(outputs, targets, self.label_smoothing)
+        return cross_entropy(outputs, torch.tensor(truths), self.settings.label_smoothing)
 
-    def decode(self, outputs: torch.Tensor) -> Predictions:
+    def answers(self, outputs: torch.Tensor, inputs: Sequence[Input], prepared: Prepared) -> list[Answer]:
         """The most probable label and the softmax over all labels."""
         scores = cast(NDArray[np.float32], outputs.softmax(dim=1).numpy())
-        return Predictions(
-            tuple(self.labels[int(number)] for number in np.argmax(scores, axis=1)), scores, self.labels
-        )
+        best = scores.argmax(axis=1).tolist()
+        return [Answer(self.labels[number], float(row[number]), row) for row, number in zip(scores, best, strict=True)]

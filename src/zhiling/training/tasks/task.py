@@ -4,28 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import nn
 
-from zhiling.training.examples import Examples, Predictions
+from zhiling.training.examples import Answer, Examples, Input
+from zhiling.training.features import Prepared, Segments
+from zhiling.training.joined_text import JoinedText
 from zhiling.training.settings import TrainSettings
 
 Level = Literal["text", "token"]
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """What a head reads."""
-
-    text: torch.Tensor
-    """One vector per text, shape (batch, width)."""
-    tokens: torch.Tensor | None = None
-    """The encoder's states, shape (batch, tokens, encoder width); only for tasks of level "token"."""
-    mask: torch.Tensor | None = None
-    """1 where a token stands, 0 where the batch is padded, shape (batch, tokens)."""
 
 
 class Task(ABC):
@@ -34,6 +23,13 @@ class Task(ABC):
     name: ClassVar[str]
     level: ClassVar[Level] = "text"
     """"token" where the head reads states of tokens: the encoder then runs inside the loop."""
+    pairs: ClassVar[bool] = False
+    """Whether a sequence is a pair of texts."""
+
+    @classmethod
+    @abstractmethod
+    def target(cls, document: str) -> str | None:
+        """The row's `target` (JSON) as this task spells it; None where it is not one of this task's."""
 
     @classmethod
     @abstractmethod
@@ -46,7 +42,7 @@ class Task(ABC):
 
     @classmethod
     @abstractmethod
-    def restore(cls, state: Mapping[str, object], settings: TrainSettings) -> Self:
+    def restore(cls, state: Mapping[str, Any], settings: TrainSettings) -> Self:
         """The task that gave this `state`.
 
         Raises:
@@ -57,22 +53,36 @@ class Task(ABC):
     def state(self) -> dict[str, object]:
         """What `learn` took, as JSON values."""
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The columns of the scores, where answers are one of a fixed set."""
+        return ()
+
+    @abstractmethod
+    def unknown(self, examples: Examples, prepared: Prepared) -> dict[str, int]:
+        """What these examples hold and can never be predicted, with how often each occurs."""
+
+    @abstractmethod
+    def segments(self, turns: Input) -> list[Segments]:
+        """What the encoder reads of one input: at least one sequence."""
+
     @abstractmethod
     def head(self, width: int) -> nn.Module:
-        """A new head: its forward takes `Encoded` with texts of that width, and gives the outputs."""
+        """A new head: its forward takes `Encoded` of that width and `Prepared`, and gives the outputs."""
 
     @abstractmethod
-    def unknown(self, targets: Sequence[str]) -> dict[str, int]:
-        """Targets that this task can never predict, with how often each occurs."""
+    def truths(self, examples: Examples, prepared: Prepared) -> list[Any]:
+        """Each target as the loss wants it; computed once, outside the loop."""
 
     @abstractmethod
-    def collate(self, targets: Sequence[str]) -> torch.Tensor:
-        """The targets of a training batch as a tensor."""
-
-    @abstractmethod
-    def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    def loss(self, outputs: Any, truths: Sequence[Any]) -> torch.Tensor:
         """The mean loss of a batch, a scalar."""
 
     @abstractmethod
-    def decode(self, outputs: torch.Tensor) -> Predictions:
-        """The answers that the outputs of any number of texts stand for."""
+    def answers(self, outputs: Any, inputs: Sequence[Input], prepared: Prepared) -> list[Answer]:
+        """What the outputs of a batch say, one answer per input."""
+
+
+def whole_text(turns: Input) -> list[Segments]:
+    """What users and documents say, as one text."""
+    return [Segments(JoinedText.of(turns).text)]

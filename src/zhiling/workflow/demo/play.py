@@ -124,7 +124,7 @@ def answer(run: Run, questions: Sequence[str]) -> list[Answer]:
     labels = np.array(rows["label"].to_list(), dtype=object)
     answers: list[Answer] = []
     for index, question in enumerate(questions):
-        label = predicted.labels[index]
+        label = predicted.answers[index]
         near = np.where(labels == label, cosines[index], -1.0)
         row = rows.row(int(near.argmax()), named=True)
         score, similarity = float(predicted.best_scores[index]), float(near.max())

@@ -1,0 +1,1 @@
+"""Networks that stand on the encoder, where one linear layer is not enough."""

@@ -1,0 +1,73 @@
+"""A linear-chain conditional random field: which tag follows which, learnt with the tags themselves.
+
+Source: Lafferty, McCallum and Pereira 2001, Conditional Random Fields; Lample et al. 2016, Neural
+Architectures for Named Entity Recognition, section 2.2.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+class Crf(nn.Module):
+    """Scores of tags before, between and after words."""
+
+    def __init__(self, tags: int) -> None:
+        super().__init__()
+        self.first = nn.Parameter(torch.zeros(tags))
+        self.between = nn.Parameter(torch.zeros(tags, tags))
+        self.last = nn.Parameter(torch.zeros(tags))
+
+    def loss(self, emissions: torch.Tensor, tags: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+        """−ln p(tags | words) of each sequence, in nats, shape (n,).
+
+        p(y | x) = exp s(x, y) / Σ_y' exp s(x, y') with
+        s = first[y₁] + Σ emissions[t, y_t] + Σ between[y_{t−1}, y_t] + last[y_T].
+        Anchor: T ln K where every score is 0.
+
+        Args:
+            emissions: float, shape (n, words, tags).
+            tags: int64, shape (n, words); whatever stands behind a sequence's end is not read.
+            counts: words of each sequence, at least 1, shape (n,).
+        """
+        return self._total(emissions, counts) - self._score(emissions, tags, counts)
+
+    def _score(self, emissions: torch.Tensor, tags: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+        """s(x, y), shape (n,)."""
+        inside = self._inside(emissions, counts)
+        said = emissions.gather(2, tags.unsqueeze(2)).squeeze(2).masked_fill(~inside, 0).sum(dim=1)
+        moved = self.between[tags[:, :-1], tags[:, 1:]].masked_fill(~inside[:, 1:], 0).sum(dim=1)
+        ends = tags.gather(1, (counts - 1).unsqueeze(1)).squeeze(1)
+        return self.first[tags[:, 0]] + said + moved + self.last[ends]
+
+    def _total(self, emissions: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+        """ln Σ_y exp s(x, y) by the forward algorithm, shape (n,)."""
+        inside = self._inside(emissions, counts)
+        sums = self.first + emissions[:, 0]
+        for word in range(1, emissions.shape[1]):
+            grown = torch.logsumexp(sums.unsqueeze(2) + self.between, dim=1) + emissions[:, word]
+            sums = torch.where(inside[:, word].unsqueeze(1), grown, sums)
+        return torch.logsumexp(sums + self.last, dim=1)
+
+    def decode(self, emissions: torch.Tensor, counts: torch.Tensor) -> list[list[int]]:
+        """The best tags of each sequence (Viterbi)."""
+        inside = self._inside(emissions, counts)
+        best = self.first + emissions[:, 0]
+        steps: list[torch.Tensor] = []
+        stay = torch.arange(emissions.shape[2]).expand(len(emissions), -1)
+        for word in range(1, emissions.shape[1]):
+            values, origins = (best.unsqueeze(2) + self.between).max(dim=1)
+            now = inside[:, word].unsqueeze(1)
+            best = torch.where(now, values + emissions[:, word], best)
+            steps.append(torch.where(now, origins, stay))
+        tags = [(best + self.last).argmax(dim=1)]
+        for origins in reversed(steps):
+            tags.append(origins.gather(1, tags[-1].unsqueeze(1)).squeeze(1))
+        paths = torch.stack(tags[::-1], dim=1).tolist()
+        return [path[:count] for path, count in zip(paths, counts.tolist(), strict=True)]
+
+    @staticmethod
+    def _inside(emissions: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+        """Where a word stands, bool, shape (n, words)."""
+        return torch.arange(emissions.shape[1]) < counts.unsqueeze(1)

@@ -1,0 +1,211 @@
+"""Entities in a text: a tag per word (B-, I-, O), trained with cross-entropy or a CRF."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, Self
+
+import torch
+from torch import nn
+
+from zhiling.rows.target import Entities, Span, spelled
+from zhiling.training.examples import Answer, Examples, Input
+from zhiling.training.features import Encoded, Prepared, Segments, Window
+from zhiling.training.heads.crf import Crf
+from zhiling.training.heads.words import WordStates
+from zhiling.training.joined_text import JoinedText
+from zhiling.training.objectives import cross_entropy
+from zhiling.training.settings import TrainSettings
+from zhiling.training.tasks.labels import learn_labels, restore_labels, unknown_labels
+from zhiling.training.tasks.targets import must_read, read_target
+from zhiling.training.tasks.task import Task, whole_text
+
+OUTSIDE = 0
+"""The number of the tag O; those of label k are 1 + 2k (begins) and 2 + 2k (goes on)."""
+UNCOVERED = "an entity that no token covers"
+
+
+class Emissions(NamedTuple):
+    """What the head says: scores of tags, shape (windows, words, tags), and how many words count."""
+
+    scores: torch.Tensor
+    counts: torch.Tensor
+    crf: Crf | None
+
+
+class TagHead(nn.Module):
+    """A linear layer over the states of words, and a CRF where it is asked for."""
+
+    def __init__(self, width: int, tags: int, settings: TrainSettings) -> None:
+        super().__init__()
+        self.states = WordStates(width, letters=settings.letters, dropout=settings.dropout)
+        self.linear = nn.Linear(self.states.width, tags)
+        self.crf = Crf(tags) if settings.crf else None
+
+    def forward(self, encoded: Encoded, prepared: Prepared) -> Emissions:
+        """Scores of tags for each word."""
+        states, counts = self.states(encoded, prepared)
+        return Emissions(self.linear(states), counts, self.crf)
+
+
+class Tagged(NamedTuple):
+    """A word with the tag and how sure it is; `margin`: words between it and the nearer cut."""
+
+    start: int
+    end: int
+    tag: int
+    sure: float
+    margin: int
+
+
+@dataclass(frozen=True)
+class Ner(Task):
+    """Entity types; targets are `Entities` as JSON."""
+
+    name: ClassVar[str] = "ner"
+    level: ClassVar = "token"
+
+    labels: tuple[str, ...]
+    settings: TrainSettings
+
+    @classmethod
+    def target(cls, document: str) -> str | None:
+        """The entities, with the set's own tokens and tags where it has them."""
+        found = read_target(document, Entities)
+        return spelled(found.model_copy(update={"template": None})) if found else None
+
+    @classmethod
+    def learn(cls, examples: Examples, settings: TrainSettings) -> Self:
+        """The types that occur."""
+        return cls(learn_labels(_types(examples), len(examples), least=1), settings)
+
+    @classmethod
+    def restore(cls, state: Mapping[str, Any], settings: TrainSettings) -> Self:
+        """The task with the types of a saved model."""
+        return cls(restore_labels(state), settings)
+
+    def state(self) -> dict[str, object]:
+        """The types in the order of their numbers."""
+        return {"labels": list(self.labels)}
+
+    def unknown(self, examples: Examples, prepared: Prepared) -> dict[str, int]:
+        """Types that training did not have, and entities in which no word of the tokenizer begins."""
+        found = unknown_labels(_types(examples), self.labels)
+        uncovered = sum(
+            not any(word.start < end and start < word.end for window in windows for word in window.words)
+            for (start, end, _), windows in _placed(examples, prepared)
+        )
+        return found | ({UNCOVERED: uncovered} if uncovered else {})
+
+    def segments(self, turns: Input) -> list[Segments]:
+        """The whole input as one text."""
+        return whole_text(turns)
+
+    def head(self, width: int) -> nn.Module:
+        """One score per word and tag."""
+        return TagHead(width, 1 + 2 * len(self.labels), self.settings)
+
+    def truths(self, examples: Examples, prepared: Prepared) -> list[list[list[int]]]:
+        """The tags of each window's words. Of entities that overlap the first and longest counts."""
+        numbers = {label: number for number, label in enumerate(self.labels)}
+        found: list[list[list[int]]] = []
+        for turns, target, windows in zip(examples.inputs, examples.targets, prepared.windows, strict=True):
+            spans = sorted(spans_of(turns, target), key=lambda span: (span[0], -span[1]))
+            known = [(start, end, numbers[label]) for start, end, label in spans if label in numbers]
+            found.append([_tags(window, known) for window in windows])
+        return found
+
+    def loss(self, outputs: Emissions, truths: Sequence[list[list[int]]]) -> torch.Tensor:
+        """Mean cross-entropy per word, or the CRF's −ln p per word, in nats."""
+        rows = [tags for example in truths for tags in example]
+        if outputs.crf is None:
+            inside = torch.arange(outputs.scores.shape[1]) < outputs.counts.unsqueeze(1)
+            flat = torch.tensor([tag for tags in rows for tag in tags], dtype=torch.int64)
+            return cross_entropy(outputs.scores[inside], flat, self.settings.label_smoothing)
+        longest = outputs.scores.shape[1]
+        padded = torch.tensor([tags + [OUTSIDE] * (longest - len(tags)) for tags in rows], dtype=torch.int64)
+        some = outputs.counts > 0
+        losses = outputs.crf.loss(outputs.scores[some], padded[some], outputs.counts[some])
+        return losses.sum() / outputs.counts.sum().clamp(min=1)
+
+    def answers(self, outputs: Emissions, inputs: Sequence[Input], prepared: Prepared) -> list[Answer]:
+        """The entities of each input as JSON; as sure as the least sure word."""
+        sure, best = outputs.scores.softmax(dim=2).max(dim=2)
+        decoded = best.tolist()
+        if outputs.crf is not None:
+            decoded = outputs.crf.decode(outputs.scores, outputs.counts.clamp(min=1))
+        rows = iter(zip(decoded, sure.tolist(), strict=True))
+        found: list[Answer] = []
+        for turns, windows in zip(inputs, prepared.windows, strict=True):
+            words = merge([(window, *next(rows)) for window in windows])
+            text = JoinedText.of(turns)
+            spans = [
+                Span(**text.place(start, end).model_dump(), label=self.labels[number])
+                for start, end, number in entities(words)
+            ]
+            found.append(Answer(spelled(Entities(spans=spans)), min((word.sure for word in words), default=1.0)))
+        return found
+
+
+def spans_of(turns: Input, target: str) -> list[tuple[int, int, str]]:
+    """Start, end (in the joined text) and type of each entity."""
+    text = JoinedText.of(turns)
+    return [(*text.span(span), span.label) for span in must_read(target, Entities).spans]
+
+
+def _types(examples: Examples) -> Iterator[str]:
+    """The type of each entity."""
+    return (span.label for target in examples.targets for span in must_read(target, Entities).spans)
+
+
+def _placed(examples: Examples, prepared: Prepared) -> Iterator[tuple[tuple[int, int, str], list[Window]]]:
+    """Each entity with its example's windows."""
+    for turns, target, windows in zip(examples.inputs, examples.targets, prepared.windows, strict=True):
+        yield from ((span, windows) for span in spans_of(turns, target))
+
+
+def _tags(window: Window, spans: Sequence[tuple[int, int, int]]) -> list[int]:
+    """The tag of each word: begins or goes on in the first entity that it touches."""
+    tags: list[int] = []
+    before: int | None = None
+    for word in window.words:
+        place = next((i for i, (start, end, _) in enumerate(spans) if word.start < end and start < word.end), None)
+        if place is None:
+            tags.append(OUTSIDE)
+        else:
+            tags.append(1 + 2 * spans[place][2] + (place == before))
+        before = place
+    return tags
+
+
+def merge(windows: Sequence[tuple[Window, Sequence[int], Sequence[float]]]) -> list[Tagged]:
+    """The words of all windows of a text; one in several counts where it stands farthest from a cut."""
+    found: dict[tuple[int, int], Tagged] = {}
+    for number, (window, tags, sure) in enumerate(windows):
+        size = len(window.words)
+        for place, (word, tag, certainty) in enumerate(zip(window.words, tags, sure, strict=False)):
+            left = place if number else size
+            right = size - 1 - place if number < len(windows) - 1 else size
+            tagged = Tagged(word.start, word.end, tag, certainty, min(left, right))
+            known = found.get((word.start, word.end))
+            if known is None or known.margin < tagged.margin:
+                found[word.start, word.end] = tagged
+    return [found[key] for key in sorted(found)]
+
+
+def entities(words: Sequence[Tagged]) -> list[tuple[int, int, int]]:
+    """Start, end and label's number of each entity; one that goes on from nothing begins there."""
+    found: list[tuple[int, int, int]] = []
+    open_label: int | None = None
+    for word in words:
+        label = None if word.tag == OUTSIDE else (word.tag - 1) // 2
+        if label is not None:
+            begins = word.tag % 2 == 1
+            if open_label == label and not begins:
+                found[-1] = (found[-1][0], word.end, label)
+            else:
+                found.append((word.start, word.end, label))
+        open_label = label
+    return found
