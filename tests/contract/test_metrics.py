@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -9,8 +11,32 @@ from zhiling.evaluation.metrics.metric import Metric
 from zhiling.pipeline import registry
 
 METRICS = sorted(registry.table("metric"))
-TRUTH = ["card", "card", "快递", "password", "快递", "card"]
-ANSWERS = ["card", "快递", "快递", "card", "快递", "card"]
+LABELS = (
+    ["card", "card", "快递", "password", "快递", "card"],
+    ["card", "快递", "快递", "card", "快递", "card"],
+    "other",
+)
+
+
+def _entities(*spans: tuple[int, int, str]) -> str:
+    """Entities of a text of four words with two letters each."""
+    listed = [{"message": 0, "start": start, "end": end, "label": label} for start, end, label in spans]
+    return json.dumps({"spans": listed, "tokens": [[0, 2], [2, 4], [4, 6], [6, 8]]})
+
+
+ALL, NONE = _entities((0, 8, "地点")), _entities((0, 2, "x"), (2, 4, "x"), (4, 6, "x"), (6, 8, "x"))
+ENTITIES = (
+    [ALL, _entities((0, 4, "PER"), (4, 8, "地点")), ALL, _entities((0, 8, "PER"))],
+    [ALL, _entities((0, 4, "PER"), (4, 6, "地点"), (6, 8, "PER")), _entities((0, 8, "PER")), ALL],
+    NONE,
+)
+SAMPLES = {"entity": ENTITIES, "tag": ENTITIES}
+"""By the first word of a metric's name: truth, answers of which some are right, an answer that never is."""
+
+
+def sample(name: str) -> tuple[list[str], list[str], str]:
+    return SAMPLES.get(name.partition("_")[0], LABELS)
+
 
 
 def make(name: str) -> Metric:
@@ -19,30 +45,33 @@ def make(name: str) -> Metric:
 
 @pytest.mark.parametrize("name", METRICS)
 def test_all_right_is_one_and_all_wrong_is_nought(name: str) -> None:
-    assert make(name).score(TRUTH, TRUTH) == 1
-    assert make(name).score(TRUTH, ["other"] * len(TRUTH)) == 0
-    assert 0 < make(name).score(TRUTH, ANSWERS) < 1
+    truth, answers, wrong = sample(name)
+    assert make(name).score(truth, truth) == 1
+    assert make(name).score(truth, [wrong] * len(truth)) == 0
+    assert 0 < make(name).score(truth, answers) < 1
 
 
 @pytest.mark.parametrize("name", METRICS)
 def test_a_weight_counts_a_row_that_often(name: str) -> None:
-    often = np.array([[2.0, 1, 0, 3, 1, 1]])
-    repeated = [(t, a) for t, a, w in zip(TRUTH, ANSWERS, often[0], strict=True) for _ in range(int(w))]
-    weighted = make(name).weighted(TRUTH, ANSWERS, often)
+    truth, answers, _ = sample(name)
+    often = np.array([[2.0, 1, 0, 3, 1, 1][: len(truth)]])
+    repeated = [(t, a) for t, a, w in zip(truth, answers, often[0], strict=True) for _ in range(int(w))]
+    weighted = make(name).weighted(truth, answers, often)
     assert weighted.shape == (1,)
     assert weighted[0] == pytest.approx(make(name).score(*zip(*repeated, strict=True)))
 
 
 @pytest.mark.parametrize("name", METRICS)
 def test_order_and_other_resamples_change_nothing(name: str) -> None:
+    truth, answers, _ = sample(name)
     draw = np.random.default_rng(4)
-    weights = draw.multinomial(len(TRUTH), [1 / len(TRUTH)] * len(TRUTH), size=20).astype(np.float64)
-    scores = make(name).weighted(TRUTH, ANSWERS, weights)
+    weights = draw.multinomial(len(truth), [1 / len(truth)] * len(truth), size=20).astype(np.float64)
+    scores = make(name).weighted(truth, answers, weights)
     assert scores.shape == (20,)
     assert ((scores >= 0) & (scores <= 1)).all()
-    assert scores[7] == pytest.approx(make(name).weighted(TRUTH, ANSWERS, weights[7:8])[0])
-    order = draw.permutation(len(TRUTH))
-    turned = make(name).weighted([TRUTH[i] for i in order], [ANSWERS[i] for i in order], weights[:, order])
+    assert scores[7] == pytest.approx(make(name).weighted(truth, answers, weights[7:8])[0])
+    order = draw.permutation(len(truth))
+    turned = make(name).weighted([truth[i] for i in order], [answers[i] for i in order], weights[:, order])
     assert turned == pytest.approx(scores)
 
 

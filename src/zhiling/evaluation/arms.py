@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 
 from zhiling.errors import UsageError
-from zhiling.evaluation.metrics.label_counts import count_labels
+from zhiling.evaluation.metrics.counted import Counted
+from zhiling.evaluation.metrics.labels import MacroF1
 from zhiling.evaluation.metrics.metric import Metric
 from zhiling.evaluation.scores import Changed, LabelScore, LabelScores, Scores, SliceScores, TestRows
 from zhiling.evaluation.statistics import paired_bootstrap
@@ -81,7 +82,7 @@ def compare_arms(
         seeds=tuple(sorted({number for runs in arms.values() for number in runs})),
         arms=whole.arms,
         differences=whole.differences,
-        per_label=_per_label(arms, rows, scored),
+        per_label=_per_label(arms, rows, scored, _counted(measured)),
         per_language={
             language: measure([place for place in scored if rows.languages[place] == language])
             for language in languages
@@ -143,24 +144,34 @@ def _measure(
     )
 
 
-def _per_label(arms: Mapping[str, Runs], rows: TestRows, places: Sequence[int]) -> dict[str, LabelScores]:
-    """Precision, recall and F1 of every label that is the truth of a row, as means over the seeds."""
+def _counted(metrics: Sequence[Metric]) -> type[Counted]:
+    """What the scores per label are scores of: the first of these metrics that counts by class, else labels."""
+    return next((type(metric) for metric in metrics if isinstance(metric, Counted)), MacroF1)
+
+
+def _per_label(
+    arms: Mapping[str, Runs], rows: TestRows, places: Sequence[int], metric: type[Counted]
+) -> dict[str, LabelScores]:
+    """Precision, recall and F1 of every class that is the truth somewhere, as means over the seeds."""
     truth = [rows.truth[place] for place in places]
-    found: dict[str, dict[str, LabelScore]] = {label: {} for label in sorted(set(truth))}
+    own = metric.counts(truth, truth)
+    found: dict[str, dict[str, LabelScore]] = {label: {} for label in own.classes}
     for name, runs in arms.items():
-        per_seed = [_label_values(truth, answers) for answers in _answers(runs, places)]
+        per_seed = [_class_values(metric, truth, answers) for answers in _answers(runs, places)]
         for label, scores in found.items():
             values = np.mean([by_label[label] for by_label in per_seed], axis=0)
             scores[name] = LabelScore(*(float(value) for value in values))
-    sizes = Counter(truth)
+    sizes = dict(zip(own.classes, own.true[0].astype(int).tolist(), strict=True))
     return {label: LabelScores(sizes[label], scores) for label, scores in found.items()}
 
 
-def _label_values(truth: Sequence[str], answers: Sequence[str]) -> dict[str, tuple[float, float, float]]:
-    """Label → precision, recall, F1."""
-    counts = count_labels(truth, answers)
-    columns = (counts.precision()[0], counts.recall()[0], counts.f1()[0])
-    return dict(zip(counts.labels, zip(*(column.tolist() for column in columns), strict=True), strict=True))
+def _class_values(
+    metric: type[Counted], truth: Sequence[str], answers: Sequence[str]
+) -> dict[str, tuple[float, float, float]]:
+    """Class → precision, recall, F1."""
+    counts = metric.counts(truth, answers)
+    columns = (counts.precision[0], counts.recall[0], counts.f1[0])
+    return dict(zip(counts.classes, zip(*(column.tolist() for column in columns), strict=True), strict=True))
 
 
 def _majority(runs: Runs, place: int) -> str | None:

@@ -7,7 +7,7 @@ import pytest
 
 from zhiling.evaluation import statistics
 from zhiling.evaluation.metrics.accuracy import Accuracy
-from zhiling.evaluation.metrics.macro_f1 import MacroF1
+from zhiling.evaluation.metrics.labels import MacroF1
 from zhiling.evaluation.statistics import paired_bootstrap
 
 

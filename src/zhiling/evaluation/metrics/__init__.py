@@ -1,10 +1,19 @@
-"""How well predictions meet the truth: the table of metrics, one file each, imported when it is used."""
+"""How well predictions meet the truth: the table of metrics, a family a file, imported when it is used."""
 
 from __future__ import annotations
 
+_ROOM = "zhiling.evaluation.metrics"
+
 METRICS: dict[str, str] = {
-    "accuracy": "zhiling.evaluation.metrics.accuracy:Accuracy",
-    "macro_f1": "zhiling.evaluation.metrics.macro_f1:MacroF1",
+    "accuracy": f"{_ROOM}.accuracy:Accuracy",
+    "entity_f1": f"{_ROOM}.entities:EntityF1",
+    "entity_macro_f1": f"{_ROOM}.entities:EntityMacroF1",
+    "macro_f1": f"{_ROOM}.labels:MacroF1",
+    "micro_f1": f"{_ROOM}.labels:MicroF1",
+    "tag_macro_f1": f"{_ROOM}.tags:TagMacroF1",
+    "tag_micro_f1": f"{_ROOM}.tags:TagMicroF1",
+    "tag_weighted_f1": f"{_ROOM}.tags:TagWeightedF1",
+    "weighted_f1": f"{_ROOM}.labels:WeightedF1",
 }
 
 __all__ = ["METRICS"]
