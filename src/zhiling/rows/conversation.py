@@ -86,6 +86,11 @@ def user_text(messages: pl.Series) -> pl.Series:
     return _joined(messages, pl.col("role") == "user")
 
 
+def shown_text(messages: pl.Series) -> pl.Series:
+    """What users and documents say: all that a model is shown of an example, joined by line breaks."""
+    return _joined(messages, pl.col("role").is_in(["user", "document"]))
+
+
 def question_text(messages: pl.Series) -> pl.Series:
     """The user's last turn: the one that the reply answers."""
     last = pl.col("turn") == pl.col("turn").max().over("row")

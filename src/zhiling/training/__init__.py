@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zhiling.encoders.local_model import require
+from zhiling.pipeline.registry import load as load_component
 from zhiling.training.examples import (
     Answer,
     EpochRecord,
@@ -23,6 +24,7 @@ from zhiling.training.label_names import nearest_label_name
 from zhiling.training.settings import TrainSettings
 
 if TYPE_CHECKING:
+    from zhiling.training.tasks.task import Task
     from zhiling.training.trained import Trained
 
 __all__ = [
@@ -36,9 +38,21 @@ __all__ = [
     "TrainSettings",
     "load",
     "nearest_label_name",
+    "task_class",
     "text_input",
     "train",
 ]
+
+
+def task_class(name: str) -> type[Task]:
+    """The task of this name; its class says which targets are its own.
+
+    Raises:
+        UnknownName: there is none.
+        MissingExtra: torch is not installed.
+    """
+    require("torch")
+    return load_component("task", name)
 
 
 def train(

@@ -15,6 +15,9 @@ from zhiling.rows.templates.example import Turn
 Input = tuple[Turn, ...]
 """What a model is shown: the messages of a labelled example, told apart by name (see `rows/target.py`)."""
 
+SHOWN = ("user", "document")
+"""Roles whose messages a model is shown; a reply would tell the answer."""
+
 
 def text_input(text: str) -> Input:
     """One text as an input."""
@@ -45,8 +48,10 @@ class Examples:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """Each input as one text, message under message."""
-        return tuple("\n".join(turn.text for turn in turns) for turns in self.inputs)
+        """What each input shows, as one text: message under message."""
+        return tuple(
+            "\n".join(turn.text for turn in turns if turn.role in SHOWN) for turns in self.inputs
+        )
 
 
 class Answer(NamedTuple):

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from zhiling.rows.target import Place
-from zhiling.training.examples import Input
+from zhiling.training.examples import SHOWN, Input
 
-_SHOWN = ("user", "document")
-"""Roles whose messages a model is shown; a reply would tell the answer."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,7 @@ class JoinedText:
     @classmethod
     def of(cls, turns: Input) -> Self:
         """The messages of users and documents, joined by line breaks."""
-        shown = [(number, turn.text) for number, turn in enumerate(turns) if turn.role in _SHOWN]
+        shown = [(number, turn.text) for number, turn in enumerate(turns) if turn.role in SHOWN]
         starts: list[int] = []
         length = 0
         for _, text in shown:

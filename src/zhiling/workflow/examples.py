@@ -2,58 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from zhiling.errors import UsageError
+from zhiling.pipeline import registry
 from zhiling.pipeline.fingerprint import matching
+from zhiling.pipeline.step import Source
 from zhiling.pipeline.table import RowTable
-from zhiling.rows.conversation import reply_text, user_text
+from zhiling.rows.conversation import reply_text, shown_text
 from zhiling.rows.evaluation_file import read_records
 from zhiling.rows.schema import digest
 from zhiling.rows.split_texts import WINDOW
-from zhiling.rows.target import LABEL
+from zhiling.rows.templates.example import Turn
 from zhiling.text.jaccard import similar_pairs
 from zhiling.text.normalise import normalise
 from zhiling.text.overlap import first_with_equal_set
 from zhiling.text.shingles import shingles
-from zhiling.training import Examples
+from zhiling.training import Examples, Input, task_class, text_input
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import Run
 from zhiling.workflow.settings import EvaluateSettings
 
 UNKNOWN = "und"
+CLASSIFICATION = "classification"
 
 
-def tuned_rows(run: Run, table: RowTable, part: str) -> pl.DataFrame:
+def tuned_rows(run: Run, table: RowTable, part: str, task: str = CLASSIFICATION) -> pl.DataFrame:
     """Labelled rows of one split part, see `labelled`."""
     assigned = run.folder.read_frame("split.parquet", ["n", "split"])
     numbers = assigned.filter(pl.col("split") == part)["n"].sort().to_numpy().astype(np.int64)
-    return labelled(table, numbers)
+    return labelled(table, numbers, task)
 
 
-def labelled(table: RowTable, numbers: NDArray[np.int64]) -> pl.DataFrame:
-    """`n, id, text, reply, label, language, group` of those rows that have a label and a user text."""
-    frame = table.read(["id", "messages", "target", "language", "group"], numbers)
-    rows = frame.select(
-        "n", "id", user_text(frame["messages"]).alias("text"), reply_text(frame["messages"]).alias("reply"),
-        LABEL.alias("label"), pl.col("language").fill_null(UNKNOWN), "group",
-    )  # fmt: skip
-    return rows.filter(pl.col("label").is_not_null() & (pl.col("text").str.strip_chars() != ""))
+def labelled(table: RowTable, numbers: NDArray[np.int64], task: str = CLASSIFICATION) -> pl.DataFrame:
+    """Those of these rows whose target is one of the task's, and that show a text: `of_task`, with `n`."""
+    return of_task(table.read(["id", "messages", "target", "language", "group"], numbers), task)
+
+
+def of_task(rows: pl.DataFrame, task: str) -> pl.DataFrame:
+    """`id, messages, text, reply, label, language, group` of rows that a model of this task can learn from.
+
+    `label` is the target as the task spells it, `text` what a reader is shown, `reply` the last reply.
+    """
+    spell = task_class(task).target
+    labels = [None if target is None else spell(target) for target in rows["target"].to_list()]
+    found = rows.with_columns(
+        shown_text(rows["messages"]).alias("text"), reply_text(rows["messages"]).alias("reply"),
+        pl.Series("label", labels, dtype=pl.String), pl.col("language").fill_null(UNKNOWN),
+    ).drop("target")  # fmt: skip
+    return found.filter(pl.col("label").is_not_null() & (pl.col("text").str.strip_chars() != ""))
 
 
 def examples_of(rows: pl.DataFrame, *, replies: bool = False) -> Examples:
-    """Rows of `labelled` as examples; with `replies` each reply is one more, under the same label."""
-    if replies:
-        told = rows.filter(pl.col("reply").str.strip_chars() != "").select(
-            "n", pl.col("id") + "#reply", pl.col("reply").alias("text"), "reply", "label", "language", "group"
-        )
-        rows = pl.concat([rows, told])
-    return Examples(*(tuple(rows[name].to_list()) for name in ("id", "text", "label", "language")))
+    """Rows of `of_task` as examples; with `replies` each reply is one more, under the same label."""
+    messages = rows["messages"].to_list()
+    inputs = [tuple(Turn(each["role"], each["text"] or "", each["name"]) for each in row) for row in messages]
+    found = Examples(
+        tuple(rows["id"]), tuple(inputs), tuple(rows["label"]), tuple(rows["language"])
+    )  # fmt: skip
+    told = rows.filter(pl.col("reply").str.strip_chars() != "") if replies else rows.clear()
+    return Examples(
+        (*found.ids, *(f"{row}#reply" for row in told["id"])),
+        (*found.inputs, *map(text_input, told["reply"])),
+        (*found.targets, *told["label"]),
+        (*found.languages, *told["language"]),
+    )
 
 
 def test_examples(recipe: Recipe, run: Run, table: RowTable) -> Examples:
@@ -63,11 +82,12 @@ def test_examples(recipe: Recipe, run: Run, table: RowTable) -> Examples:
         UsageError: there are none.
     """
     settings = recipe.evaluate
-    if settings is not None and settings.data is not None:
-        examples = file_examples(settings, recipe.root)
-        where = settings.data
+    task = recipe.train.task if recipe.train else CLASSIFICATION
+    if settings is not None and settings.from_file:
+        examples = file_examples(settings, recipe.root, task)
+        where = settings.data or "the source of `evaluate`"
     else:
-        examples = examples_of(tuned_rows(run, table, "test"))
+        examples = examples_of(tuned_rows(run, table, "test", task))
         where = "the test part"
     if not len(examples):
         raise UsageError(
@@ -76,16 +96,18 @@ def test_examples(recipe: Recipe, run: Run, table: RowTable) -> Examples:
     return examples
 
 
-def file_examples(settings: EvaluateSettings, root: Path) -> Examples:
-    """The rows of the evaluation file.
+def file_examples(settings: EvaluateSettings, root: Path, task: str = CLASSIFICATION) -> Examples:
+    """The rows of the evaluation file, or of the evaluation's own source.
 
     Raises:
         MissingInput: it is not there.
-        UsageError: a record without a text or label, or no record.
+        UsageError: a record without a text or label, an item that cannot be read, or no record.
     """
+    if settings.source is not None:
+        return _source_examples(settings.source, root, task)
     assert settings.data is not None
     ids: list[str] = []
-    columns: tuple[list[str], list[str], list[str]] = ([], [], [])
+    columns: tuple[list[Input], list[str], list[str]] = ([], [], [])
     for file in matching([settings.data], root, what="evaluate.data"):
         for number, record in read_records(file):
             place = f"{file.name}:{number}"
@@ -97,16 +119,41 @@ def file_examples(settings: EvaluateSettings, root: Path) -> Examples:
                     f"fields {missing} are missing or no text", place=place, hint=f"it has {sorted(record)}"
                 )
             ids.append(digest(place.encode(), record[settings.text].encode()))
-            columns[0].append(record[settings.text])
+            columns[0].append(text_input(record[settings.text]))
             columns[1].append(record[settings.label])
             columns[2].append(str(record.get(settings.language) or UNKNOWN))
     return Examples(tuple(ids), *(tuple(column) for column in columns))
 
 
+def _source_examples(entry: Mapping[str, Any], root: Path, task: str) -> Examples:
+    """The rows of a source that only tests read."""
+    settings = dict(entry)
+    source: Source = registry.load("source", str(settings.pop("use", "labelled"))).model_validate(settings)
+    rows: list[pl.DataFrame] = []
+    for batch in source.read(matching(list(source.paths()), root, what="evaluate.source"), root):
+        if batch.bad:
+            first = batch.bad[0]
+            raise UsageError(
+                f"{first.cls}: {first.message}", place=first.place, hint="what is tested on must be whole"
+            )
+        rows.append(as_rows(batch.rows))
+    whole = pl.concat(rows, how="diagonal_relaxed")
+    return examples_of(of_task(whole, task))
+
+
+def as_rows(batch: pl.DataFrame) -> pl.DataFrame:
+    """A source's batch with the columns that `of_task` reads."""
+    ids = [digest(place.encode()) for place in batch["locator"].to_list()]
+    absent = [name for name in ("target", "language", "group") if name not in batch.columns]
+    return batch.with_columns(
+        pl.Series("id", ids, dtype=pl.String), *(pl.lit(None, dtype=pl.String).alias(name) for name in absent)
+    ).select("id", "messages", "target", "language", "group")
+
+
 def control_pool(recipe: Recipe, run: Run, table: RowTable, tested: Examples) -> pl.DataFrame:
     """Labelled source rows as they came, before any step: none equal or near a test row or of its group."""
-    rows = labelled(table, table.sources())
-    if recipe.evaluate is None or recipe.evaluate.data is None:
+    rows = labelled(table, table.sources(), recipe.train.task if recipe.train else CLASSIFICATION)
+    if recipe.evaluate is None or not recipe.evaluate.from_file:
         assigned = run.folder.read_frame("split.parquet", ["n", "split"]).filter(pl.col("split") == "test")
         groups = table.read(["group"], assigned["n"].sort().to_numpy().astype(np.int64))["group"].drop_nulls()
         rows = rows.filter(~pl.col("group").is_in(groups.implode()).fill_null(False))

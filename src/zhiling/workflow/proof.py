@@ -70,7 +70,8 @@ class _Work:
         """Gathers the examples of a run."""
         assert recipe.train is not None
         tested = test_examples(recipe, run, table) if recipe.evaluate else Examples((), (), (), ())
-        whole = [tuned_rows(run, table, part) for part in ("train", "dev")]
+        task = recipe.train.task
+        whole = [tuned_rows(run, table, part, task) for part in ("train", "dev")]
         train_rows, dev_rows = (apart_from(rows, tested, recipe.split.near) for rows in whole)
         left_out = sum(rows.height for rows in whole) - train_rows.height - dev_rows.height
         settings = located(recipe.train, recipe.root)
@@ -160,7 +161,7 @@ def arm_key(settings: TrainSettings, seed: int, parts: tuple[Examples, Examples]
     """The hash of all that shapes an arm's answers: settings, encoder, seed, train, dev and test rows."""
     return digest(
         canonical([settings.model_dump(mode="json"), _backbone_identity(settings), seed]),
-        *(canonical([e.ids, e.texts, e.targets]) for e in (*parts, tested)),
+        *(canonical([e.ids, e.inputs, e.targets]) for e in (*parts, tested)),
     )
 
 
@@ -189,7 +190,7 @@ def _train_one(work: _Work, arm: str, seed: int, parts: tuple[Examples, Examples
     )  # fmt: skip
     if arm == "after":
         trained.save(folder / "model", {"dev_score": trained.dev_score, "seed": seed})
-    predicted = trained.predict(work.tested.texts)
+    predicted = trained.predict(work.tested.inputs)
     frame = pl.DataFrame({"id": work.tested.ids, "label": predicted.answers, "score": predicted.best_scores})
     work.run.folder.write_frame(str((folder / "predictions.parquet").relative_to(work.run.path)), frame)
     history = [record.__dict__ for record in trained.history]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -32,6 +32,9 @@ class EvaluateSettings(Section):
     data: str | None = Field(
         None, description="evaluation file (JSONL or CSV); without it the run's own test part"
     )
+    source: dict[str, Any] | None = Field(
+        None, description="instead of `data`: a source (`use`, `path`, its settings) with rows of the task"
+    )
     text: str = Field("text", description="field of the file with the text")
     label: str = Field("label", description="field of the file with the label")
     language: str = Field("language", description="field of the file with the language, where it has one")
@@ -42,3 +45,15 @@ class EvaluateSettings(Section):
     metrics: tuple[str, ...] = Field(("accuracy", "macro_f1"), description="names of metrics")
     seeds: int = Field(3, ge=1, le=100, description="how many seeds each trained arm gets")
     resamples: int = Field(2000, ge=100, description="bootstrap resamples of each interval")
+
+    def files(self) -> list[str]:
+        """Paths and globs of all files that it reads, relative to the recipe."""
+        paths = (self.source or {}).get("path", [])
+        return [name for name in (self.data, self.label_names) if name] + (
+            [paths] if isinstance(paths, str) else list(paths)
+        )
+
+    @property
+    def from_file(self) -> bool:
+        """Whether what is tested on is not the run's own test part."""
+        return self.data is not None or self.source is not None
