@@ -49,6 +49,9 @@ class TrainSettings(BaseModel):
     label_smoothing: float = Field(
         default=0.0, ge=0, lt=1, description="Share of the target spread over all labels."
     )
+    order: tuple[str, ...] | None = Field(
+        default=None, description="With task ordinal: the labels from lowest to highest; numbers need none."
+    )
     crf: bool = Field(
         default=False, description="With task ner: learn which tag follows which (a conditional random field)."
     )

@@ -6,10 +6,14 @@ _ROOM = "zhiling.evaluation.metrics"
 
 METRICS: dict[str, str] = {
     "accuracy": f"{_ROOM}.accuracy:Accuracy",
+    "answer_f1": f"{_ROOM}.answers:AnswerF1",
     "entity_f1": f"{_ROOM}.entities:EntityF1",
     "entity_macro_f1": f"{_ROOM}.entities:EntityMacroF1",
+    "exact_match": f"{_ROOM}.answers:ExactMatch",
     "macro_f1": f"{_ROOM}.labels:MacroF1",
     "micro_f1": f"{_ROOM}.labels:MicroF1",
+    "pearson": f"{_ROOM}.numbers:Pearson",
+    "r_squared": f"{_ROOM}.numbers:RSquared",
     "tag_macro_f1": f"{_ROOM}.tags:TagMacroF1",
     "tag_micro_f1": f"{_ROOM}.tags:TagMicroF1",
     "tag_weighted_f1": f"{_ROOM}.tags:TagWeightedF1",

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+_ROOM = "zhiling.training.tasks"
+
 TASKS: dict[str, str] = {
-    "classification": "zhiling.training.tasks.classification:Classification",
-    "ner": "zhiling.training.tasks.ner:Ner",
+    "choice": f"{_ROOM}.choice:Choice",
+    "classification": f"{_ROOM}.classification:Classification",
+    "extractive_qa": f"{_ROOM}.extractive_qa:ExtractiveQa",
+    "multi_label": f"{_ROOM}.multi_label:MultiLabel",
+    "ner": f"{_ROOM}.ner:Ner",
+    "ordinal": f"{_ROOM}.ordinal:Ordinal",
+    "regression": f"{_ROOM}.regression:Regression",
 }
 
 __all__ = ["TASKS"]

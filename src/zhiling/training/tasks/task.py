@@ -23,7 +23,7 @@ class Task(ABC):
     name: ClassVar[str]
     level: ClassVar[Level] = "text"
     """"token" where the head reads states of tokens: the encoder then runs inside the loop."""
-    pairs: ClassVar[bool] = False
+    pairs: bool = False
     """Whether a sequence is a pair of texts."""
 
     @classmethod
