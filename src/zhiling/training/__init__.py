@@ -63,6 +63,7 @@ def train(
     seed: int,
     evaluate: Evaluate,
     progress: Progress | None = None,
+    checkpoint: tuple[Path, str] | None = None,
 ) -> Trained:
     """A model fitted to `train`, from the epoch with the best score on `dev`.
 
@@ -73,6 +74,8 @@ def train(
         seed: decides initial weights, order and dropout; equal seeds give equal models.
         evaluate: (truth, predicted) → score, higher is better.
         progress: called with the record of each epoch.
+        checkpoint: a file that is written after each epoch, and the key of this very training: where the
+            file holds a state with that key, the training goes on from it.
 
     Raises:
         MissingExtra: torch or transformers is not installed.
@@ -81,8 +84,10 @@ def train(
     """
     require("torch")
     from zhiling.training.fit import fit
+    from zhiling.training.resume import Checkpoint
 
-    return fit(settings, train, dev, seed=seed, evaluate=evaluate, progress=progress)
+    resume = Checkpoint(*checkpoint) if checkpoint else None
+    return fit(settings, train, dev, seed=seed, evaluate=evaluate, progress=progress, checkpoint=resume)
 
 
 def load(folder: Path, *, backbone: str | None = None) -> Trained:

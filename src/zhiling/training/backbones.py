@@ -9,11 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 from torch.nn.functional import normalize
 
 from zhiling.encoders.local_model import LocalModel, pool
 from zhiling.encoders.transformer import TransformerEncoder
+from zhiling.pipeline.registry import load as load_component
 from zhiling.training.features import Encoded, FeaturePart, Inputs, Segments, Window
+from zhiling.training.methods.method import Method
+from zhiling.training.settings import TrainSettings
 from zhiling.training.windows import cut, pad
 
 
@@ -89,10 +93,16 @@ class FrozenEncoder(FeaturePart):
 class TunedEncoder(FeaturePart):
     """A copy of the encoder's network that runs, and may be tuned, inside the loop."""
 
-    def __init__(self, model: LocalModel, max_tokens: int | None, *, words: bool = False) -> None:
+    def __init__(self, model: LocalModel, settings: TrainSettings, *, words: bool = False) -> None:
         super().__init__()
         self.model, self.words = model, words
-        self.network = copy.deepcopy(model.network)
+        self.method: Method = load_component("method", settings.method)()
+        self.network = self.method.apply(copy.deepcopy(model.network), settings)
+        if settings.encoder_dropout is not None:
+            for module in self.network.modules():
+                if isinstance(module, nn.Dropout):
+                    module.p = settings.encoder_dropout
+        max_tokens = settings.max_tokens
         self.width = model.width
         self.max_tokens = min(max_tokens or model.max_tokens, model.max_tokens)
 
@@ -110,7 +120,7 @@ class TunedEncoder(FeaturePart):
         assert isinstance(inputs, TokenInputs)
         padded = pad(self.model.tokenizer, inputs.windows)
         mask = padded["attention_mask"]
-        states = self.network(**padded).last_hidden_state
+        states = self.network(**padded).last_hidden_state[:, -mask.shape[1] :]  # behind learnt prompts
         vectors = normalize(pool(states, mask, self.model.pooling), dim=1) * self.width**0.5
         empty = torch.tensor(np.repeat(inputs.empty, np.diff(inputs.starts))).unsqueeze(1)
         return Encoded(vectors.masked_fill(empty, 0.0), states, mask)

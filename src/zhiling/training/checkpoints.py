@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
 import json
@@ -19,7 +20,7 @@ from safetensors.torch import (
     save_file,  # pyright: ignore[reportUnknownVariableType]
 )
 
-from zhiling.encoders.local_model import load_local_model, save_local_model
+from zhiling.encoders.local_model import load_local_model, require, save_local_model
 from zhiling.errors import DamagedFile, MissingInput, UsageError
 from zhiling.pipeline.registry import load as load_component
 from zhiling.training.backbones import FrozenEncoder, TunedEncoder
@@ -33,7 +34,7 @@ from zhiling.training.tasks.task import Task
 from zhiling.training.trained import Trained
 
 FORMAT = 1
-CONFIG, WEIGHTS, ENCODER = "config.json", "model.safetensors", "encoder"
+CONFIG, WEIGHTS, ENCODER, ADAPTER = "config.json", "model.safetensors", "encoder", "adapter"
 _BROKEN = "Train the model again, or copy the folder again: it must hold all files that were saved."
 
 
@@ -60,8 +61,11 @@ def _fill(trained: Trained, folder: Path, metrics: Mapping[str, object]) -> None
     save_file(own, folder / WEIGHTS)
     tuned = trained.model.tuned_encoder()
     if tuned:
-        tuned_model = dataclasses.replace(tuned.model, network=tuned.network, max_tokens=tuned.max_tokens)
+        plain = tuned.method.plain(copy.deepcopy(tuned.network)) if tuned.method.merges else tuned.model.network
+        tuned_model = dataclasses.replace(tuned.model, network=plain, max_tokens=tuned.max_tokens)
         save_local_model(tuned_model, folder / ENCODER)
+        if not tuned.method.merges:
+            cast(Any, tuned.network).save_pretrained(folder / ADAPTER)
     config = {
         "format": FORMAT,
         "task": trained.task.name,
@@ -121,7 +125,11 @@ def _rebuild(
     parts: list[FeaturePart] = []
     if (folder / ENCODER).is_dir():
         local = load_local_model(folder / ENCODER)
-        parts.append(TunedEncoder(local, local.max_tokens, words=task.level == "token"))
+        plain = settings.model_copy(update={"method": "full", "max_tokens": local.max_tokens})
+        tuned = TunedEncoder(local, plain, words=task.level == "token")
+        if (folder / ADAPTER).is_dir():
+            tuned.network = require("peft").PeftModel.from_pretrained(tuned.network, folder / ADAPTER)
+        parts.append(tuned)
     elif settings.features != "ngrams":
         parts.append(_frozen(settings, task, config["encoder"], folder))
     if settings.features != "encoder":

@@ -53,6 +53,10 @@ class Examples:
             "\n".join(turn.text for turn in turns if turn.role in SHOWN) for turns in self.inputs
         )
 
+    def as_lists(self) -> list[list[list[str | None]]]:
+        """The inputs as lists of (role, text, name), for JSON."""
+        return [[list(turn) for turn in turns] for turns in self.inputs]
+
 
 class Answer(NamedTuple):
     """What a model says about one input."""

@@ -13,10 +13,11 @@ from zhiling.pipeline.registry import load as load_component
 from zhiling.training.backbones import FrozenEncoder, TunedEncoder
 from zhiling.training.examples import Evaluate, Examples, Progress
 from zhiling.training.features import FeaturePart, JoinedFeatures
-from zhiling.training.loop import Material, run_epochs
+from zhiling.training.loop import Material, Training, run_epochs
 from zhiling.training.methods.method import Method
 from zhiling.training.model import TaskModel
 from zhiling.training.ngram_features import NgramFeatures
+from zhiling.training.resume import Checkpoint
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.task import Task
 from zhiling.training.trained import Trained
@@ -30,6 +31,7 @@ def fit(
     seed: int,
     evaluate: Evaluate,
     progress: Progress | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Trained:
     """What `zhiling.training.train` gives; torch is there. The caller's random state is left as it was."""
     for name, examples in (("train", train), ("dev", dev)):
@@ -44,7 +46,8 @@ def fit(
         inputs, dev_inputs = model.prepare(train.inputs), model.prepare(dev.inputs)
         material = (Material(train, inputs, task.truths(train, inputs)), Material(dev, dev_inputs))
         with _threads(model):
-            history = run_epochs(model, settings, material, evaluate, progress)
+            training = Training.start(model, settings, len(train))
+            history = run_epochs(training, material, evaluate, progress, checkpoint)
     return Trained(settings, task, model, seed, history, task.unknown(dev, dev_inputs))
 
 
@@ -94,12 +97,15 @@ def build_features(settings: TrainSettings, task: Task, train: Examples) -> Join
 def build_encoder_part(settings: TrainSettings, task: Task) -> FeaturePart:
     """The encoder, inside the loop where it is tuned or its tokens are read."""
     encoder = encoder_of(settings)
-    method: Method = load_component("method", settings.method)()
+    method: type[Method] = load_component("method", settings.method)
+    if task.pairs and not method.reads_pairs:
+        raise UsageError(
+            f"method {settings.method!r} drops what tells the two texts of a pair apart",
+            hint="Use method: lora, top_layers or full.",
+        )
     if not method.tunes_encoder and task.level == "text":
         return FrozenEncoder(encoder, pairs=task.pairs)
-    part = TunedEncoder(encoder.load(), settings.max_tokens, words=task.level == "token")
-    method.choose(part.network, settings)
-    return part
+    return TunedEncoder(encoder.load(), settings, words=task.level == "token")
 
 
 def encoder_of(settings: TrainSettings) -> TransformerEncoder:

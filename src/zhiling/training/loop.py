@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import torch
@@ -15,6 +15,8 @@ from zhiling.training.examples import EpochRecord, Evaluate, Examples, Progress
 from zhiling.training.features import Prepared
 from zhiling.training.model import TaskModel
 from zhiling.training.optimisers import build_optimiser, build_schedule
+from zhiling.training.precision import autocast
+from zhiling.training.resume import Checkpoint
 from zhiling.training.settings import TrainSettings
 
 BATCHES_PER_BUCKET = 32
@@ -31,73 +33,152 @@ class Material:
     """Of training examples, as the loss wants them."""
 
 
+@dataclass
+class Training:
+    """A training as it stands between two epochs."""
+
+    model: TaskModel
+    settings: TrainSettings
+    optimiser: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    pieces: int
+    """In how many micro-batches a batch is computed; doubled where memory ran out."""
+    history: list[EpochRecord] = field(default_factory=list[EpochRecord])
+    best: Mapping[str, torch.Tensor] = field(default_factory=dict[str, torch.Tensor])
+    """The tuned weights of the best epoch."""
+
+    @classmethod
+    def start(cls, model: TaskModel, settings: TrainSettings, examples: int) -> Training:
+        """The training before its first epoch."""
+        optimiser = build_optimiser(model, settings)
+        steps = settings.epochs * math.ceil(examples / settings.batch_size)
+        schedule = build_schedule(optimiser, steps, settings)
+        return cls(model, settings, optimiser, schedule, settings.accumulate, best=model.tuned_state())
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch whose weights are kept; 0 before the first."""
+        return max((record.epoch for record in self.history if record.best), default=0)
+
+    @property
+    def over(self) -> bool:
+        """Whether no further epoch is due."""
+        done = len(self.history)
+        return done >= self.settings.epochs or (done > 0 and done - self.best_epoch >= self.settings.patience)
+
+    def record(self, loss: float, score: float) -> EpochRecord:
+        """Writes an epoch down; of equal scores the later is the better, as it has learnt more."""
+        best = score >= max((record.dev_score for record in self.history), default=-math.inf)
+        self.history.append(EpochRecord(len(self.history) + 1, loss, score, best=best))
+        if best:
+            names = self.best.keys()
+            weights = self.model.named_parameters()
+            self.best = {name: weight.detach().clone() for name, weight in weights if name in names}
+        return self.history[-1]
+
+
 def run_epochs(
-    model: TaskModel,
-    settings: TrainSettings,
+    training: Training,
     material: tuple[Material, Material],
     evaluate: Evaluate,
     progress: Progress | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[EpochRecord, ...]:
     """The record of each epoch; afterwards the model has the weights of the best one, the last of equal ones.
 
     Randomness comes from torch's generator as the caller seeded it.
 
     Args:
-        model: is changed.
-        settings: epochs, batches, rates.
+        training: where it stands; its model is changed.
         material: the training examples and the dev examples.
         evaluate: (truth, predicted) → score, higher is better.
         progress: called with the record of each epoch.
+        checkpoint: where each finished epoch is stored, and an earlier process left off.
 
     Raises:
         StepFailed: the loss or the dev score is NaN or infinite.
     """
     train, dev = material
-    optimiser = build_optimiser(model, settings)
-    steps = settings.epochs * math.ceil(len(train.examples) / settings.batch_size)
-    schedule = build_schedule(optimiser, steps, settings.warmup)
-    history: list[EpochRecord] = []
-    best_score, best_epoch, best_weights = -math.inf, 0, model.tuned_state()
-    for epoch in range(1, settings.epochs + 1):
-        loss = run_epoch(model, settings, train, (optimiser, schedule))
-        score = dev_score(model, settings, dev, evaluate)
-        if score >= best_score:  # a small dev part ties often; of equal epochs the later one has learnt more
-            best_score, best_epoch, best_weights = score, epoch, model.tuned_state()
-        history.append(EpochRecord(epoch, loss, score, best=epoch == best_epoch))
+    model, settings = training.model, training.settings
+    if checkpoint:
+        checkpoint.restore(training)
+    while not training.over:
+        model.begin_epoch(len(training.history) + 1, settings)
+        loss = run_epoch(training, train)
+        record = training.record(loss, dev_score(model, settings, dev, evaluate))
+        if checkpoint:
+            checkpoint.store(training)
         if progress:
-            progress(history[-1])
-        if epoch - best_epoch >= settings.patience:
-            break
-    model.load_state_dict(best_weights, strict=False)
+            progress(record)
+    model.load_state_dict(training.best, strict=False)
     model.eval()
-    return tuple(history)
+    return tuple(training.history)
 
 
-def run_epoch(
-    model: TaskModel,
-    settings: TrainSettings,
-    train: Material,
-    moves: tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler],
-) -> float:
+def run_epoch(training: Training, train: Material) -> float:
     """The mean loss per example of one pass over the training texts.
 
     Raises:
         StepFailed: the loss is NaN or infinite.
     """
-    optimiser, schedule = moves
+    model, settings = training.model, training.settings
     model.train()
     total = 0.0
     for rows in bucketed_batches(train.inputs.lengths(), settings.batch_size):
-        outputs = model(train.inputs.take(rows))
-        loss = model.task.loss(outputs, [train.truths[row] for row in rows])
-        _refuse_non_finite(loss.item(), "loss")
-        optimiser.zero_grad()
-        loss.backward()  # pyright: ignore[reportUnknownMemberType]
+        loss = _accumulate(training, train, rows)
+        _refuse_non_finite(loss, "loss")
         nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
-        optimiser.step()
-        schedule.step()
-        total += loss.item() * len(rows)
+        training.optimiser.step()
+        training.schedule.step()
+        total += loss * len(rows)
     return total / len(train.examples)
+
+
+def _accumulate(training: Training, train: Material, rows: Sequence[int]) -> float:
+    """The batch's loss, its gradient left in the weights; in more pieces where memory runs out.
+
+    The gradient is that of the whole batch, whatever the number of pieces.
+
+    Raises:
+        StepFailed: a single example needs more memory than there is.
+    """
+    while True:
+        training.optimiser.zero_grad()
+        try:
+            return sum(_backward(training, train, piece, rows) for piece in _split(rows, training.pieces))
+        except RuntimeError as error:
+            if not _out_of_memory(error):
+                raise
+            if training.pieces >= len(rows):
+                raise StepFailed(
+                    "a single training example needs more memory than there is",
+                    hint="Lower max_tokens, or tune less: method: top_layers or lora.",
+                ) from error
+            training.pieces *= 2
+
+
+def _backward(training: Training, train: Material, piece: Sequence[int], rows: Sequence[int]) -> float:
+    """What a piece of a batch adds to its loss; the gradient is added too."""
+    task = training.model.task
+    truths = [train.truths[row] for row in piece]
+    with autocast(training.settings.precision):
+        outputs = training.model(train.inputs.take(piece))
+        share = 1.0
+        if len(piece) < len(rows):
+            share = task.weight(truths) / task.weight([train.truths[row] for row in rows])
+        loss = task.loss(outputs, truths) * share
+    loss.backward()  # pyright: ignore[reportUnknownMemberType]
+    return loss.item()
+
+
+def _split(rows: Sequence[int], pieces: int) -> list[Sequence[int]]:
+    """The rows in as many pieces of about one size."""
+    size = math.ceil(len(rows) / pieces)
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
 
 
 def dev_score(model: TaskModel, settings: TrainSettings, dev: Material, evaluate: Evaluate) -> float:

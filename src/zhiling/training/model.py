@@ -11,6 +11,7 @@ from torch import nn
 from zhiling.training.backbones import TunedEncoder
 from zhiling.training.examples import Answer, Input
 from zhiling.training.features import FeaturePart, JoinedFeatures, Prepared
+from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.task import Task
 
 
@@ -45,6 +46,12 @@ class TaskModel(nn.Module):
                 for row, answer in zip(rows, told, strict=True):
                     found[row] = answer
         return cast(list[Answer], found)
+
+    def begin_epoch(self, epoch: int, settings: TrainSettings) -> None:
+        """Lets the method free what this epoch tunes."""
+        tuned = self.tuned_encoder()
+        if tuned:
+            tuned.method.begin_epoch(tuned.network, epoch, settings)
 
     def tuned_encoder(self) -> TunedEncoder | None:
         """The encoder that runs inside the model, if there is one."""

@@ -5,7 +5,12 @@ from __future__ import annotations
 import torch
 
 
-def cross_entropy(logits: torch.Tensor, targets: torch.Tensor, label_smoothing: float = 0.0) -> torch.Tensor:
+def cross_entropy(
+    logits: torch.Tensor,
+    targets: torch.Tensor,
+    label_smoothing: float = 0.0,
+    weights: torch.Tensor | None = None,
+) -> torch.Tensor:
     """The mean cross-entropy of a batch, in nats: a scalar, at least 0 without smoothing.
 
     L = −(1/N) Σᵢ Σₖ qᵢₖ ln pᵢₖ with p = softmax(logits) and qᵢₖ = (1−ε)·[k = yᵢ] + ε/K.
@@ -17,15 +22,15 @@ def cross_entropy(logits: torch.Tensor, targets: torch.Tensor, label_smoothing: 
         logits: float, shape (N, K).
         targets: class numbers, int64, shape (N,).
         label_smoothing: ε in [0, 1).
+        weights: what an example of each class counts, shape (K,); their mean over a balanced batch is 1.
 
     Source: Szegedy et al. 2016, Rethinking the Inception Architecture for Computer Vision, section 7.
     """
     log_probabilities = logits.log_softmax(dim=1)
     true = log_probabilities.gather(1, targets.unsqueeze(1)).squeeze(1)
-    if not label_smoothing:  # a class may be closed (a logit of −inf), which no smoothing survives
-        return -true.mean()
-    uniform = log_probabilities.mean(dim=1)
-    return -((1 - label_smoothing) * true + label_smoothing * uniform).mean()
+    if label_smoothing:  # else a class may be closed (a logit of −inf), which no smoothing survives
+        true = (1 - label_smoothing) * true + label_smoothing * log_probabilities.mean(dim=1)
+    return -(true if weights is None else true * weights[targets]).mean()
 
 
 def binary_cross_entropy(probabilities: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

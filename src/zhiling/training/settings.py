@@ -24,10 +24,25 @@ class TrainSettings(BaseModel):
         description="The encoder: a folder, or package:NAME/folder. Not needed with features: ngrams.",
     )
     method: str = Field(
-        default="frozen", description="What of the encoder is tuned: frozen, top_layers or full."
+        default="frozen",
+        description="What of the encoder is tuned: frozen, top_layers, gradual, full, bitfit, lora, dora, ia3, "
+        "prefix, prompt or p_tuning.",
     )
     layers: int = Field(
-        default=2, ge=1, description="With method top_layers: how many layers are tuned, from the top."
+        default=2,
+        ge=1,
+        description="With method top_layers: how many layers are tuned, from the top; with gradual: how many "
+        "more each epoch.",
+    )
+    rank: int = Field(default=8, ge=1, description="With method lora or dora: columns of the narrow matrices.")
+    virtual_tokens: int = Field(
+        default=16, ge=1, description="With method prefix, prompt or p_tuning: how many vectors are learnt."
+    )
+    layer_decay: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="Each layer of the encoder moves at this share of the rate of the layer above.",
     )
     replies: bool = Field(
         False, description="Learn from each row's reply too, as a text of its own under the same label."
@@ -42,9 +57,28 @@ class TrainSettings(BaseModel):
     warmup: float = Field(
         default=0.1, ge=0, le=1, description="Share of all steps in which the rates grow from 0."
     )
+    schedule: Literal["linear", "cosine", "constant"] = Field(
+        default="linear", description="How the rates go on after the warm-up: down to 0, or not."
+    )
+    accumulate: int = Field(
+        default=1, ge=1, description="Micro-batches per step: less memory, the same gradient."
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        default="fp32",
+        description="auto takes bf16 where a trial finds it faster on this processor; results then differ.",
+    )
+    class_weights: bool = Field(
+        default=False, description="With task classification: each label counts as much as any other."
+    )
+    focal: float = Field(
+        default=0.0, ge=0, description="With task classification: above 0, easy examples count less (gamma)."
+    )
     weight_decay: float = Field(default=0.01, ge=0, description="Of all tuned weights but biases and norms.")
     dropout: float = Field(
         default=0.2, ge=0, lt=1, description="Share of the features left out at each step, at random."
+    )
+    encoder_dropout: float | None = Field(
+        default=None, ge=0, lt=1, description="Inside a tuned encoder; unset: as the encoder was made."
     )
     label_smoothing: float = Field(
         default=0.0, ge=0, lt=1, description="Share of the target spread over all labels."

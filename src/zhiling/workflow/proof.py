@@ -161,7 +161,7 @@ def arm_key(settings: TrainSettings, seed: int, parts: tuple[Examples, Examples]
     """The hash of all that shapes an arm's answers: settings, encoder, seed, train, dev and test rows."""
     return digest(
         canonical([settings.model_dump(mode="json"), _backbone_identity(settings), seed]),
-        *(canonical([e.ids, e.inputs, e.targets]) for e in (*parts, tested)),
+        *(canonical([e.ids, e.as_lists(), e.targets]) for e in (*parts, tested)),
     )
 
 
@@ -184,8 +184,9 @@ def _carried(work: _Work, folder: Path) -> bool:
 def _train_one(work: _Work, arm: str, seed: int, parts: tuple[Examples, Examples], folder: Path) -> None:
     name = work.recipe.evaluate.metrics[0] if work.recipe.evaluate else "accuracy"
     metric = registry.load("metric", name)()
+    state = folder / "training.pt"
     trained = train(
-        work.settings, *parts, seed=seed, evaluate=metric.score,
+        work.settings, *parts, seed=seed, evaluate=metric.score, checkpoint=(state, folder.name),
         progress=lambda epoch: work.tell({"event": "epoch", "arm": arm, "seed": seed, **epoch.__dict__}),
     )  # fmt: skip
     if arm == "after":
@@ -197,6 +198,7 @@ def _train_one(work: _Work, arm: str, seed: int, parts: tuple[Examples, Examples
     facts = {"arm": arm, "seed": seed, "dev_score": trained.dev_score, "unseen": dict(trained.unseen),
              "rows": len(parts[0]), "epochs": history}  # fmt: skip
     write_bytes(folder / "facts.json", orjson.dumps(facts, option=orjson.OPT_SERIALIZE_NUMPY))
+    state.unlink(missing_ok=True)
 
 
 def _keep_model(run: Run, key: str) -> None:

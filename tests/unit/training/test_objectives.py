@@ -8,7 +8,14 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from zhiling.training.objectives import cross_entropy  # noqa: E402
+from zhiling.training.objectives import (  # noqa: E402
+    binary_cross_entropy,
+    contrastive,
+    cross_entropy,
+    focal,
+    mean_squared_error,
+    negative_log_likelihood,
+)
 from zhiling.training.optimisers import build_optimiser, build_schedule  # noqa: E402
 from zhiling.training.settings import TrainSettings  # noqa: E402
 
@@ -70,7 +77,7 @@ def test_norms_and_biases_get_no_decay_and_the_encoder_its_own_rate() -> None:
 
 def test_the_rate_rises_and_falls() -> None:
     optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    schedule = build_schedule(optimiser, steps=10, warmup=0.2)
+    schedule = build_schedule(optimiser, 10, TrainSettings(features="ngrams", warmup=0.2))
     rates = []
     for _ in range(10):
         rates.append(optimiser.param_groups[0]["lr"])
@@ -80,3 +87,73 @@ def test_the_rate_rises_and_falls() -> None:
     assert rates[1:] == sorted(rates[1:], reverse=True)
     assert rates[-1] == pytest.approx(1 / 8)
     assert optimiser.param_groups[0]["lr"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "middle"), [("linear", pytest.approx(5 / 8)), ("cosine", pytest.approx(0.6913, abs=1e-4)), ("constant", 1.0)]
+)
+def test_schedules_part_after_the_warm_up(name: str, middle: float) -> None:
+    optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    schedule = build_schedule(optimiser, 10, TrainSettings(features="ngrams", warmup=0.2, schedule=name))
+    for _ in range(5):
+        optimiser.step()
+        schedule.step()
+    assert optimiser.param_groups[0]["lr"] == middle
+
+
+def test_layers_below_move_less() -> None:
+    layers = torch.nn.ModuleList(torch.nn.Linear(2, 2, bias=False) for _ in range(2))
+    network = torch.nn.ModuleDict({"embeddings": torch.nn.Embedding(2, 2), "layer": layers})
+    model = torch.nn.ModuleDict({"network": network})
+    settings = TrainSettings(features="ngrams", encoder_learning_rate=1.0, layer_decay=0.5)
+    rates = {
+        tuple(map(id, group["params"])): group["lr"] for group in build_optimiser(model, settings).param_groups
+    }
+    wanted = {(id(network["embeddings"].weight),): 0.25, (id(layers[0].weight),): 0.5, (id(layers[1].weight),): 1}
+    assert rates == wanted
+
+
+def test_binary_cross_entropy_and_its_gradient_follow_their_equations() -> None:
+    told = torch.tensor([0.9, 0.2, 0.5], requires_grad=True)
+    true = torch.tensor([1.0, 0.0, 1.0])
+    loss = binary_cross_entropy(told, true)
+    loss.backward()
+    value = told.detach()
+    assert loss.item() == pytest.approx(-(math.log(0.9) + math.log(0.8) + math.log(0.5)) / 3)
+    assert torch.allclose(told.grad, -(true / value - (1 - true) / (1 - value)) / 3)
+    assert binary_cross_entropy(torch.tensor([0.5]), torch.tensor([1.0])).item() == pytest.approx(math.log(2))
+
+
+def test_mean_squared_error_and_its_gradient() -> None:
+    told = torch.tensor([1.0, 4.0], requires_grad=True)
+    mean_squared_error(told, torch.tensor([2.0, 2.0])).backward()
+    assert torch.allclose(told.grad, torch.tensor([-1.0, 2.0]))
+    assert mean_squared_error(torch.tensor([1.0, 3.0]), torch.tensor([2.0, 2.0])).item() == 1
+
+
+def test_negative_log_likelihood_of_a_log_softmax_is_the_cross_entropy() -> None:
+    logits, targets = torch.randn(6, 4), torch.randint(4, (6,))
+    found = negative_log_likelihood(logits.log_softmax(dim=1), targets)
+    assert found.item() == pytest.approx(cross_entropy(logits, targets).item(), abs=1e-6)
+    assert negative_log_likelihood(torch.log(torch.full((1, 4), 0.25)), torch.tensor([2])).item() == pytest.approx(
+        math.log(4)
+    )
+
+
+def test_focal_is_cross_entropy_that_counts_easy_examples_less() -> None:
+    logits, targets = torch.randn(6, 4), torch.randint(4, (6,))
+    assert focal(logits, targets, 0.0).item() == pytest.approx(cross_entropy(logits, targets).item(), abs=1e-6)
+    assert focal(torch.zeros(1, 2), torch.tensor([0])).item() == pytest.approx(math.log(2) / 4, abs=1e-6)
+
+
+def test_contrastive_without_a_difference_is_the_logarithm_of_the_keys() -> None:
+    same = torch.nn.functional.normalize(torch.ones(5, 3), dim=1)
+    assert contrastive(same[:2], same).item() == pytest.approx(math.log(5), abs=1e-5)
+    apart = torch.eye(3)
+    assert contrastive(apart, apart).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_class_weights_lift_a_rare_class() -> None:
+    logits, targets = torch.zeros(3, 2), torch.tensor([0, 0, 1])
+    weighted = cross_entropy(logits, targets, weights=torch.tensor([0.75, 1.5]))
+    assert weighted.item() == pytest.approx(math.log(2), abs=1e-6)

@@ -31,6 +31,12 @@ WAYS = [
     {"features": "both"},
     {"features": "both", "method": "top_layers", "layers": 1},
     {"features": "encoder", "method": "full", "encoder_learning_rate": 1e-3},
+    {"features": "encoder", "method": "full", "encoder_learning_rate": 1e-3, "layer_decay": 0.8},
+    {"features": "encoder", "method": "gradual", "layers": 1, "encoder_learning_rate": 1e-3},
+    *(
+        {"features": "encoder", "method": method, "encoder_learning_rate": 1e-2, "epochs": 20}
+        for method in ("bitfit", "lora", "dora", "ia3", "prompt", "p_tuning", "prefix")
+    ),
 ]
 
 

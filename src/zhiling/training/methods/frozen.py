@@ -16,6 +16,6 @@ class Frozen(Method):
     name: ClassVar[str] = "frozen"
     tunes_encoder: ClassVar[bool] = False
 
-    def choose(self, network: nn.Module, settings: TrainSettings) -> None:
+    def apply(self, network: nn.Module, settings: TrainSettings) -> nn.Module:  # noqa: ARG002
         """Freezes all weights."""
-        network.requires_grad_(False)
+        return network.requires_grad_(False)

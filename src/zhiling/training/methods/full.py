@@ -14,8 +14,7 @@ class Full(Method):
     """All weights of the encoder move."""
 
     name: ClassVar[str] = "full"
-    tunes_encoder: ClassVar[bool] = True
 
-    def choose(self, network: nn.Module, settings: TrainSettings) -> None:
+    def apply(self, network: nn.Module, settings: TrainSettings) -> nn.Module:  # noqa: ARG002
         """Frees all weights."""
-        network.requires_grad_(True)
+        return network.requires_grad_(True)

@@ -14,9 +14,24 @@ class Method(ABC):
     """A way to tune an encoder."""
 
     name: ClassVar[str]
-    tunes_encoder: ClassVar[bool]
+    tunes_encoder: ClassVar[bool] = True
     """False: the encoder's vectors never change, so they are computed once and kept."""
+    reads_pairs: ClassVar[bool] = True
+    """Whether a pair's two texts stay apart under this method."""
+    merges: ClassVar[bool] = True
+    """Whether the tuned encoder can be saved as a plain one."""
 
     @abstractmethod
-    def choose(self, network: nn.Module, settings: TrainSettings) -> None:
-        """Sets `requires_grad` on the network's weights that are tuned, and clears it on all others."""
+    def apply(self, network: nn.Module, settings: TrainSettings) -> nn.Module:
+        """The network to be run, with `requires_grad` set on the weights that are tuned and on no other.
+
+        Raises:
+            UsageError: the network has not what the method tunes.
+        """
+
+    def begin_epoch(self, network: nn.Module, epoch: int, settings: TrainSettings) -> None:
+        """Called before each epoch, counted from 1."""
+
+    def plain(self, network: nn.Module) -> nn.Module:
+        """The network as any program can run it; what the method added is merged into its weights."""
+        return network

@@ -15,9 +15,8 @@ class TopLayers(Method):
     """The last `layers` transformer layers move."""
 
     name: ClassVar[str] = "top_layers"
-    tunes_encoder: ClassVar[bool] = True
 
-    def choose(self, network: nn.Module, settings: TrainSettings) -> None:
+    def apply(self, network: nn.Module, settings: TrainSettings) -> nn.Module:
         """Frees the last layers, freezes the rest.
 
         Raises:
@@ -32,6 +31,7 @@ class TopLayers(Method):
         network.requires_grad_(False)
         for layer in list(stack)[-settings.layers :]:
             layer.requires_grad_(True)
+        return network
 
 
 def layer_stack(network: nn.Module) -> nn.ModuleList:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from zhiling.rows.target import Labels
 from zhiling.training.examples import Answer, Examples, Input
 from zhiling.training.features import Prepared
-from zhiling.training.objectives import cross_entropy
+from zhiling.training.objectives import cross_entropy, focal
 from zhiling.training.tasks.targets import read_target
 from zhiling.training.tasks.text_task import LabelTask
 
@@ -39,8 +39,12 @@ class Classification(LabelTask):
         return [numbers[target] for target in examples.targets]
 
     def loss(self, outputs: torch.Tensor, truths: Sequence[int]) -> torch.Tensor:
-        """The mean cross-entropy of (n, classes) logits, in nats."""
-        return cross_entropy(outputs, torch.tensor(truths), self.settings.label_smoothing)
+        """The mean cross-entropy of (n, classes) logits, in nats; weighted or focal where that is asked for."""
+        targets = torch.tensor(truths)
+        if self.settings.focal:
+            return focal(outputs, targets, self.settings.focal)
+        weights = torch.tensor(self.weights) if self.weights else None
+        return cross_entropy(outputs, targets, self.settings.label_smoothing, weights)
 
     def answers(self, outputs: torch.Tensor, inputs: Sequence[Input], prepared: Prepared) -> list[Answer]:  # noqa: ARG002
         """The most probable label and the softmax over all labels."""

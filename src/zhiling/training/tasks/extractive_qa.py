@@ -137,6 +137,10 @@ class ExtractiveQa(Task):
         places = torch.tensor([place for example in truths for place in example])
         return (cross_entropy(outputs.begins, places[:, 0]) + cross_entropy(outputs.ends, places[:, 1])) / 2
 
+    def weight(self, truths: Sequence[list[tuple[int, int]]]) -> float:
+        """The number of windows."""
+        return sum(map(len, truths))
+
     def answers(self, outputs: Ends, inputs: Sequence[Input], prepared: Prepared) -> list[Answer]:
         """The best piece over all windows, or none where each window's first place scores higher."""
         begins, ends = (each.log_softmax(dim=1).tolist() for each in outputs)

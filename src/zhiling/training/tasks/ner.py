@@ -130,6 +130,10 @@ class Ner(Task):
         losses = outputs.crf.loss(outputs.scores[some], padded[some], outputs.counts[some])
         return losses.sum() / outputs.counts.sum().clamp(min=1)
 
+    def weight(self, truths: Sequence[list[list[int]]]) -> float:
+        """The number of words."""
+        return sum(len(tags) for example in truths for tags in example) or 1
+
     def answers(self, outputs: Emissions, inputs: Sequence[Input], prepared: Prepared) -> list[Answer]:
         """The entities of each input as JSON; as sure as the least sure word."""
         sure, best = outputs.scores.softmax(dim=2).max(dim=2)

@@ -78,6 +78,10 @@ class Task(ABC):
     def loss(self, outputs: Any, truths: Sequence[Any]) -> torch.Tensor:
         """The mean loss of a batch, a scalar."""
 
+    def weight(self, truths: Sequence[Any]) -> float:
+        """How many items the mean of `loss` runs over: what a piece of a batch counts beside the others."""
+        return len(truths)
+
     @abstractmethod
     def answers(self, outputs: Any, inputs: Sequence[Input], prepared: Prepared) -> list[Answer]:
         """What the outputs of a batch say, one answer per input."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -38,6 +39,8 @@ class TextTask(Task):
     labels: tuple[str, ...]
     settings: TrainSettings
     pairs: bool = False
+    weights: tuple[float, ...] = ()
+    """What an example of each label counts; none: all the same."""
 
     columns: ClassVar[int | None] = None
     """Numbers that the head gives; None: one per label."""
@@ -79,7 +82,10 @@ class LabelTask(TextTask):
     def learn(cls, examples: Examples, settings: TrainSettings) -> Self:
         """The labels that occur, sorted."""
         occurring = [label for target in examples.targets for label in cls.labels_in(target)]
-        return cls(learn_labels(occurring, len(examples)), settings, are_pairs(examples))
+        labels = learn_labels(occurring, len(examples))
+        counts = Counter(occurring)
+        weights = tuple(len(occurring) / (len(labels) * counts[label]) for label in labels)
+        return cls(labels, settings, are_pairs(examples), weights if settings.class_weights else ())
 
     @classmethod
     def labels_in(cls, target: str) -> Sequence[str]:

@@ -1,0 +1,76 @@
+"""A training on disk between two epochs: killed at any moment, it goes on to the very same weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from zhiling.training.examples import EpochRecord
+
+if TYPE_CHECKING:
+    from zhiling.training.loop import Training
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One file, replaced after each epoch.
+
+    Attributes:
+        file: where it lies.
+        key: of all that shapes the training; a file with another key is not gone on with.
+    """
+
+    file: Path
+    key: str
+
+    def store(self, training: Training) -> None:
+        """Writes the state beside the file first, and then puts it in its place.
+
+        Raises:
+            OSError: the disk is full, or the folder cannot be written.
+        """
+        weights = {name: weight for name, weight in training.model.named_parameters() if name in training.best}
+        state = {
+            "key": self.key,
+            "weights": weights,
+            "best": dict(training.best),
+            "optimiser": training.optimiser.state_dict(),
+            "schedule": training.schedule.state_dict(),
+            "pieces": training.pieces,
+            "random": torch.get_rng_state(),
+            "history": [dataclasses.asdict(record) for record in training.history],
+        }
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self.file.with_suffix(".new")
+        torch.save(state, fresh)
+        with fresh.open("rb") as written:
+            os.fsync(written.fileno())
+        fresh.replace(self.file)
+
+    def restore(self, training: Training) -> bool:
+        """Whether there was a state to go on with; one that cannot be read counts as none."""
+        state = self._read()
+        if state is None or state.get("key") != self.key:
+            return False
+        training.model.load_state_dict(state["weights"], strict=False)
+        training.best = state["best"]
+        training.optimiser.load_state_dict(state["optimiser"])
+        training.schedule.load_state_dict(state["schedule"])
+        training.pieces = state["pieces"]
+        training.history = [EpochRecord(**record) for record in state["history"]]
+        torch.set_rng_state(state["random"])
+        return True
+
+    def _read(self) -> dict[str, Any] | None:
+        try:
+            return torch.load(self.file, weights_only=True)
+        except FileNotFoundError:
+            return None
+        except (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError):
+            return None  # damaged: the training begins anew, with the same result
