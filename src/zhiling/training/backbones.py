@@ -119,6 +119,8 @@ class TunedEncoder(FeaturePart):
         """Vectors and states of tokens; an untuned network gives what `FrozenEncoder` gives of one text."""
         assert isinstance(inputs, TokenInputs)
         padded = pad(self.model.tokenizer, inputs.windows)
+        if not self.method.reads_pairs:  # which would drop them with a warning
+            padded.pop("token_type_ids", None)
         mask = padded["attention_mask"]
         states = self.network(**padded).last_hidden_state[:, -mask.shape[1] :]  # behind learnt prompts
         vectors = normalize(pool(states, mask, self.model.pooling), dim=1) * self.width**0.5

@@ -20,13 +20,14 @@ from safetensors.torch import (
     save_file,  # pyright: ignore[reportUnknownVariableType]
 )
 
-from zhiling.encoders.local_model import load_local_model, require, save_local_model
+from zhiling.encoders.local_model import load_local_model, save_local_model
 from zhiling.errors import DamagedFile, MissingInput, UsageError
 from zhiling.pipeline.registry import load as load_component
 from zhiling.training.backbones import FrozenEncoder, TunedEncoder
 from zhiling.training.examples import EpochRecord
 from zhiling.training.features import FeaturePart, JoinedFeatures
 from zhiling.training.fit import encoder_of
+from zhiling.training.methods.low_rank import with_saved_adapter
 from zhiling.training.model import TaskModel
 from zhiling.training.ngram_features import NgramFeatures
 from zhiling.training.settings import TrainSettings
@@ -128,7 +129,8 @@ def _rebuild(
         plain = settings.model_copy(update={"method": "full", "max_tokens": local.max_tokens})
         tuned = TunedEncoder(local, plain, words=task.level == "token")
         if (folder / ADAPTER).is_dir():
-            tuned.network = require("peft").PeftModel.from_pretrained(tuned.network, folder / ADAPTER)
+            tuned.method = load_component("method", settings.method)()
+            tuned.network = with_saved_adapter(tuned.network, folder / ADAPTER)
         parts.append(tuned)
     elif settings.features != "ngrams":
         parts.append(_frozen(settings, task, config["encoder"], folder))

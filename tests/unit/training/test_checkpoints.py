@@ -52,6 +52,11 @@ def saved(tmp_path: Path) -> Path:
         {"features": "both"},
         {"features": "both", "method": "full", "max_tokens": 16},
         {"features": "encoder", "method": "top_layers", "layers": 1},
+        {"features": "encoder", "method": "lora"},
+        {"features": "encoder", "method": "dora"},
+        {"features": "encoder", "method": "ia3"},
+        {"features": "encoder", "method": "prefix"},
+        {"features": "encoder", "method": "prompt"},
     ],
     ids=lambda fields: "-".join(map(str, fields.values())),
 )
@@ -61,10 +66,10 @@ def test_a_saved_model_answers_as_before(tiny: Path, tmp_path: Path, fields: dic
     loaded = load(tmp_path / "deep" / "model")
     expected, found = model.predict(TEXTS), loaded.predict(TEXTS)
     assert found.answers == expected.answers
-    assert np.array_equal(found.scores, expected.scores)
+    assert np.allclose(found.scores, expected.scores, atol=1e-5)  # adapters are merged, which rounds
     assert (loaded.history, loaded.seed, loaded.task) == (model.history, model.seed, model.task)
     loaded.save(tmp_path / "again")
-    assert np.array_equal(load(tmp_path / "again").predict(TEXTS).scores, expected.scores)
+    assert np.array_equal(load(tmp_path / "again").predict(TEXTS).scores, found.scores)
 
 
 def test_a_tuned_encoder_is_a_model_of_its_own(tiny: Path, tmp_path: Path) -> None:

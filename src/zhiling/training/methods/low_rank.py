@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from torch import nn
@@ -57,10 +60,28 @@ def adapted(network: nn.Module, config: Any) -> nn.Module:
     """
     peft = require("peft")
     try:
-        with warnings.catch_warnings():  # PEFT asks transformers for names that it is about to drop
-            warnings.simplefilter("ignore", FutureWarning)
+        with _quiet():
             return peft.get_peft_model(network, config)
     except ValueError as error:
         raise UsageError(
             f"PEFT cannot adapt a {type(network).__name__}: {error}", hint="Use method: full or top_layers."
         ) from error
+
+
+def with_saved_adapter(network: nn.Module, folder: Path) -> nn.Module:
+    """The network with the adapter that PEFT wrote to a folder.
+
+    Raises:
+        ValueError: the folder holds none that fits.
+    """
+    peft = require("peft")
+    with _quiet():
+        return peft.PeftModel.from_pretrained(network, folder)
+
+
+@contextmanager
+def _quiet() -> Generator[None]:
+    """Without the warnings of names that PEFT asks transformers for and that it is about to drop."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
