@@ -30,7 +30,9 @@ from zhiling.pipeline.runner import Listener
 from zhiling.pipeline.store import write_bytes
 from zhiling.pipeline.table import RowTable
 from zhiling.rows.schema import digest
-from zhiling.training import Examples, TrainSettings, nearest_label_name, train
+from zhiling.evaluation.metrics.labels import labels_of
+from zhiling.training import Examples, TrainSettings, train
+from zhiling.training.untuned import Known, untuned
 from zhiling.workflow.document import is_list, is_mapping
 from zhiling.workflow.examples import (
     apart_from,
@@ -216,13 +218,16 @@ def _labels(run: Run, key: str) -> list[str]:
 
 
 def _before(work: _Work) -> list[str]:
-    """Labels by the nearest label name."""
+    """What the encoder says without any tuning; labels by their names."""
     assert work.recipe.evaluate is not None
+    task, train = work.settings.task, work.parts[0]["label"]
     names = label_names(work.recipe.evaluate, work.recipe.root)
-    if not names:
-        known = {*work.parts[0]["label"], *work.tested.targets}
+    if not names and task in ("classification", "ordinal", "multi_label"):
+        spelled = [*train, *work.tested.targets]
+        known = {label for each in spelled for label in labels_of(each)}
         names = {label: [label.replace("_", " ").replace("-", " ")] for label in known}
-    return list(nearest_label_name(work.tested.texts, names, _encode(work)).answers)
+    mean = float(np.mean(train.cast(pl.Float64).to_numpy())) if task == "regression" else 0.0
+    return untuned(task, work.tested, Known(names, mean), _encode(work))
 
 
 def _encode(work: _Work) -> Callable[[Sequence[str]], NDArray[np.float32]]:

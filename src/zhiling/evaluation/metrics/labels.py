@@ -14,9 +14,12 @@ class _OfLabels(Counted):
     @staticmethod
     def items(answer: str, truth: str) -> Set[Item]:  # noqa: ARG004 - labels need no truth to be read
         """The label; the labels where the answer is `{"labels": […]}`."""
-        if answer.startswith('{"labels":'):
-            return {(label, None) for label in orjson.loads(answer)["labels"]}
-        return {(answer, None)}
+        return {(label, None) for label in labels_of(answer)}
+
+
+def labels_of(answer: str) -> list[str]:
+    """The labels of an answer: the answer itself, or those of `{"labels": […]}`."""
+    return orjson.loads(answer)["labels"] if answer.startswith('{"labels":') else [answer]
 
 
 class MacroF1(_OfLabels):
