@@ -38,7 +38,6 @@ def sample(name: str) -> tuple[list[str], list[str], str]:
     return SAMPLES.get(name.partition("_")[0], LABELS)
 
 
-
 def make(name: str) -> Metric:
     return registry.load("metric", name)()
 

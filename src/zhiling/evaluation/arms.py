@@ -145,14 +145,14 @@ def _measure(
 
 
 def _counted(metrics: Sequence[Metric]) -> type[Counted]:
-    """What the scores per label are scores of: the first of these metrics that counts by class, else labels."""
+    """What the scores per label are of: the first of these metrics that counts by class, else labels."""
     return next((type(metric) for metric in metrics if isinstance(metric, Counted)), MacroF1)
 
 
 def _per_label(
     arms: Mapping[str, Runs], rows: TestRows, places: Sequence[int], metric: type[Counted]
 ) -> dict[str, LabelScores]:
-    """Precision, recall and F1 of every class that is the truth somewhere, as means over the seeds."""
+    """Precision, recall and F1 of every class that is the truth somewhere; means over the seeds."""
     truth = [rows.truth[place] for place in places]
     own = metric.counts(truth, truth)
     found: dict[str, dict[str, LabelScore]] = {label: {} for label in own.classes}

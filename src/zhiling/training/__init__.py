@@ -57,20 +57,18 @@ def task_class(name: str) -> type[Task]:
 
 def train(
     settings: TrainSettings,
-    train: Examples,
-    dev: Examples,
+    parts: tuple[Examples, Examples],
     *,
     seed: int,
     evaluate: Evaluate,
     progress: Progress | None = None,
     checkpoint: tuple[Path, str] | None = None,
 ) -> Trained:
-    """A model fitted to `train`, from the epoch with the best score on `dev`.
+    """A model fitted to the first part, from the epoch with the best score on the second.
 
     Args:
         settings: what to train and how.
-        train: the examples that the model sees.
-        dev: the examples that choose the epoch.
+        parts: the examples that the model sees, and those that choose the epoch (dev).
         seed: decides initial weights, order and dropout; equal seeds give equal models.
         evaluate: (truth, predicted) → score, higher is better.
         progress: called with the record of each epoch.
@@ -87,7 +85,7 @@ def train(
     from zhiling.training.resume import Checkpoint
 
     resume = Checkpoint(*checkpoint) if checkpoint else None
-    return fit(settings, train, dev, seed=seed, evaluate=evaluate, progress=progress, checkpoint=resume)
+    return fit(settings, parts, seed=seed, evaluate=evaluate, progress=progress, checkpoint=resume)
 
 
 def load(folder: Path, *, backbone: str | None = None) -> Trained:

@@ -62,7 +62,9 @@ def _fill(trained: Trained, folder: Path, metrics: Mapping[str, object]) -> None
     save_file(own, folder / WEIGHTS)
     tuned = trained.model.tuned_encoder()
     if tuned:
-        plain = tuned.method.plain(copy.deepcopy(tuned.network)) if tuned.method.merges else tuned.model.network
+        plain = (
+            tuned.method.plain(copy.deepcopy(tuned.network)) if tuned.method.merges else tuned.model.network
+        )
         tuned_model = dataclasses.replace(tuned.model, network=plain, max_tokens=tuned.max_tokens)
         save_local_model(tuned_model, folder / ENCODER)
         if not tuned.method.merges:

@@ -49,9 +49,7 @@ class Examples:
     @property
     def texts(self) -> tuple[str, ...]:
         """What each input shows, as one text: message under message."""
-        return tuple(
-            "\n".join(turn.text for turn in turns if turn.role in SHOWN) for turns in self.inputs
-        )
+        return tuple("\n".join(turn.text for turn in turns if turn.role in SHOWN) for turns in self.inputs)
 
     def as_lists(self) -> list[list[list[str | None]]]:
         """The inputs as lists of (role, text, name), for JSON."""

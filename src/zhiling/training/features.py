@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, cast
@@ -108,7 +109,7 @@ class Prepared:
         part = self.parts[0]
         starts = cast(Any, part).starts[self.starts]
         windows = cast(Any, part).windows
-        return [list(windows[start:end]) for start, end in zip(starts[:-1], starts[1:], strict=True)]
+        return [list(windows[start:end]) for start, end in itertools.pairwise(starts)]
 
     def take(self, rows: Sequence[int]) -> Prepared:
         """The inputs of some examples, in the order given."""

@@ -25,8 +25,7 @@ from zhiling.training.trained import Trained
 
 def fit(
     settings: TrainSettings,
-    train: Examples,
-    dev: Examples,
+    parts: tuple[Examples, Examples],
     *,
     seed: int,
     evaluate: Evaluate,
@@ -34,6 +33,7 @@ def fit(
     checkpoint: Checkpoint | None = None,
 ) -> Trained:
     """What `zhiling.training.train` gives; torch is there. The caller's random state is left as it was."""
+    train, dev = parts
     for name, examples in (("train", train), ("dev", dev)):
         if not len(examples):
             raise UsageError(

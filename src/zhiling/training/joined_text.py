@@ -10,7 +10,6 @@ from zhiling.rows.target import Place
 from zhiling.training.examples import SHOWN, Input
 
 
-
 @dataclass(frozen=True)
 class JoinedText:
     """The shown messages of an input, one under another."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import nn
@@ -18,6 +18,7 @@ from zhiling.training.optimisers import build_optimiser, build_schedule
 from zhiling.training.precision import autocast
 from zhiling.training.resume import Checkpoint
 from zhiling.training.settings import TrainSettings
+from zhiling.training.tensors import as_list
 
 BATCHES_PER_BUCKET = 32
 """Texts are sorted by length among this many batches: little padding, and still a random order."""
@@ -207,7 +208,7 @@ def bucketed_batches(lengths: Sequence[int], batch_size: int) -> Iterator[list[i
 
 def _shuffled(count: int) -> list[int]:
     """The numbers from 0 to `count` - 1 in an order that torch's generator decides."""
-    return cast(list[int], torch.randperm(count).tolist())  # pyright: ignore[reportUnknownMemberType]
+    return as_list(torch.randperm(count))
 
 
 def _refuse_non_finite(value: float, what: str) -> None:

@@ -11,7 +11,7 @@ import torch
 
 Precision = Literal["auto", "fp32", "bf16"]
 FASTER = 1.3
-"""bf16 is taken where a product of matrices is at least this many times as fast: less is not worth its error."""
+"""bf16 is taken where matrices are multiplied at least this many times as fast: less is not worth it."""
 
 
 def autocast(precision: Precision) -> AbstractContextManager[object]:

@@ -35,7 +35,9 @@ class Checkpoint:
         Raises:
             OSError: the disk is full, or the folder cannot be written.
         """
-        weights = {name: weight for name, weight in training.model.named_parameters() if name in training.best}
+        weights = {
+            name: weight for name, weight in training.model.named_parameters() if name in training.best
+        }
         state = {
             "key": self.key,
             "weights": weights,

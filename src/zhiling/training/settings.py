@@ -25,8 +25,8 @@ class TrainSettings(BaseModel):
     )
     method: str = Field(
         default="frozen",
-        description="What of the encoder is tuned: frozen, top_layers, gradual, full, bitfit, lora, dora, ia3, "
-        "prefix, prompt or p_tuning.",
+        description="What of the encoder is tuned: frozen, top_layers, gradual, full, bitfit, lora, dora, "
+        "ia3, prefix, prompt or p_tuning.",
     )
     layers: int = Field(
         default=2,
@@ -34,7 +34,9 @@ class TrainSettings(BaseModel):
         description="With method top_layers: how many layers are tuned, from the top; with gradual: how many "
         "more each epoch.",
     )
-    rank: int = Field(default=8, ge=1, description="With method lora or dora: columns of the narrow matrices.")
+    rank: int = Field(
+        default=8, ge=1, description="With method lora or dora: columns of the narrow matrices."
+    )
     virtual_tokens: int = Field(
         default=16, ge=1, description="With method prefix, prompt or p_tuning: how many vectors are learnt."
     )
@@ -87,11 +89,12 @@ class TrainSettings(BaseModel):
         default=None, description="With task ordinal: the labels from lowest to highest; numbers need none."
     )
     crf: bool = Field(
-        default=False, description="With task ner: learn which tag follows which (a conditional random field)."
+        default=False,
+        description="With task ner: learn which tag follows which (a conditional random field).",
     )
     letters: bool = Field(
         default=True,
-        description="With task ner: read each word's letters and shape beside the encoder, which may not see case.",
+        description="With task ner: read each word's letters and shape too: an encoder may not see case.",
     )
     optimiser: OptimiserName = Field(default="adamw", description="adamw or sgd.")
     clip_norm: float = Field(

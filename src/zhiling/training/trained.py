@@ -25,13 +25,16 @@ class Trained:
     seed: int
     history: tuple[EpochRecord, ...]
     unseen: Mapping[str, int] = field(default_factory=dict[str, int])
-    """What the dev examples hold that the model can never answer, with counts: labels that training lacked."""
+    """What the dev examples hold that the model can never answer, with counts: labels unseen in training."""
 
     def predict(self, inputs: Sequence[Input | str], batch_size: int = 64) -> Predictions:
         """The answers to any number of inputs, in their order; a text stands for an input of that text."""
         found: list[Answer] = []
         for start in range(0, len(inputs), INPUTS_PER_CHUNK):
-            chunk = [text_input(each) if isinstance(each, str) else each for each in inputs[start : start + INPUTS_PER_CHUNK]]
+            chunk = [
+                text_input(each) if isinstance(each, str) else each
+                for each in inputs[start : start + INPUTS_PER_CHUNK]
+            ]
             found += self.model.answers(chunk, self.model.prepare(chunk), batch_size)
         return Predictions.of(found, self.task.classes)
 

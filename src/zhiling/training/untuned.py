@@ -1,10 +1,10 @@
 """Answers without any tuning: what the encoder alone says of each task. It needs no torch.
 
-    classification, ordinal, multi_label   the label whose name is nearest to the text
-    choice                                 the option that is nearest to the question
-    regression                             the cosine of the pair, else the mean of the training targets
-    extractive_qa                          the sentence of the passage that is nearest to the question
-    ner                                    no entity
+classification, ordinal, multi_label   the label whose name is nearest to the text
+choice                                 the option that is nearest to the question
+regression                             the cosine of the pair, else the mean of the training targets
+extractive_qa                          the sentence of the passage that is nearest to the question
+ner                                    no entity
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -15,9 +15,7 @@ OVERLAP = 4
 """Two windows of one text share this part (a fourth) of their tokens."""
 
 
-def cut(
-    tokenizer: Any, sequences: Sequence[Segments], max_tokens: int, *, words: bool
-) -> list[list[Window]]:
+def cut(tokenizer: Any, sequences: Sequence[Segments], max_tokens: int, *, words: bool) -> list[list[Window]]:
     """The windows of each sequence.
 
     Args:
@@ -30,17 +28,21 @@ def cut(
     if not sequences:
         return []
     pair = sequences[0].second is not None
-    texts = [[each.first for each in sequences], *([[each.second or "" for each in sequences]] if pair else [])]
+    texts = [
+        [each.first for each in sequences],
+        *([[each.second or "" for each in sequences]] if pair else []),
+    ]
     if not words:
         encoded = tokenizer(*texts, truncation=True, max_length=max_tokens, return_token_type_ids=True)
         kept = zip(encoded["input_ids"], encoded["token_type_ids"], strict=True)
         return [[Window(ids, types)] for ids, types in kept]
-    encoded = tokenizer(
-        *texts, truncation="only_second" if pair else True, max_length=max_tokens, stride=max_tokens // OVERLAP,
-        return_overflowing_tokens=True, return_offsets_mapping=True, return_token_type_ids=True,
+    encoded: Any = tokenizer(
+        *texts, truncation="only_second" if pair else True, max_length=max_tokens,
+        stride=max_tokens // OVERLAP, return_overflowing_tokens=True, return_offsets_mapping=True,
+        return_token_type_ids=True,
     )  # fmt: skip
     found: list[list[Window]] = [[] for _ in sequences]
-    for number, sequence in enumerate(encoded["overflow_to_sample_mapping"]):
+    for number, sequence in enumerate(cast(list[int], encoded["overflow_to_sample_mapping"])):
         ids, types = encoded["input_ids"][number], encoded["token_type_ids"][number]
         found[sequence].append(Window(ids, types, tuple(_words(encoded, number, sequences[sequence]))))
     return found

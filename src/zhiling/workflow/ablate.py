@@ -256,7 +256,10 @@ TEST_PART = "test part"
 def _tested(recipe: Recipe, variant: Variant) -> tuple[Examples, str]:
     """The rows that every student answers, and where they are from."""
     if recipe.evaluate is not None and recipe.evaluate.from_file:
-        tested, where = file_examples(recipe.evaluate, recipe.root), recipe.evaluate.data or "evaluation source"
+        tested, where = (
+            file_examples(recipe.evaluate, recipe.root),
+            recipe.evaluate.data or "evaluation source",
+        )
     else:
         tested, where = examples_of(variant.parts["test"]), TEST_PART
     if not len(tested):

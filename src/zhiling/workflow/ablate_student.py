@@ -54,7 +54,7 @@ class Student:
             return orjson.loads(file.read_bytes())
         labels = self._known(key)
         if labels is None:
-            trained = train(self.settings, *parts, seed=seed, evaluate=self.metric.score)
+            trained = train(self.settings, parts, seed=seed, evaluate=self.metric.score)
             labels = list(trained.predict(self.tested.inputs).answers)
         write_bytes(file, orjson.dumps(labels))
         return labels

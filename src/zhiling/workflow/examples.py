@@ -107,7 +107,8 @@ def file_examples(settings: EvaluateSettings, root: Path, task: str = CLASSIFICA
         return _source_examples(settings.source, root, task)
     assert settings.data is not None
     ids: list[str] = []
-    columns: tuple[list[Input], list[str], list[str]] = ([], [], [])
+    inputs: list[Input] = []
+    columns: tuple[list[str], list[str]] = ([], [])
     for file in matching([settings.data], root, what="evaluate.data"):
         for number, record in read_records(file):
             place = f"{file.name}:{number}"
@@ -119,10 +120,10 @@ def file_examples(settings: EvaluateSettings, root: Path, task: str = CLASSIFICA
                     f"fields {missing} are missing or no text", place=place, hint=f"it has {sorted(record)}"
                 )
             ids.append(digest(place.encode(), record[settings.text].encode()))
-            columns[0].append(text_input(record[settings.text]))
-            columns[1].append(record[settings.label])
-            columns[2].append(str(record.get(settings.language) or UNKNOWN))
-    return Examples(tuple(ids), *(tuple(column) for column in columns))
+            inputs.append(text_input(record[settings.text]))
+            columns[0].append(record[settings.label])
+            columns[1].append(str(record.get(settings.language) or UNKNOWN))
+    return Examples(tuple(ids), tuple(inputs), *(tuple(column) for column in columns))
 
 
 def _source_examples(entry: Mapping[str, Any], root: Path, task: str) -> Examples:

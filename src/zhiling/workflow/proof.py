@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from zhiling.errors import UsageError
 from zhiling.evaluation.arms import compare_arms
+from zhiling.evaluation.metrics.labels import labels_of
 from zhiling.evaluation.scores import TestRows
 from zhiling.pipeline import registry
 from zhiling.pipeline.fingerprint import canonical, matching
@@ -30,7 +31,6 @@ from zhiling.pipeline.runner import Listener
 from zhiling.pipeline.store import write_bytes
 from zhiling.pipeline.table import RowTable
 from zhiling.rows.schema import digest
-from zhiling.evaluation.metrics.labels import labels_of
 from zhiling.training import Examples, TrainSettings, train
 from zhiling.training.untuned import Known, untuned
 from zhiling.workflow.document import is_list, is_mapping
@@ -188,7 +188,7 @@ def _train_one(work: _Work, arm: str, seed: int, parts: tuple[Examples, Examples
     metric = registry.load("metric", name)()
     state = folder / "training.pt"
     trained = train(
-        work.settings, *parts, seed=seed, evaluate=metric.score, checkpoint=(state, folder.name),
+        work.settings, parts, seed=seed, evaluate=metric.score, checkpoint=(state, folder.name),
         progress=lambda epoch: work.tell({"event": "epoch", "arm": arm, "seed": seed, **epoch.__dict__}),
     )  # fmt: skip
     if arm == "after":

@@ -168,7 +168,9 @@ def run_fingerprint(recipe: Recipe, plan: Plan) -> str:
         fingerprint.source_key(line.source, line.id, (*line.files, *line.further), plan.root)
         for line in plan.sources
     ]
-    files = fingerprint.matching(recipe.evaluate.files() if recipe.evaluate else [], recipe.root, what="evaluate")
+    files = fingerprint.matching(
+        recipe.evaluate.files() if recipe.evaluate else [], recipe.root, what="evaluate"
+    )
     steps = [file for line in recipe.steps for inner in steps_of(line) for file in inner.step.files()]
     files += fingerprint.matching(steps, recipe.root, what="steps")
     tree = {key: value for key, value in recipe.document.tree.items() if key not in ("budget", "profiles")}

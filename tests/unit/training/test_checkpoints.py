@@ -36,7 +36,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def fitted(encoder: Path | None, **fields: object) -> Trained:
     backbone = str(encoder) if encoder else None
     settings = TrainSettings.model_validate({"backbone": backbone, "epochs": 2, **fields})
-    return train(settings, ROWS, ROWS, seed=1, evaluate=accuracy)
+    return train(settings, (ROWS, ROWS), seed=1, evaluate=accuracy)
 
 
 @pytest.fixture

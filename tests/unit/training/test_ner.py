@@ -1,4 +1,4 @@
-"""Entities: tags from spans and back, long texts in windows, and a model that learns them in both languages."""
+"""Entities: tags from spans and back, long texts in windows, a model that learns them in two languages."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_entities_are_learnt_and_a_saved_model_finds_the_same(
     tiny: Path, tmp_path: Path, fields: dict[str, object]
 ) -> None:
     known = rows()
-    model = train(settings(tiny, **fields), known, known, seed=1, evaluate=score)
+    model = train(settings(tiny, **fields), (known, known), seed=1, evaluate=score)
     assert model.dev_score == 1
     model.save(tmp_path / "model")
     again = load(tmp_path / "model").predict(known.inputs)
@@ -81,17 +81,16 @@ def test_entities_are_learnt_and_a_saved_model_finds_the_same(
 
 def test_a_type_that_training_lacked_and_an_entity_without_a_token_are_counted(tiny: Path) -> None:
     known = rows(1)
-    odd = json.dumps({"spans": [
-        {"message": 0, "start": 2, "end": 3, "label": "THING"}, {"message": 0, "start": 0, "end": 2, "label": "NEW"},
-    ]})  # fmt: skip
+    spans = [(2, 3, "THING"), (0, 2, "NEW")]
+    odd = json.dumps({"spans": [{"start": start, "end": end, "label": label} for start, end, label in spans]})
     dev = Examples(("a",), (text_input("my card"),), (odd,), ("en",))
-    model = train(settings(tiny, epochs=1), known, dev, seed=1, evaluate=score)
+    model = train(settings(tiny, epochs=1), (known, dev), seed=1, evaluate=score)
     assert model.unseen == {"NEW": 1, UNCOVERED: 1}
 
 
 def test_an_entity_behind_the_first_window_is_found(tiny: Path) -> None:
     known = rows()
-    model = train(settings(tiny, crf=True), known, known, seed=1, evaluate=score)
+    model = train(settings(tiny, crf=True), (known, known), seed=1, evaluate=score)
     text = "how " * 150 + "where is my parcel"
     (answer,) = model.predict([text]).answers
     spans = json.loads(answer)["spans"]
@@ -100,7 +99,7 @@ def test_an_entity_behind_the_first_window_is_found(tiny: Path) -> None:
 
 def test_places_count_from_their_message(tiny: Path) -> None:
     known = rows()
-    model = train(settings(tiny), known, known, seed=1, evaluate=score)
+    model = train(settings(tiny), (known, known), seed=1, evaluate=score)
     turn = text_input("where is my parcel")[0]
     (answer,) = model.predict([(turn, turn._replace(role="assistant", text="my parcel"), turn)]).answers
     assert [(span["message"], span["start"]) for span in json.loads(answer)["spans"]] == [(0, 12), (2, 12)]
@@ -114,7 +113,9 @@ def test_a_word_in_two_windows_counts_where_it_stands_inside() -> None:
 
 
 def test_an_entity_may_go_on_from_nothing_and_a_new_one_begins_beside_another() -> None:
-    words = merge([(Window([], [], tuple(Word(n, n, n + 1, 0, "x") for n in range(5))), [2, 2, 1, 0, 4], [1.0] * 5)])
+    words = merge(
+        [(Window([], [], tuple(Word(n, n, n + 1, 0, "x") for n in range(5))), [2, 2, 1, 0, 4], [1.0] * 5)]
+    )
     assert entities(words) == [(0, 2, 0), (2, 3, 0), (4, 5, 1)]
 
 

@@ -90,7 +90,8 @@ def test_the_rate_rises_and_falls() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "middle"), [("linear", pytest.approx(5 / 8)), ("cosine", pytest.approx(0.6913, abs=1e-4)), ("constant", 1.0)]
+    ("name", "middle"),
+    [("linear", pytest.approx(5 / 8)), ("cosine", pytest.approx(0.6913, abs=1e-4)), ("constant", 1.0)],
 )
 def test_schedules_part_after_the_warm_up(name: str, middle: float) -> None:
     optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
@@ -107,9 +108,14 @@ def test_layers_below_move_less() -> None:
     model = torch.nn.ModuleDict({"network": network})
     settings = TrainSettings(features="ngrams", encoder_learning_rate=1.0, layer_decay=0.5)
     rates = {
-        tuple(map(id, group["params"])): group["lr"] for group in build_optimiser(model, settings).param_groups
+        tuple(map(id, group["params"])): group["lr"]
+        for group in build_optimiser(model, settings).param_groups
     }
-    wanted = {(id(network["embeddings"].weight),): 0.25, (id(layers[0].weight),): 0.5, (id(layers[1].weight),): 1}
+    wanted = {
+        (id(network["embeddings"].weight),): 0.25,
+        (id(layers[0].weight),): 0.5,
+        (id(layers[1].weight),): 1,
+    }
     assert rates == wanted
 
 
@@ -135,14 +141,16 @@ def test_negative_log_likelihood_of_a_log_softmax_is_the_cross_entropy() -> None
     logits, targets = torch.randn(6, 4), torch.randint(4, (6,))
     found = negative_log_likelihood(logits.log_softmax(dim=1), targets)
     assert found.item() == pytest.approx(cross_entropy(logits, targets).item(), abs=1e-6)
-    assert negative_log_likelihood(torch.log(torch.full((1, 4), 0.25)), torch.tensor([2])).item() == pytest.approx(
-        math.log(4)
-    )
+    assert negative_log_likelihood(
+        torch.log(torch.full((1, 4), 0.25)), torch.tensor([2])
+    ).item() == pytest.approx(math.log(4))
 
 
 def test_focal_is_cross_entropy_that_counts_easy_examples_less() -> None:
     logits, targets = torch.randn(6, 4), torch.randint(4, (6,))
-    assert focal(logits, targets, 0.0).item() == pytest.approx(cross_entropy(logits, targets).item(), abs=1e-6)
+    assert focal(logits, targets, 0.0).item() == pytest.approx(
+        cross_entropy(logits, targets).item(), abs=1e-6
+    )
     assert focal(torch.zeros(1, 2), torch.tensor([0])).item() == pytest.approx(math.log(2) / 4, abs=1e-6)
 
 

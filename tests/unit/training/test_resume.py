@@ -52,13 +52,12 @@ def test_a_stopped_training_ends_with_the_same_weights(
     tiny: str, tmp_path: Path, fields: dict[str, object]
 ) -> None:
     chosen = settings(tiny, **fields)
-    whole = train(chosen, ROWS, ROWS, seed=5, evaluate=accuracy)
+    whole = train(chosen, (ROWS, ROWS), seed=5, evaluate=accuracy)
     state = (tmp_path / "deep" / "training.pt", "key")
     with pytest.raises(_StoppedError):
-        train(chosen, ROWS, ROWS, seed=5, evaluate=accuracy, progress=_stop_after(2), checkpoint=state)
+        train(chosen, (ROWS, ROWS), seed=5, evaluate=accuracy, progress=_stop_after(2), checkpoint=state)
     seen: list[int] = []
-    again = train(
-        chosen, ROWS, ROWS, seed=5, evaluate=accuracy, checkpoint=state,
+    again = train(chosen, (ROWS, ROWS), seed=5, evaluate=accuracy, checkpoint=state,
         progress=lambda record: seen.append(record.epoch),
     )  # fmt: skip
     assert seen == [3, 4]
@@ -72,15 +71,22 @@ def test_a_state_that_is_damaged_or_anothers_is_not_gone_on_with(
 ) -> None:
     file = tmp_path / "training.pt"
     with pytest.raises(_StoppedError):
-        train(settings(tiny), ROWS, ROWS, seed=5, evaluate=accuracy, progress=_stop_after(2), checkpoint=(file, "a"))
+        train(
+            settings(tiny),
+            ROWS,
+            ROWS,
+            seed=5,
+            evaluate=accuracy,
+            progress=_stop_after(2),
+            checkpoint=(file, "a"),
+        )
     if damage == "cut":
         file.write_bytes(file.read_bytes()[:-1000])
     elif damage == "text":
         file.write_text("no state", encoding="utf-8")
     key = "b" if damage == "key" else "a"
     seen: list[int] = []
-    train(
-        settings(tiny), ROWS, ROWS, seed=5, evaluate=accuracy, checkpoint=(file, key),
+    train(settings(tiny), (ROWS, ROWS), seed=5, evaluate=accuracy, checkpoint=(file, key),
         progress=lambda record: seen.append(record.epoch),
     )  # fmt: skip
     assert seen == [1, 2, 3, 4]
@@ -88,7 +94,13 @@ def test_a_state_that_is_damaged_or_anothers_is_not_gone_on_with(
 
 def test_micro_batches_give_the_gradient_of_the_batch(tiny: str) -> None:
     whole, cut = (
-        train(settings(tiny, accumulate=pieces, dropout=0.0, encoder_dropout=0.0), ROWS, ROWS, seed=1, evaluate=accuracy)
+        train(
+            settings(tiny, accumulate=pieces, dropout=0.0, encoder_dropout=0.0),
+            ROWS,
+            ROWS,
+            seed=1,
+            evaluate=accuracy,
+        )
         for pieces in (1, 5)
     )
     for one, other in zip(whole.history, cut.history, strict=True):
@@ -98,7 +110,7 @@ def test_micro_batches_give_the_gradient_of_the_batch(tiny: str) -> None:
 def test_a_full_memory_halves_the_batch_and_keeps_the_effective_size(
     tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = train(settings(tiny, dropout=0.0, encoder_dropout=0.0), ROWS, ROWS, seed=1, evaluate=accuracy)
+    plain = train(settings(tiny, dropout=0.0, encoder_dropout=0.0), (ROWS, ROWS), seed=1, evaluate=accuracy)
     forward = TaskModel.forward
 
     def small(self: TaskModel, inputs: object) -> object:
@@ -107,7 +119,7 @@ def test_a_full_memory_halves_the_batch_and_keeps_the_effective_size(
         return forward(self, inputs)  # pyright: ignore[reportArgumentType]
 
     monkeypatch.setattr(TaskModel, "forward", small)
-    tight = train(settings(tiny, dropout=0.0, encoder_dropout=0.0), ROWS, ROWS, seed=1, evaluate=accuracy)
+    tight = train(settings(tiny, dropout=0.0, encoder_dropout=0.0), (ROWS, ROWS), seed=1, evaluate=accuracy)
     for one, other in zip(plain.history, tight.history, strict=True):
         assert other.loss == pytest.approx(one.loss, abs=1e-4)
 
@@ -118,15 +130,24 @@ def test_one_example_that_does_not_fit_is_said(tiny: str, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(TaskModel, "forward", full)
     with pytest.raises(StepFailed, match="a single training example needs more memory"):
-        train(settings(tiny), ROWS, ROWS, seed=1, evaluate=accuracy)
+        train(settings(tiny), (ROWS, ROWS), seed=1, evaluate=accuracy)
 
 
 @pytest.mark.parametrize(
     "fields",
-    [{"schedule": "cosine"}, {"schedule": "constant"}, {"class_weights": True}, {"focal": 2.0}, {"precision": "auto"}],
+    [
+        {"schedule": "cosine"},
+        {"schedule": "constant"},
+        {"class_weights": True},
+        {"focal": 2.0},
+        {"precision": "auto"},
+    ],
 )
 def test_further_settings_learn(tiny: str, fields: dict[str, object]) -> None:
     model = train(
-        settings(tiny, epochs=8, encoder_learning_rate=1e-3, **fields), ROWS, ROWS, seed=1, evaluate=accuracy
+        settings(tiny, epochs=8, encoder_learning_rate=1e-3, **fields),
+        (ROWS, ROWS),
+        seed=1,
+        evaluate=accuracy,
     )
     assert model.dev_score > 0.6

@@ -37,7 +37,11 @@ def choice(number: int) -> str:
 
 
 def found(text: str, answer: str | None) -> str:
-    place = None if answer is None else {"message": 0, "start": text.index(answer), "end": text.index(answer) + len(answer)}
+    place = (
+        None
+        if answer is None
+        else {"message": 0, "start": text.index(answer), "end": text.index(answer) + len(answer)}
+    )
     answers = [] if answer is None else [{"text": answer, "place": place}]
     return json.dumps({"answers": answers}, separators=(",", ":"), ensure_ascii=False)
 
@@ -56,7 +60,7 @@ ROWS: dict[str, list[Row]] = {
         (text_input("my card"), labels("card")), (text_input("密码"), labels("密码")),
         (text_input("my card 密码"), labels("card", "密码")), (text_input("where is the"), labels()),
     ],
-    "ordinal": [(text_input("card"), "1"), (text_input("card lost"), "2"), (text_input("card lost 密"), "10")],
+    "ordinal": [(text_input("card"), "1"), (text_input("card lost"), "2"), (text_input("lost 密"), "10")],
     "regression": [(text_input("card"), "-1.5"), (text_input("lost"), "2.0"), (text_input("密码"), "30.25")],
     "choice": [
         (asked("where is the card", "card", "password"), choice(0)),
@@ -106,7 +110,7 @@ def right(truth: Sequence[str], predicted: Sequence[str]) -> float:
 @pytest.mark.parametrize("task", sorted(ROWS))
 def test_a_task_is_learnt_and_a_saved_model_answers_the_same(tiny: Path, tmp_path: Path, task: str) -> None:
     rows = examples(ROWS[task])
-    model = train(settings(tiny, task), rows, rows, seed=2, evaluate=right)
+    model = train(settings(tiny, task), (rows, rows), seed=2, evaluate=right)
     assert model.dev_score == 1
     model.save(tmp_path / "model")
     again = load(tmp_path / "model").predict(rows.inputs, batch_size=5)
@@ -125,7 +129,7 @@ def test_texts_and_pairs_are_read_without_tuning_the_encoder(tiny: Path, task: s
     rows = examples(ROWS[task], copies=6)
     backbone = None if features == "ngrams" else str(tiny)
     chosen = settings(tiny, task, features=features, method="frozen", backbone=backbone, ngram_min_rows=1)
-    model = train(chosen, rows, rows, seed=2, evaluate=right)
+    model = train(chosen, (rows, rows), seed=2, evaluate=right)
     assert model.dev_score >= 0.5
 
 
@@ -149,32 +153,32 @@ def test_a_target_is_a_tasks_own_or_none_of_its(task: str, document: str, told: 
 
 def _mixed(tiny: Path) -> None:
     rows = examples([(text_input("card"), "a"), (pair("card", "lost"), "b")])
-    train(settings(tiny, "classification"), rows, rows, seed=0, evaluate=right)
+    train(settings(tiny, "classification"), (rows, rows), seed=0, evaluate=right)
 
 
 def _unordered(tiny: Path) -> None:
     rows = examples([(text_input("card"), "low"), (text_input("lost"), "high")])
-    train(settings(tiny, "ordinal"), rows, rows, seed=0, evaluate=right)
+    train(settings(tiny, "ordinal"), (rows, rows), seed=0, evaluate=right)
 
 
 def _outside(tiny: Path) -> None:
     rows = examples([(asked("card", "lost"), choice(1))])
-    train(settings(tiny, "choice"), rows, rows, seed=0, evaluate=right)
+    train(settings(tiny, "choice"), (rows, rows), seed=0, evaluate=right)
 
 
 def _equal(tiny: Path) -> None:
     rows = examples([(text_input("card"), "2.0"), (text_input("lost"), "2.0")])
-    train(settings(tiny, "regression"), rows, rows, seed=0, evaluate=right)
+    train(settings(tiny, "regression"), (rows, rows), seed=0, evaluate=right)
 
 
 def _ngrams_of_words(tiny: Path) -> None:
     rows = examples(ROWS["extractive_qa"])
-    train(settings(tiny, "extractive_qa", features="both"), rows, rows, seed=0, evaluate=right)
+    train(settings(tiny, "extractive_qa", features="both"), (rows, rows), seed=0, evaluate=right)
 
 
 def _no_pair(tiny: Path) -> None:
     rows = examples(ROWS["classification"])
-    train(settings(tiny, "classification", epochs=1), rows, rows, seed=0, evaluate=right).predict(["card"])
+    train(settings(tiny, "classification", epochs=1), (rows, rows), seed=0, evaluate=right).predict(["card"])
 
 
 @pytest.mark.parametrize(
@@ -197,6 +201,8 @@ def test_what_cannot_be_learnt_or_read_is_refused(
 
 def test_an_order_may_be_given(tiny: Path) -> None:
     rows = examples([(text_input("card"), "low"), (text_input("lost"), "high")])
-    model = train(settings(tiny, "ordinal", order=("low", "mid", "high")), rows, rows, seed=0, evaluate=right)
+    model = train(
+        settings(tiny, "ordinal", order=("low", "mid", "high")), (rows, rows), seed=0, evaluate=right
+    )
     assert model.task.classes == ("low", "mid", "high")
     assert model.dev_score == 1

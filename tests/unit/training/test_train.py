@@ -52,7 +52,7 @@ def settings(tiny: str, **fields: object) -> TrainSettings:
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: "-".join(map(str, way.values())))
 def test_every_way_learns_and_repeats_itself(tiny: str, way: dict[str, object]) -> None:
     chosen = settings(tiny, **way)
-    first, second = (train(chosen, ROWS, ROWS, seed=3, evaluate=accuracy) for _ in range(2))
+    first, second = (train(chosen, (ROWS, ROWS), seed=3, evaluate=accuracy) for _ in range(2))
     assert first.dev_score > 0.6
     assert first.history == second.history
     assert np.array_equal(first.predict(ROWS.texts).scores, second.predict(ROWS.texts).scores)
@@ -63,7 +63,7 @@ def test_another_seed_gives_another_model_and_the_callers_randomness_stays(tiny:
     torch.default_generator.manual_seed(11)
     state, threads = torch.get_rng_state(), torch.get_num_threads()
     first, second = (
-        train(settings(tiny, **NGRAMS), ROWS, ROWS, seed=seed, evaluate=accuracy) for seed in (1, 2)
+        train(settings(tiny, **NGRAMS), (ROWS, ROWS), seed=seed, evaluate=accuracy) for seed in (1, 2)
     )
     assert not np.array_equal(first.predict(ROWS.texts).scores, second.predict(ROWS.texts).scores)
     assert torch.equal(torch.get_rng_state(), state)
@@ -71,7 +71,7 @@ def test_another_seed_gives_another_model_and_the_callers_randomness_stays(tiny:
 
 
 def test_predictions_are_probabilities_in_order(tiny: str) -> None:
-    model = train(settings(tiny, **NGRAMS), ROWS, ROWS, seed=0, evaluate=accuracy)
+    model = train(settings(tiny, **NGRAMS), (ROWS, ROWS), seed=0, evaluate=accuracy)
     texts = [*ROWS.texts, "", "ωψ"]
     together = model.predict(texts)
     assert together.classes == ("card", "parcel", "password")
@@ -93,7 +93,7 @@ def test_the_best_epoch_is_restored_and_patience_ends_the_training(tiny: str) ->
         return next(scores)
 
     chosen = settings(tiny, features="ngrams", patience=2, epochs=6)
-    model = train(chosen, ROWS, ROWS, seed=0, evaluate=evaluate, progress=seen.append)
+    model = train(chosen, (ROWS, ROWS), seed=0, evaluate=evaluate, progress=seen.append)
     assert [(record.epoch, record.best) for record in seen] == [(1, True), (2, True), (3, False), (4, False)]
     assert model.history == tuple(seen)
     assert model.dev_score == 0.9
@@ -104,14 +104,14 @@ def test_of_equal_epochs_the_last_is_kept(tiny: str) -> None:
     scores = iter([0.4, 0.5, 0.3, 0.5, 0.4, 0.4])
     seen: list[EpochRecord] = []
     chosen = settings(tiny, features="ngrams", patience=2, epochs=6)
-    train(chosen, ROWS, ROWS, seed=0, evaluate=lambda truth, told: next(scores), progress=seen.append)
+    train(chosen, (ROWS, ROWS), seed=0, evaluate=lambda truth, told: next(scores), progress=seen.append)
     assert [record.epoch for record in seen if record.best] == [1, 2, 4]
     assert seen[-1].epoch == 6
 
 
 def test_only_the_chosen_layers_move(tiny: str) -> None:
     chosen = settings(tiny, features="encoder", method="top_layers", layers=1, epochs=1)
-    model = train(chosen, ROWS, ROWS, seed=0, evaluate=accuracy).model
+    model = train(chosen, (ROWS, ROWS), seed=0, evaluate=accuracy).model
     tuned = model.tuned_encoder()
     before = dict(TransformerEncoder(path=tiny).load().network.named_parameters())
     moved = {
@@ -130,14 +130,16 @@ def test_an_untuned_network_in_the_loop_gives_the_frozen_vectors(tiny: str) -> N
     )
     texts = ["where is my parcel", "", "快递"]
     with torch.inference_mode():
-        one, other = (part(part.prepare([[Segments(text)] for text in texts])).text for part in (frozen, tuned))
+        one, other = (
+            part(part.prepare([[Segments(text)] for text in texts])).text for part in (frozen, tuned)
+        )
     assert torch.allclose(one, other, atol=1e-5)
     assert isinstance(tuned.parts[0], TunedEncoder)
 
 
 def test_dev_labels_unseen_in_training_are_counted(tiny: str) -> None:
     dev = replace(ROWS, targets=("new", "other", "new", *ROWS.targets[3:]))
-    model = train(settings(tiny, **NGRAMS), ROWS, dev, seed=0, evaluate=accuracy)
+    model = train(settings(tiny, **NGRAMS), (ROWS, dev), seed=0, evaluate=accuracy)
     assert model.unseen == {"new": 2, "other": 1}
     assert model.dev_score <= 45 / 48
 
@@ -157,7 +159,7 @@ def test_parts_that_teach_nothing_are_refused(
     train_rows: Examples, dev_rows: Examples, message: str, tiny: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
-        train(settings(tiny, **NGRAMS), train_rows, dev_rows, seed=0, evaluate=accuracy)
+        train(settings(tiny, **NGRAMS), (train_rows, dev_rows), seed=0, evaluate=accuracy)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +175,7 @@ def test_settings_that_cannot_be_carried_out(
     tiny: str, fields: dict[str, object], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        train(settings(tiny, **fields), ROWS, ROWS, seed=0, evaluate=accuracy)
+        train(settings(tiny, **fields), (ROWS, ROWS), seed=0, evaluate=accuracy)
 
 
 @pytest.mark.parametrize(
@@ -193,12 +195,12 @@ def test_settings_that_do_not_fit_together(fields: dict[str, object], message: s
 def test_a_loss_that_is_not_finite_stops_the_training(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Classification, "loss", lambda self, outputs, targets: outputs.sum() * float("nan"))
     with pytest.raises(StepFailed, match=r"the loss became nan.*\n.*Lower learning_rate"):
-        train(settings(tiny, **NGRAMS), ROWS, ROWS, seed=0, evaluate=accuracy)
+        train(settings(tiny, **NGRAMS), (ROWS, ROWS), seed=0, evaluate=accuracy)
 
 
 def test_a_dev_score_that_is_not_finite_stops_the_training(tiny: str) -> None:
     with pytest.raises(StepFailed, match="the dev score became nan"):
-        train(settings(tiny, **NGRAMS), ROWS, ROWS, seed=0, evaluate=lambda truth, predicted: float("nan"))
+        train(settings(tiny, **NGRAMS), (ROWS, ROWS), seed=0, evaluate=lambda truth, predicted: float("nan"))
 
 
 def test_examples_are_columns_of_one_length() -> None:

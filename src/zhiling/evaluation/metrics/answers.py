@@ -80,4 +80,3 @@ class AnswerF1(RowMean):
     def of_row(truth: str, answer: str) -> float:
         """F1 of the shared words."""
         return _nearest(truth, answer, _shared)
-

@@ -46,8 +46,8 @@ class ClassCounts:
     def average(self, how: Average) -> Floats:
         """F1 over all classes, shape (resamples,); 1 where nothing is true and nothing predicted.
 
-        Micro: of the summed counts. Macro: the mean over the classes that occur. Weighted: the mean, each class
-        as often as it is true.
+        Micro: of the summed counts. Macro: the mean over the classes that occur. Weighted: the mean, each
+        class as often as it is true.
         """
         if how == "micro":
             both = (self.predicted + self.true).sum(axis=1)
@@ -73,7 +73,10 @@ class Counted(Metric):
         cls, truth: Sequence[str], predicted: Sequence[str], weights: Floats | None = None
     ) -> ClassCounts:
         """The counts under each weighting of the n rows (shape (resamples, n)); unset: each row once."""
-        rows = [(cls.items(each, each), cls.items(told, each)) for each, told in zip(truth, predicted, strict=True)]
+        rows = [
+            (cls.items(each, each), cls.items(told, each))
+            for each, told in zip(truth, predicted, strict=True)
+        ]
         classes = sorted({name for pair in rows for items in pair for name, _ in items})
         columns = {name: column for column, name in enumerate(classes)}
         counts = np.zeros((3, len(rows), len(classes)))

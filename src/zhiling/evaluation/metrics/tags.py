@@ -28,7 +28,9 @@ def tags(answer: str, truth: str) -> frozenset[Item]:
     words = orjson.loads(truth).get("tokens")
     if words is None:
         raise ValueError(f"words of a row are needed, and its truth has no `tokens`: {truth:.80}")
-    return frozenset((tag, number) for number, tag in enumerate(tags_of(words, orjson.loads(answer)["spans"])))
+    return frozenset(
+        (tag, number) for number, tag in enumerate(tags_of(words, orjson.loads(answer)["spans"]))
+    )
 
 
 def tags_of(words: Sequence[Sequence[int]], spans: Sequence[dict[str, Any]]) -> list[str]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from zhiling.training.tensors import as_list
+
 
 class Crf(nn.Module):
     """Scores of tags before, between and after words."""
@@ -42,7 +44,7 @@ class Crf(nn.Module):
         return self.first[tags[:, 0]] + said + moved + self.last[ends]
 
     def _total(self, emissions: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
-        """ln Σ_y exp s(x, y) by the forward algorithm, shape (n,)."""
+        """Ln Σ_y exp s(x, y) by the forward algorithm, shape (n,)."""
         inside = self._inside(emissions, counts)
         sums = self.first + emissions[:, 0]
         for word in range(1, emissions.shape[1]):
@@ -64,8 +66,8 @@ class Crf(nn.Module):
         tags = [(best + self.last).argmax(dim=1)]
         for origins in reversed(steps):
             tags.append(origins.gather(1, tags[-1].unsqueeze(1)).squeeze(1))
-        paths = torch.stack(tags[::-1], dim=1).tolist()
-        return [path[:count] for path, count in zip(paths, counts.tolist(), strict=True)]
+        paths: list[list[int]] = as_list(torch.stack(tags[::-1], dim=1))
+        return [path[:count] for path, count in zip(paths, as_list(counts), strict=True)]
 
     @staticmethod
     def _inside(emissions: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:

@@ -67,9 +67,9 @@ class WordStates(nn.Module):
             points = [1 + ord(letter) % (LETTERS - 1) for letter in text[:LONGEST]]
             letters[row, : len(points)] = points
         shapes = torch.tensor([shape_of(text) for text in distinct])
-        seen = torch.relu(self.letters["window"](self.letters["table"](torch.from_numpy(letters)).mT))
+        seen = torch.relu(self.letters["window"](self.letters["table"](torch.as_tensor(letters)).mT))
         table = torch.cat([seen.amax(dim=2), self.letters["shape"](shapes)], dim=1)
-        return table[torch.from_numpy(places)]
+        return table[torch.as_tensor(places)]
 
 
 SHAPES = ("", "lower", "capital", "capitals", "mixed", "digits", "digits and letters", "marks")

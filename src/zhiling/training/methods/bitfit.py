@@ -19,7 +19,7 @@ class BitFit(Method):
 
     name: ClassVar[str] = "bitfit"
 
-    def apply(self, network: nn.Module, settings: TrainSettings) -> nn.Module:  # noqa: ARG002
+    def apply(self, network: nn.Module, settings: TrainSettings) -> nn.Module:
         """Frees the biases.
 
         Raises:

@@ -16,6 +16,6 @@ class Frozen(Method):
     name: ClassVar[str] = "frozen"
     tunes_encoder: ClassVar[bool] = False
 
-    def apply(self, network: nn.Module, settings: TrainSettings) -> nn.Module:  # noqa: ARG002
+    def apply(self, network: nn.Module, settings: TrainSettings) -> nn.Module:
         """Freezes all weights."""
         return network.requires_grad_(False)

@@ -15,6 +15,6 @@ class Full(Method):
 
     name: ClassVar[str] = "full"
 
-    def apply(self, network: nn.Module, settings: TrainSettings) -> nn.Module:  # noqa: ARG002
+    def apply(self, network: nn.Module, settings: TrainSettings) -> nn.Module:
         """Frees all weights."""
         return network.requires_grad_(True)

@@ -19,7 +19,7 @@ class Gradual(Method):
 
     name: ClassVar[str] = "gradual"
 
-    def apply(self, network: nn.Module, settings: TrainSettings) -> nn.Module:  # noqa: ARG002
+    def apply(self, network: nn.Module, settings: TrainSettings) -> nn.Module:
         """Frees all weights, so that the optimiser knows them; `begin_epoch` freezes those that wait."""
         layer_stack(network)
         return network.requires_grad_(True)

@@ -21,17 +21,22 @@ class Ia3(Method):
 
     name: ClassVar[str] = "ia3"
 
-    def apply(self, network: nn.Module, settings: TrainSettings) -> nn.Module:  # noqa: ARG002
+    def apply(self, network: nn.Module, settings: TrainSettings) -> nn.Module:
         """Scales where PEFT knows the network, else at all layers whose names say key, value or output.
 
         Raises:
             UsageError: the network has no such layers.
         """
         peft = require("peft")
-        if getattr(network.config, "model_type", None) in peft.utils.TRANSFORMERS_MODELS_TO_IA3_TARGET_MODULES_MAPPING:
+        if (
+            getattr(cast(Any, network).config, "model_type", None)
+            in peft.utils.TRANSFORMERS_MODELS_TO_IA3_TARGET_MODULES_MAPPING
+        ):
             return adapted(network, peft.IA3Config())
-        wide = [name for name, module in network.named_modules() if _is_wide(module)]
-        return adapted(network, peft.IA3Config(target_modules=["key", "value", *wide], feedforward_modules=wide))
+        modules = dict(cast(Any, network).named_modules())
+        wide = [str(name) for name, module in modules.items() if _is_wide(module)]
+        config = peft.IA3Config(target_modules=["key", "value", *wide], feedforward_modules=wide)
+        return adapted(network, config)
 
     def plain(self, network: nn.Module) -> nn.Module:
         """The scales merged into the weights."""

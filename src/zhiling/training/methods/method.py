@@ -29,7 +29,9 @@ class Method(ABC):
             UsageError: the network has not what the method tunes.
         """
 
-    def begin_epoch(self, network: nn.Module, epoch: int, settings: TrainSettings) -> None:
+    def begin_epoch(  # noqa: B027 - most methods have nothing to do here
+        self, network: nn.Module, epoch: int, settings: TrainSettings
+    ) -> None:
         """Called before each epoch, counted from 1."""
 
     def plain(self, network: nn.Module) -> nn.Module:

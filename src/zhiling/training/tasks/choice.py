@@ -18,6 +18,7 @@ from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.targets import must_read, read_target
 from zhiling.training.tasks.task import Task
 from zhiling.training.tasks.text_task import LinearHead
+from zhiling.training.tensors import as_list
 
 
 class ChoiceHead(nn.Module):
@@ -73,7 +74,7 @@ class Choice(Task):
         """Nothing."""
         return {}
 
-    def unknown(self, examples: Examples, prepared: Prepared) -> dict[str, int]:  # noqa: ARG002
+    def unknown(self, examples: Examples, prepared: Prepared) -> dict[str, int]:
         """Nothing: options are read, not learnt."""
         return {}
 
@@ -85,17 +86,17 @@ class Choice(Task):
         """
         options = _options(turns)
         if not options:
-            raise UsageError("an example has no message named `choice`", hint="Give its options as such messages.")
-        asked = "\n".join(
-            turn.text for turn in turns if turn.role in SHOWN and turn.name != targets.CHOICE
-        )
+            raise UsageError(
+                "an example has no message named `choice`", hint="Give its options as such messages."
+            )
+        asked = "\n".join(turn.text for turn in turns if turn.role in SHOWN and turn.name != targets.CHOICE)
         return [Segments(asked, option) for option in options]
 
     def head(self, width: int) -> nn.Module:
         """One score per option."""
         return ChoiceHead(width, self.settings.dropout)
 
-    def truths(self, examples: Examples, prepared: Prepared) -> list[int]:  # noqa: ARG002
+    def truths(self, examples: Examples, prepared: Prepared) -> list[int]:
         """Numbers of the right options."""
         return [must_read(target, targets.Choice).choice for target in examples.targets]
 
@@ -103,12 +104,12 @@ class Choice(Task):
         """The mean cross-entropy over the options of each question, in nats."""
         return cross_entropy(outputs, torch.tensor(truths))
 
-    def answers(self, outputs: torch.Tensor, inputs: Sequence[Input], prepared: Prepared) -> list[Answer]:  # noqa: ARG002
+    def answers(self, outputs: torch.Tensor, inputs: Sequence[Input], prepared: Prepared) -> list[Answer]:
         """The best option of each question and its probability."""
         sure, best = outputs.softmax(dim=1).max(dim=1)
         return [
             Answer(targets.spelled(targets.Choice(choice=number)), score)
-            for number, score in zip(best.tolist(), sure.tolist(), strict=True)
+            for number, score in zip(as_list(best), as_list(sure), strict=True)
         ]
 
 

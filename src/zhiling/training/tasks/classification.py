@@ -33,20 +33,20 @@ class Classification(LabelTask):
         """The labels."""
         return self.labels
 
-    def truths(self, examples: Examples, prepared: Prepared) -> list[int]:  # noqa: ARG002
+    def truths(self, examples: Examples, prepared: Prepared) -> list[int]:
         """Label numbers."""
         numbers = {label: number for number, label in enumerate(self.labels)}
         return [numbers[target] for target in examples.targets]
 
     def loss(self, outputs: torch.Tensor, truths: Sequence[int]) -> torch.Tensor:
-        """The mean cross-entropy of (n, classes) logits, in nats; weighted or focal where that is asked for."""
+        """The mean cross-entropy of (n, classes) logits, in nats; weighted or focal where asked for."""
         targets = torch.tensor(truths)
         if self.settings.focal:
             return focal(outputs, targets, self.settings.focal)
         weights = torch.tensor(self.weights) if self.weights else None
         return cross_entropy(outputs, targets, self.settings.label_smoothing, weights)
 
-    def answers(self, outputs: torch.Tensor, inputs: Sequence[Input], prepared: Prepared) -> list[Answer]:  # noqa: ARG002
+    def answers(self, outputs: torch.Tensor, inputs: Sequence[Input], prepared: Prepared) -> list[Answer]:
         """The most probable label and the softmax over all labels."""
         scores = cast(NDArray[np.float32], outputs.softmax(dim=1).numpy())
         best = scores.argmax(axis=1).tolist()

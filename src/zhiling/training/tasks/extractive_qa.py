@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -21,6 +21,7 @@ from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.targets import must_read, read_target
 from zhiling.training.tasks.task import Task
 from zhiling.training.tasks.text_task import named
+from zhiling.training.tensors import as_list
 
 LONGEST = 30
 """Words of an answer, at most."""
@@ -143,8 +144,8 @@ class ExtractiveQa(Task):
 
     def answers(self, outputs: Ends, inputs: Sequence[Input], prepared: Prepared) -> list[Answer]:
         """The best piece over all windows, or none where each window's first place scores higher."""
-        begins, ends = (each.log_softmax(dim=1).tolist() for each in outputs)
-        rows = iter(zip(begins, ends, strict=True))
+        begins, ends = (each.log_softmax(dim=1) for each in outputs)
+        rows: Iterator[tuple[list[float], list[float]]] = zip(as_list(begins), as_list(ends), strict=True)
         found: list[Answer] = []
         for turns, windows in zip(inputs, prepared.windows, strict=True):
             pieces = [_best(window, *next(rows)) for window in windows]
@@ -154,7 +155,7 @@ class ExtractiveQa(Task):
 
 
 class _Piece(NamedTuple):
-    """The best piece of a window: its place in the passage, ln p of both ends, and how far above "not here"."""
+    """The best piece of a window: its place, ln p of both ends, and how far it is above "not here"."""
 
     start: int
     end: int
@@ -177,7 +178,12 @@ def _answer(turns: Input, piece: _Piece) -> Answer:
 def _passage(turns: Input) -> int | None:
     """The number of the passage among the messages."""
     return next(
-        (number for number, turn in enumerate(turns) if turn.role == "document" or turn.name == targets.CONTEXT), None
+        (
+            number
+            for number, turn in enumerate(turns)
+            if turn.role == "document" or turn.name == targets.CONTEXT
+        ),
+        None,
     )
 
 

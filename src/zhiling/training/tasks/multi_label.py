@@ -41,7 +41,7 @@ class MultiLabel(LabelTask):
         """The labels."""
         return self.labels
 
-    def truths(self, examples: Examples, prepared: Prepared) -> list[list[float]]:  # noqa: ARG002
+    def truths(self, examples: Examples, prepared: Prepared) -> list[list[float]]:
         """1 for each label of a target, else 0."""
         found: list[list[float]] = []
         for target in examples.targets:
@@ -53,7 +53,7 @@ class MultiLabel(LabelTask):
         """The mean binary cross-entropy of (n, labels) logits, in nats per label."""
         return binary_cross_entropy(outputs.sigmoid(), torch.tensor(truths))
 
-    def answers(self, outputs: torch.Tensor, inputs: Sequence[Input], prepared: Prepared) -> list[Answer]:  # noqa: ARG002
+    def answers(self, outputs: torch.Tensor, inputs: Sequence[Input], prepared: Prepared) -> list[Answer]:
         """The labels that are more likely than not; as sure as the least sure yes or no."""
         scores = cast(NDArray[np.float32], outputs.sigmoid().numpy())
         found: list[Answer] = []

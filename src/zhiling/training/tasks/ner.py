@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self
@@ -21,6 +20,7 @@ from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.labels import learn_labels, restore_labels, unknown_labels
 from zhiling.training.tasks.targets import must_read, read_target
 from zhiling.training.tasks.task import Task, whole_text
+from zhiling.training.tensors import as_list
 
 OUTSIDE = 0
 """The number of the tag O; those of label k are 1 + 2k (begins) and 2 + 2k (goes on)."""
@@ -137,10 +137,10 @@ class Ner(Task):
     def answers(self, outputs: Emissions, inputs: Sequence[Input], prepared: Prepared) -> list[Answer]:
         """The entities of each input as JSON; as sure as the least sure word."""
         sure, best = outputs.scores.softmax(dim=2).max(dim=2)
-        decoded = best.tolist()
+        decoded = as_list(best)
         if outputs.crf is not None:
             decoded = outputs.crf.decode(outputs.scores, outputs.counts.clamp(min=1))
-        rows = iter(zip(decoded, sure.tolist(), strict=True))
+        rows: Iterator[tuple[list[int], list[float]]] = zip(decoded, as_list(sure), strict=True)
         found: list[Answer] = []
         for turns, windows in zip(inputs, prepared.windows, strict=True):
             words = merge([(window, *next(rows)) for window in windows])
@@ -149,7 +149,9 @@ class Ner(Task):
                 Span(**text.place(start, end).model_dump(), label=self.labels[number])
                 for start, end, number in entities(words)
             ]
-            found.append(Answer(spelled(Entities(spans=spans)), min((word.sure for word in words), default=1.0)))
+            found.append(
+                Answer(spelled(Entities(spans=spans)), min((word.sure for word in words), default=1.0))
+            )
         return found
 
 
@@ -175,7 +177,9 @@ def _tags(window: Window, spans: Sequence[tuple[int, int, int]]) -> list[int]:
     tags: list[int] = []
     before: int | None = None
     for word in window.words:
-        place = next((i for i, (start, end, _) in enumerate(spans) if word.start < end and start < word.end), None)
+        place = next(
+            (i for i, (start, end, _) in enumerate(spans) if word.start < end and start < word.end), None
+        )
         if place is None:
             tags.append(OUTSIDE)
         else:

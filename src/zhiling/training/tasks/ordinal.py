@@ -17,6 +17,7 @@ from zhiling.training.objectives import binary_cross_entropy
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.classification import Classification
 from zhiling.training.tasks.text_task import are_pairs
+from zhiling.training.tensors import as_list
 
 
 class StepsHead(nn.Module):
@@ -28,7 +29,7 @@ class StepsHead(nn.Module):
         self.direction = nn.Linear(width, 1, bias=False)
         self.biases = nn.Parameter(torch.linspace(1, -1, steps))
 
-    def forward(self, encoded: Encoded, prepared: Prepared) -> torch.Tensor:  # noqa: ARG002 - as every head
+    def forward(self, encoded: Encoded, prepared: Prepared) -> torch.Tensor:
         """The logit of passing each step: (batch, steps)."""
         return self.direction(self.dropout(encoded.text)) + self.biases
 
@@ -60,12 +61,12 @@ class Ordinal(Classification):
         passed = torch.tensor(truths).unsqueeze(1) > torch.arange(outputs.shape[1])
         return binary_cross_entropy(outputs.sigmoid(), passed.float())
 
-    def answers(self, outputs: torch.Tensor, inputs: Sequence[Input], prepared: Prepared) -> list[Answer]:  # noqa: ARG002
+    def answers(self, outputs: torch.Tensor, inputs: Sequence[Input], prepared: Prepared) -> list[Answer]:
         """The label behind the last step that is more likely passed than not."""
         passed = outputs.sigmoid()
         edges = torch.cat([torch.ones(len(passed), 1), passed, torch.zeros(len(passed), 1)], dim=1)
         scores = cast(NDArray[np.float32], (edges[:, :-1] - edges[:, 1:]).clamp(min=0).numpy())
-        best = (passed >= 0.5).sum(dim=1).tolist()
+        best: list[int] = as_list((passed >= 0.5).sum(dim=1))
         return [
             Answer(self.labels[number], float(row[number]), row)
             for row, number in zip(scores, best, strict=True)

@@ -16,6 +16,7 @@ from zhiling.training.objectives import mean_squared_error
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.targets import read_target
 from zhiling.training.tasks.text_task import TextTask, are_pairs
+from zhiling.training.tensors import as_list
 
 
 @dataclass(frozen=True)
@@ -48,22 +49,23 @@ class Regression(TextTask):
                 f"all {len(examples)} training targets are {float(values[0])!r}: there is nothing to learn",
                 hint="Check the score column of the sources.",
             )
-        return cls((), settings, are_pairs(examples), float(values.mean()), deviation)
+        return cls((), settings, are_pairs(examples), mean=float(values.mean()), deviation=deviation)
 
     @classmethod
     def restore(cls, state: Mapping[str, Any], settings: TrainSettings) -> Self:
         """The task with the scale of a saved model."""
-        return cls((), settings, bool(state["pairs"]), float(state["mean"]), float(state["deviation"]))
+        mean, deviation = float(state["mean"]), float(state["deviation"])
+        return cls((), settings, bool(state["pairs"]), mean=mean, deviation=deviation)
 
     def state(self) -> dict[str, object]:
         """The scale, and whether texts are pairs."""
         return {"mean": self.mean, "deviation": self.deviation, "pairs": self.pairs}
 
-    def unknown(self, examples: Examples, prepared: Prepared) -> dict[str, int]:  # noqa: ARG002
+    def unknown(self, examples: Examples, prepared: Prepared) -> dict[str, int]:
         """Nothing: every number can be predicted."""
         return {}
 
-    def truths(self, examples: Examples, prepared: Prepared) -> list[float]:  # noqa: ARG002
+    def truths(self, examples: Examples, prepared: Prepared) -> list[float]:
         """Scaled numbers."""
         return [(float(target) - self.mean) / self.deviation for target in examples.targets]
 
@@ -71,7 +73,7 @@ class Regression(TextTask):
         """The mean squared error, in squared deviations of the training targets."""
         return mean_squared_error(outputs.squeeze(1), torch.tensor(truths))
 
-    def answers(self, outputs: torch.Tensor, inputs: Sequence[Input], prepared: Prepared) -> list[Answer]:  # noqa: ARG002
+    def answers(self, outputs: torch.Tensor, inputs: Sequence[Input], prepared: Prepared) -> list[Answer]:
         """The number; how sure it is, the head does not say (1)."""
-        values = (outputs.squeeze(1).double() * self.deviation + self.mean).tolist()
+        values: list[float] = as_list(outputs.squeeze(1).double() * self.deviation + self.mean)
         return [Answer(repr(round(value, 6)), 1.0) for value in values]

@@ -27,7 +27,7 @@ class LinearHead(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(width, columns)
 
-    def forward(self, encoded: Encoded, prepared: Prepared) -> torch.Tensor:  # noqa: ARG002 - as every head
+    def forward(self, encoded: Encoded, prepared: Prepared) -> torch.Tensor:
         """One number per column."""
         return self.linear(self.dropout(encoded.text))
 
@@ -65,8 +65,8 @@ class TextTask(Task):
         first, second = (named(turns, name) for name in (FIRST, SECOND))
         if first is None or second is None:
             raise UsageError(
-                f"the model reads pairs, and {[turn.name for turn in turns]!r} are not {FIRST!r} and {SECOND!r}",
-                hint='Give two messages with these names; to `predict`, a JSON line {"first": …, "second": …}.',
+                f"the model reads pairs, and messages {[turn.name for turn in turns]!r} are none",
+                hint="Give two messages, named `first` and `second`.",
             )
         return [Segments(first, second)]
 
@@ -92,7 +92,7 @@ class LabelTask(TextTask):
         """The labels of one target."""
         return (target,)
 
-    def unknown(self, examples: Examples, prepared: Prepared) -> dict[str, int]:  # noqa: ARG002
+    def unknown(self, examples: Examples, prepared: Prepared) -> dict[str, int]:
         """Labels that no training example had."""
         occurring = (label for target in examples.targets for label in self.labels_in(target))
         return unknown_labels(occurring, self.labels)
