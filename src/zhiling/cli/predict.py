@@ -1,16 +1,19 @@
-"""`zhiling predict`: labels for a text, a file or standard input."""
+"""`zhiling predict`: answers for a text, a file or standard input."""
 
 from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from zhiling.cli.console import AsJson, find_run, print_json
+
+if TYPE_CHECKING:
+    from zhiling.training import Input, Predictions
 
 _BATCH = 256
 
@@ -21,13 +24,16 @@ def predict_command(
         Path | None, typer.Option("--model", help="A model's folder, or a run's; the newest run's.")
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--file", help="JSONL or CSV with a text field, or plain text lines.")
+        Path | None,
+        typer.Option(
+            "--file", help="JSONL or CSV with a text field (or the fields of the task), or plain text lines."
+        ),
     ] = None,
     field: Annotated[str, typer.Option("--field", help="The text field of the file.")] = "text",
     top: Annotated[int, typer.Option(min=1, help="How many labels per text.")] = 3,
     as_json: AsJson = False,
 ) -> None:
-    """Print each text's best labels with their scores."""
+    """Print each text's answer: the best labels with their scores, entities, a piece of a passage."""
     from zhiling.errors import UsageError
     from zhiling.training import load
 
@@ -35,34 +41,115 @@ def predict_command(
         raise UsageError("give either a text or --file", hint='zhiling predict "Where is my parcel?"')
     folder = model or find_run(None).path
     trained = load(folder / "model" if (folder / "model").is_dir() else folder)
-    for texts in _batches(_texts(text, file, field)):
-        predictions = trained.predict(texts)
-        order = (-predictions.scores).argsort(axis=1, kind="stable")[:, :top]
-        for row, each in enumerate(texts):
-            columns: list[int] = order[row].tolist()
-            best = {predictions.classes[i]: round(float(predictions.scores[row, i]), 6) for i in columns}
+    for inputs in _batches(_inputs(text, file, field)):
+        predictions = trained.predict(inputs)
+        for row, turns in enumerate(inputs):
+            told = _told(turns) | _answer(predictions, row, top)
             if as_json:
-                print_json({"text": each, "label": predictions.answers[row], "scores": best})
+                print_json(told)
             else:
-                told = ", ".join(f"{label} {score:.2f}" for label, score in best.items())
-                typer.echo(f"{each}\n  {told}")
+                typer.echo(_line(told))
 
 
-def _texts(text: str | None, file: Path | None, field: str) -> Iterator[str]:
+def _told(turns: Input) -> dict[str, Any]:
+    """An input as it is printed: its text, or its messages where it has several."""
+    if len(turns) == 1:
+        return {"text": turns[0].text}
+    return {"messages": [{key: value for key, value in turn._asdict().items() if value} for turn in turns]}
+
+
+def _answer(predictions: Predictions, row: int, top: int) -> dict[str, Any]:
+    """The best answer of a row; the scores of the best labels, or how sure the model is of the one answer."""
+    import orjson
+
+    answer = predictions.answers[row]
+    if not predictions.classes:
+        told = orjson.loads(answer)
+        return {
+            **(told if isinstance(told, dict) else {"value": told}),
+            "score": _short(predictions.best_scores[row]),
+        }
+    order: list[int] = (-predictions.scores[row]).argsort(kind="stable")[:top].tolist()
+    scores = {predictions.classes[column]: _short(predictions.scores[row, column]) for column in order}
+    labels = {"label": answer} if answer in predictions.classes else orjson.loads(answer)
+    return {**labels, "scores": scores}
+
+
+def _short(score: Any) -> float:
+    return round(float(score), 6)
+
+
+def _line(told: dict[str, Any]) -> str:
+    """An input with its answer, for people."""
+    shown = told.pop("text", None) or "\n".join(message["text"] for message in told.pop("messages"))
+    if "scores" in told:
+        answer = ", ".join(f"{label} {score:.2f}" for label, score in told["scores"].items())
+    elif "spans" in told:
+        answer = (
+            ", ".join(f"{shown[span['start'] : span['end']]} {span['label']}" for span in told["spans"])
+            or "–"
+        )
+    elif "answers" in told:
+        answer = ", ".join(each["text"] for each in told["answers"]) or "–"
+    else:
+        answer = ", ".join(f"{key} {value}" for key, value in told.items() if key != "score")
+    return f"{shown}\n  {answer}"
+
+
+def _inputs(text: str | None, file: Path | None, field: str) -> Iterator[Input]:
+    """The inputs of the command line, of standard input or of a file."""
     from zhiling.errors import MissingInput
-    from zhiling.rows.evaluation_file import read_texts
+    from zhiling.rows.evaluation_file import read_records
+    from zhiling.training import text_input
 
     if file is None:
-        yield from (line.rstrip("\n") for line in sys.stdin) if text == "-" else [text or ""]
+        lines = (line.rstrip("\n") for line in sys.stdin) if text == "-" else [text or ""]
+        yield from map(text_input, lines)
     elif not file.is_file():
         raise MissingInput(f"no file at {str(file)!r}")
     elif {".jsonl", ".json", ".csv"} & set(file.suffixes):
-        yield from (each for _, each in read_texts(file, (field,)))
+        yield from (_of_record(record, field, f"{file}:{number}") for number, record in read_records(file))
     else:
         with file.open(encoding="utf-8") as stream:
-            yield from (line.rstrip("\n") for line in stream)
+            yield from (text_input(line.rstrip("\n")) for line in stream)
 
 
-def _batches(texts: Iterator[str]) -> Iterator[list[str]]:
-    while batch := list(itertools.islice(texts, _BATCH)):
+def _of_record(record: Mapping[str, Any], field: str, place: str) -> Input:
+    """A record's text, its messages, or its fields by the names that messages have (`first`, `question`, …).
+
+    Raises:
+        UsageError: it has none of them.
+    """
+    from zhiling.errors import UsageError
+    from zhiling.rows.target import CHOICE, CONTEXT, FIRST, QUESTION, SECOND
+    from zhiling.rows.templates.example import Turn
+
+    if isinstance(record.get(field), str):
+        return (Turn("user", record[field]),)
+    if isinstance(record.get("messages"), list):
+        return tuple(
+            Turn(
+                str(each.get("role") or "user"),
+                str(each.get("text") or each.get("content") or ""),
+                each.get("name"),
+            )
+            for each in record["messages"]
+        )
+    found = [
+        Turn("document" if name == CONTEXT else "user", record[name], name)
+        for name in (CONTEXT, FIRST, SECOND, QUESTION)
+        if isinstance(record.get(name), str)
+    ]
+    found += [Turn("user", str(option), CHOICE) for option in record.get("choices") or ()]
+    if not found:
+        raise UsageError(
+            f"a record has no text in field {field!r}", place=place,
+            hint=f"it has {sorted(record)}; --field names another; or give first and second, question and "
+            "choices, context and question, or messages",
+        )  # fmt: skip
+    return tuple(found)
+
+
+def _batches(inputs: Iterator[Input]) -> Iterator[list[Input]]:
+    while batch := list(itertools.islice(inputs, _BATCH)):
         yield batch
