@@ -10,7 +10,7 @@ import pytest
 from zhiling.evaluation.metrics.metric import Metric
 from zhiling.pipeline import registry
 
-METRICS = sorted(registry.table("metric"))
+METRICS = sorted(set(registry.table("metric")) - {"pearson", "r_squared"})  # which are no shares
 LABELS = (
     ["card", "card", "快递", "password", "快递", "card"],
     ["card", "快递", "快递", "card", "快递", "card"],
@@ -30,7 +30,34 @@ ENTITIES = (
     [ALL, _entities((0, 4, "PER"), (4, 6, "地点"), (6, 8, "PER")), _entities((0, 8, "PER")), ALL],
     NONE,
 )
-SAMPLES = {"entity": ENTITIES, "tag": ENTITIES}
+
+
+def _triples(*told: tuple[str, str, str]) -> str:
+    return json.dumps(
+        {"relations": [dict(zip(("subject", "relation", "object"), each, strict=True)) for each in told]}
+    )
+
+
+ONE, OTHER = ("Ada", "works in", "Lyon"), ("小李", "住在", "西安")
+TRIPLES = (
+    [_triples(ONE), _triples(OTHER, ONE), _triples()],
+    [_triples(ONE), _triples(OTHER, ONE[::-1]), _triples(OTHER)],
+    _triples(("x", "y", "z")),
+)
+
+
+def _answers(*texts: str) -> str:
+    return json.dumps({"answers": [{"text": text} for text in texts]})
+
+
+ANSWERS = (
+    [_answers("the Thames", "Thames"), _answers("北京大学"), _answers()],
+    [_answers("thames!"), _answers("北京"), _answers("somewhere")],
+    _answers("no such word"),
+)
+SAMPLES = {
+    "entity": ENTITIES, "tag": ENTITIES, "triple": TRIPLES, "answer": ANSWERS, "exact": ANSWERS,
+}  # fmt: skip
 """By the first word of a metric's name: truth, answers of which some are right, an answer that never is."""
 
 

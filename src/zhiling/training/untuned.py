@@ -90,12 +90,17 @@ def _nothing(tested: Examples, known: Known, encode: Encode) -> list[str]:  # no
     return [targets.spelled(targets.Entities(spans=[]))] * len(tested)
 
 
+def _no_triple(tested: Examples, known: Known, encode: Encode) -> list[str]:  # noqa: ARG001 - as every way
+    return [targets.spelled(targets.Relations(relations=[]))] * len(tested)
+
+
 _WAYS: dict[str, Callable[[Examples, Known, Encode], list[str]]] = {
     "choice": _by_option,
     "extractive_qa": _by_sentence,
     "multi_label": _by_labels,
     "ner": _nothing,
     "regression": _by_cosine,
+    "relation": _no_triple,
 }
 
 

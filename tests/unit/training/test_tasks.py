@@ -50,6 +50,24 @@ def labels(*names: str) -> str:
     return json.dumps({"labels": sorted(names)}, separators=(",", ":"), ensure_ascii=False)
 
 
+def fact(text: str, *triples: tuple[str, str, str]) -> str:
+    def place(word: str) -> dict[str, int]:
+        return {"message": 0, "start": text.index(word), "end": text.index(word) + len(word)}
+
+    told = [
+        {
+            "subject": one, "relation": relation, "object": other, "subject_type": "S", "object_type": "O",
+            "subject_place": place(one), "object_place": place(other),
+        }
+        for one, relation, other in triples
+    ]  # fmt: skip
+    spans = [
+        place(word) | {"label": kind} for one, _, two in triples for word, kind in ((one, "S"), (two, "O"))
+    ]
+    spans.sort(key=lambda span: span["start"])
+    return json.dumps({"relations": told, "spans": spans}, separators=(",", ":"), ensure_ascii=False)
+
+
 LOST, RESET = "the card is lost", "快递 密码 reset"
 ROWS: dict[str, list[Row]] = {
     "classification": [
@@ -66,6 +84,11 @@ ROWS: dict[str, list[Row]] = {
         (asked("where is the card", "card", "password"), choice(0)),
         (asked("reset the password", "card", "password", "parcel"), choice(1)),
         (asked("快递", "密码", "快递"), choice(1)),
+    ],
+    "relation": [
+        (text_input("my card is lost"), fact("my card is lost", ("card", "is", "lost"))),
+        (text_input("where is the parcel"), fact("where is the parcel", ("parcel", "at", "where"))),
+        (text_input("密码 快递 ?"), fact("密码 快递 ?", ("密码", "的", "快递"))),
     ],
     "extractive_qa": [
         (passage(LOST, "how"), found(LOST, "lost")), (passage(LOST, "where"), found(LOST, "card")),
@@ -145,6 +168,8 @@ def test_texts_and_pairs_are_read_without_tuning_the_encoder(tiny: Path, task: s
         ("extractive_qa", '{"answers": []}', '{"answers":[]}'),
         ("extractive_qa", '{"answers": [{"text": "no place"}]}', None),
         ("ner", '{"labels": ["a"]}', None),
+        ("relation", '{"relations": []}', '{"relations":[]}'),
+        ("relation", '{"relations": [{"subject": "a", "relation": "r", "object": "b"}]}', None),
     ],
 )
 def test_a_target_is_a_tasks_own_or_none_of_its(task: str, document: str, told: str | None) -> None:
@@ -176,6 +201,12 @@ def _ngrams_of_words(tiny: Path) -> None:
     train(settings(tiny, "extractive_qa", features="both"), (rows, rows), seed=0, evaluate=right)
 
 
+def _contradiction(tiny: Path) -> None:
+    text = "my card is lost"
+    rows = examples([(text_input(text), fact(text, ("card", "is", "lost"), ("card", "was", "lost")))])
+    train(settings(tiny, "relation"), (rows, rows), seed=0, evaluate=right)
+
+
 def _no_pair(tiny: Path) -> None:
     rows = examples(ROWS["classification"])
     train(settings(tiny, "classification", epochs=1), (rows, rows), seed=0, evaluate=right).predict(["card"])
@@ -190,6 +221,7 @@ def _no_pair(tiny: Path) -> None:
         (_equal, "all 8 training targets are 2.0"),
         (_ngrams_of_words, "reads words, and n-grams are of whole texts"),
         (_no_pair, "the model reads pairs"),
+        (_contradiction, "have two relations: 'is', 'was'"),
     ],
 )
 def test_what_cannot_be_learnt_or_read_is_refused(

@@ -17,6 +17,8 @@ METRICS: dict[str, str] = {
     "tag_macro_f1": f"{_ROOM}.tags:TagMacroF1",
     "tag_micro_f1": f"{_ROOM}.tags:TagMicroF1",
     "tag_weighted_f1": f"{_ROOM}.tags:TagWeightedF1",
+    "triple_f1": f"{_ROOM}.triples:TripleF1",
+    "triple_macro_f1": f"{_ROOM}.triples:TripleMacroF1",
     "weighted_f1": f"{_ROOM}.labels:WeightedF1",
 }
 

@@ -11,6 +11,7 @@ TASKS: dict[str, str] = {
     "multi_label": f"{_ROOM}.multi_label:MultiLabel",
     "ner": f"{_ROOM}.ner:Ner",
     "ordinal": f"{_ROOM}.ordinal:Ordinal",
+    "relation": f"{_ROOM}.relation:Relation",
     "regression": f"{_ROOM}.regression:Regression",
 }
 

@@ -114,7 +114,7 @@ class Ner(Task):
         for turns, target, windows in zip(examples.inputs, examples.targets, prepared.windows, strict=True):
             spans = sorted(spans_of(turns, target), key=lambda span: (span[0], -span[1]))
             known = [(start, end, numbers[label]) for start, end, label in spans if label in numbers]
-            found.append([_tags(window, known) for window in windows])
+            found.append([tags_of_window(window, known) for window in windows])
         return found
 
     def loss(self, outputs: Emissions, truths: Sequence[list[list[int]]]) -> torch.Tensor:
@@ -172,7 +172,7 @@ def _placed(examples: Examples, prepared: Prepared) -> Iterator[tuple[tuple[int,
         yield from ((span, windows) for span in spans_of(turns, target))
 
 
-def _tags(window: Window, spans: Sequence[tuple[int, int, int]]) -> list[int]:
+def tags_of_window(window: Window, spans: Sequence[tuple[int, int, int]]) -> list[int]:
     """The tag of each word: begins or goes on in the first entity that it touches."""
     tags: list[int] = []
     before: int | None = None
