@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zhiling.encoders.local_model import require
+from zhiling.llm.pretrained import require
 from zhiling.training.examples import EpochRecord, Evaluate, Examples, Predictions, Progress
 from zhiling.training.label_names import nearest_label_name
 from zhiling.training.settings import TrainSettings

@@ -81,7 +81,7 @@ def _missing(recipe: Recipe) -> Iterator[ZhilingError]:
             if line.step.uses_encoder():
                 yield UsageError(f"step {line.id!r} needs an encoder", hint="add `encoder: {use: hashing}`")
     if recipe.train and recipe.train.backbone:
-        from zhiling.encoders.location import model_folder
+        from zhiling.llm.location import model_folder
 
         try:
             model_folder(recipe.train.backbone)
