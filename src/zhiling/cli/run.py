@@ -30,18 +30,27 @@ def run_command(
     until: Annotated[
         str, typer.Option(help="Last stage: rows, export, train, evaluate or report.")
     ] = "report",
+    engine: Annotated[
+        str, typer.Option(help="Where the steps are computed: local or ray. The results are the same.")
+    ] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="With --engine ray: a cluster that is there (HOST:PORT, or auto).")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a recipe; go on with a run that was left; carry over what did not change."""
     from zhiling.errors import UsageError, ZhilingError
+    from zhiling.pipeline.engines.engine import check_engine, open_engine
     from zhiling.workflow.run import STAGES, open_run, run_recipe
 
     if until not in STAGES:
         raise UsageError(f"--until {until!r}", hint=f"one of {', '.join(STAGES)}")
+    check_engine(engine, address)
     loaded = load_recipe(recipe, profile, overrides)
+    opened = open_engine(engine, address)
     try:
         with Teller(as_json=as_json) as teller:
-            result = run_recipe(loaded, listen=teller, new=new, until=until)
+            result = run_recipe(loaded, listen=teller, new=new, until=until, engine=opened)
     except ZhilingError as error:
         if as_json and any((loaded.root / "runs").glob("*/manifest.json")):
             print_json(open_run(loaded.root).summary(error.exit_code))

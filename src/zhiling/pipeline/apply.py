@@ -48,6 +48,19 @@ class Outcome:
     made: pl.DataFrame | None = None
 
 
+def joined(parts: Sequence[Outcome]) -> Outcome:
+    """One outcome of several over different rows of one batch."""
+    if len(parts) == 1:
+        return parts[0]
+    measures = [part.measures for part in parts if part.measures is not None]
+    made = [part.made for part in parts if part.made is not None]
+    return Outcome(
+        pl.concat([part.ledger for part in parts]).sort("n"),
+        pl.concat(measures, how="diagonal").sort("n") if measures else None,
+        pl.concat(made, how="diagonal_relaxed") if made else None,
+    )
+
+
 @dataclass
 class _Answers:
     frames: list[pl.DataFrame] = field(default_factory=list)

@@ -182,15 +182,7 @@ class RunFolder:
         Raises:
             DamagedFile: it is missing or cannot be read.
         """
-        path = self.path / relative
-        try:
-            return pl.read_parquet(path, columns=columns, glob=False)
-        except (OSError, pl.exceptions.PolarsError) as error:
-            raise DamagedFile(
-                f"cannot be read: {str(error).splitlines()[0]}",
-                place=str(path),
-                hint="`zhiling run --new` makes it again",
-            ) from error
+        return read_frame(self.path / relative, columns)
 
     def holds(self, stage: Stage) -> bool:
         """Whether every file of a stage's parts is there to its end (its middle is not read)."""
@@ -252,6 +244,22 @@ class Project:
             yield
         finally:
             lock.release()
+
+
+def read_frame(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
+    """A Parquet file of a run.
+
+    Raises:
+        DamagedFile: it is missing or cannot be read.
+    """
+    try:
+        return pl.read_parquet(path, columns=columns, glob=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DamagedFile(
+            f"cannot be read: {str(error).splitlines()[0]}",
+            place=str(path),
+            hint="`zhiling run --new` makes it again",
+        ) from error
 
 
 def _run_number(path: Path) -> int:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import polars as pl
 
 from zhiling.pipeline.ledger import TERMINAL
 from zhiling.pipeline.step import Verdict
+from zhiling.pipeline.store import read_frame
 from zhiling.rows.schema import MATERIAL_TASKS, ROW
 
 if TYPE_CHECKING:
@@ -44,6 +46,73 @@ class RowsPart:
     kind: str
 
 
+@dataclass(frozen=True)
+class MeasuresPart:
+    """A Parquet file of measures; all its rows lie within `first` to `last` (half open)."""
+
+    path: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class RowFiles:
+    """Where the rows and measures of a run lie on disk: all that reading them takes, in any process."""
+
+    folder: Path
+    parts: Sequence[RowsPart]
+    measures: Mapping[str, Sequence[MeasuresPart]]
+
+    def read(self, columns: Sequence[str], numbers: NDArray[np.int64]) -> pl.DataFrame:
+        """`n` and the columns of these rows, in the order of `numbers`; see `RowTable.read`."""
+        record = [name for name in columns if name in ROW and name != "n"]
+        fields = [name for name in columns if name in ("group", "via", "source", "licence", "locator")]
+        frame = self._read_record(record, fields, numbers)
+        for step_id in dict.fromkeys(_owner(name) for name in columns if _owner(name)):
+            wanted = [name for name in columns if _owner(name) == step_id]
+            if step_id not in self.measures:  # it saw no row at all
+                frame = frame.with_columns(
+                    pl.lit(False).alias(f"seen:{step_id}"), *(pl.lit(None).alias(name) for name in wanted)
+                )
+                continue
+            frame = frame.join(
+                self._read_measures(step_id, wanted, numbers), on="n", how="left", maintain_order="left"
+            ).with_columns(pl.col(f"seen:{step_id}").fill_null(False))
+        return frame
+
+    def _read_record(
+        self, columns: Sequence[str], fields: Sequence[str], numbers: NDArray[np.int64]
+    ) -> pl.DataFrame:
+        ordered = bool(np.all(numbers[1:] > numbers[:-1])) if len(numbers) > 1 else True
+        wanted = numbers if ordered else np.sort(numbers)
+        stored = list(dict.fromkeys((*columns, *(("origin",) if fields else ()))))
+        pieces: list[pl.DataFrame] = []
+        for part in self.parts:
+            low, high = np.searchsorted(wanted, [part.first, part.last])
+            if low == high:
+                continue
+            frame = read_frame(self.folder / part.path, ["n", *stored])
+            if high - low < frame.height:
+                frame = frame[wanted[low:high] - part.first]
+            if fields:
+                frame = frame.with_columns(pl.col("origin").struct.field(name) for name in fields)
+                frame = frame if "origin" in columns else frame.drop("origin")
+            pieces.append(frame)
+        if not pieces:
+            empty = {"n": ROW["n"], **{name: ROW[name] for name in columns}}
+            return pl.DataFrame(schema=empty | {name: _field_type(name) for name in fields})
+        whole = pl.concat(pieces)
+        return whole if ordered else whole[np.searchsorted(wanted, numbers)]
+
+    def _read_measures(self, step_id: str, columns: list[str], numbers: NDArray[np.int64]) -> pl.DataFrame:
+        """The measures of (at least) these rows: files that lie beside them are not opened."""
+        parts = self.measures[step_id]
+        low, high = (int(numbers.min()), int(numbers.max())) if len(numbers) else (0, -1)
+        near = [part for part in parts if part.first <= high and low < part.last] or parts[:1]
+        frames = [read_frame(self.folder / part.path, ["n", *columns]) for part in near]
+        return pl.concat(frames).with_columns(pl.lit(True).alias(f"seen:{step_id}"))
+
+
 class RowTable:
     """All rows of a run, kept or not."""
 
@@ -53,7 +122,7 @@ class RowTable:
         self.state: NDArray[np.uint8] = np.zeros(0, dtype=np.uint8)
         self.material: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
         self.rounds: NDArray[np.uint16] = np.zeros(0, dtype=np.uint16)
-        self._measures: dict[str, list[str]] = {}
+        self._measures: dict[str, list[MeasuresPart]] = {}
 
     def __len__(self) -> int:
         return len(self.state)
@@ -72,7 +141,14 @@ class RowTable:
 
     def add_measures(self, step_id: str, path: str) -> None:
         """Takes a finished part of measures."""
-        self._measures.setdefault(step_id, []).append(path)
+        numbers = self._run.read_frame(path, ["n"])["n"]
+        first, last = cast(int, numbers.min() or 0), cast(int, numbers.max() or 0)
+        self._measures.setdefault(step_id, []).append(MeasuresPart(path, first, last + 1))
+
+    def files(self) -> RowFiles:
+        """What reading the rows takes, as it is now: later parts are not in it."""
+        measures = {step_id: tuple(parts) for step_id, parts in self._measures.items()}
+        return RowFiles(self._run.path, tuple(self.parts), measures)
 
     def judge(self, ledger: pl.DataFrame) -> None:
         """Takes a finished part of the ledger: rejected, failed and replaced rows leave."""
@@ -117,20 +193,7 @@ class RowTable:
         A column of the record is taken as it is, `a.b` is what step `a` measured as `b` (null where it
         saw no such row; `seen:a` says which), `group` stands for `origin.group`, `via` for `origin.via`.
         """
-        record = [name for name in columns if name in ROW and name != "n"]
-        fields = [name for name in columns if name in ("group", "via", "source", "licence", "locator")]
-        frame = self._read_record(record, fields, numbers)
-        for step_id in dict.fromkeys(_owner(name) for name in columns if _owner(name)):
-            wanted = [name for name in columns if _owner(name) == step_id]
-            if step_id not in self._measures:  # it saw no row at all
-                frame = frame.with_columns(
-                    pl.lit(False).alias(f"seen:{step_id}"), *(pl.lit(None).alias(name) for name in wanted)
-                )
-                continue
-            frame = frame.join(
-                self._read_measures(step_id, wanted), on="n", how="left", maintain_order="left"
-            ).with_columns(pl.col(f"seen:{step_id}").fill_null(False))
-        return frame
+        return RowFiles(self._run.path, self.parts, self._measures).read(columns, numbers)
 
     def batches(
         self, columns: Sequence[str], numbers: NDArray[np.int64], size: int
@@ -138,34 +201,6 @@ class RowTable:
         """The rows of `numbers` in pieces of `size`."""
         for start in range(0, len(numbers), size):
             yield self.read(columns, numbers[start : start + size])
-
-    def _read_record(
-        self, columns: Sequence[str], fields: Sequence[str], numbers: NDArray[np.int64]
-    ) -> pl.DataFrame:
-        ordered = bool(np.all(numbers[1:] > numbers[:-1])) if len(numbers) > 1 else True
-        wanted = numbers if ordered else np.sort(numbers)
-        stored = list(dict.fromkeys((*columns, *(("origin",) if fields else ()))))
-        pieces: list[pl.DataFrame] = []
-        for part in self.parts:
-            low, high = np.searchsorted(wanted, [part.first, part.last])
-            if low == high:
-                continue
-            frame = self._run.read_frame(part.path, ["n", *stored])
-            if high - low < frame.height:
-                frame = frame[wanted[low:high] - part.first]
-            if fields:
-                frame = frame.with_columns(pl.col("origin").struct.field(name) for name in fields)
-                frame = frame if "origin" in columns else frame.drop("origin")
-            pieces.append(frame)
-        if not pieces:
-            empty = {"n": ROW["n"], **{name: ROW[name] for name in columns}}
-            return pl.DataFrame(schema=empty | {name: _field_type(name) for name in fields})
-        whole = pl.concat(pieces)
-        return whole if ordered else whole[np.searchsorted(wanted, numbers)]
-
-    def _read_measures(self, step_id: str, columns: list[str]) -> pl.DataFrame:
-        frames = [self._run.read_frame(path, ["n", *columns]) for path in self._measures[step_id]]
-        return pl.concat(frames).with_columns(pl.lit(True).alias(f"seen:{step_id}"))
 
 
 def _owner(column: str) -> str:
@@ -192,4 +227,4 @@ def restore(run: RunFolder, stages: Sequence[Stage]) -> RowTable:
     return table
 
 
-__all__ = ["TERMINAL", "RowTable", "RowsPart", "restore"]
+__all__ = ["TERMINAL", "MeasuresPart", "RowFiles", "RowTable", "RowsPart", "restore"]
