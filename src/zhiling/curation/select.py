@@ -17,8 +17,10 @@ from zhiling.curation.parts import Part, part_text
 from zhiling.curation.selection import facility_location, k_centre, tags, targets
 from zhiling.curation.selection.cells import cells, centres, nearest
 from zhiling.curation.selection.choice import Choice, Numbers, Shares, Vectors, even_shares, highest
-from zhiling.curation.selection.neighbours import enough, graph, stand_ins
-from zhiling.curation.selection.vectors import encoded
+from zhiling.curation.selection.copies import distinct
+from zhiling.curation.selection.neighbours import enough, graph
+from zhiling.curation.selection.pool import Pool
+from zhiling.curation.selection.vectors import ENCODER_ERRORS, encoded, unencodable
 from zhiling.curation.strata import strata_columns
 from zhiling.errors import UsageError
 from zhiling.pipeline.step import Context, Decide, Scope, verdicts
@@ -30,6 +32,8 @@ Method = Literal[
 MOST_CLUSTERS = 1024
 BLIND = ("random", "balanced", "longest")
 """Methods that look at no vector."""
+UNENCODABLE = "unencodable"
+"""The failure of a row whose text the encoder cannot take."""
 
 
 class Reason(StrEnum):
@@ -53,19 +57,20 @@ class Select(Decide):
     `balance` shares the size out as evenly as the rows allow, with each method; rows of coverage then stand
     above all for rows of their own stratum, so they are typical of it and not of its border. A removed row
     names the kept row nearest to it. Column `represents`: how many rows a kept row stands for, itself
-    included (with the controls: its stratum's rows over those kept of it); 0 for a removed row. Inside
+    included (with the controls: its stratum's rows over those kept of it); 0 for a removed row. Rows with
+    one text are taken as one, which counts as often; its copies come last. Inside
     `repeat`, `coverage`, `quality_coverage` and `k_centre` know what earlier rows cover, and `tags` which
     tags they have.
     """
 
     name: ClassVar[str] = "select"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     scope: ClassVar[Scope] = "table"
     cost: ClassVar[str] = "one encoding per row; above 16,384 rows n·√n · dimension multiplications"
     limits: ClassVar[str] = (
         "Coverage and k-centre keep rare rows, defects among them: clean first, or use `quality_coverage`. "
         "Above 16,384 rows neighbours are looked for in nearby cells only, so a few are missed; encoders "
-        "of more than 512 columns are projected to 384 there. Rows that the quality's step passed by pass "
+        "of more than 384 columns are projected to 256 there. Rows that the quality's step passed by pass "
         "by here too."
     )
     source: ClassVar[str] = (
@@ -135,59 +140,103 @@ class Select(Decide):
     def decide(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
         """Reason `not_selected`; score = gain, distance, cosine, draw or length; related = its stand-in."""
         order = rows["id"].arg_sort()
-        answer = self._decide(rows[order], context)
+        if self.method in BLIND:
+            answer = self._blind(rows[order], context)
+        else:
+            texts = part_text(rows["messages"], self.on).gather(order)
+            answer = self._seeing(texts, rows.drop("messages")[order], context)
         return answer[order.arg_sort()]
 
-    def _decide(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
-        """The answer for rows in the order of their ids."""
+    def _blind(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
+        """The answer of a control for rows in the order of their ids."""
         shares = even_shares(rows, self._strata(), self.size)
-        if self.method in BLIND:
-            scores = self._blind_scores(rows, context)
-            choice = highest(scores, shares)
-            kept = _mask(choice.rows, rows.height)
-            answer = verdicts(~kept, Reason.NOT_SELECTED, score=np.abs(scores))
-            return answer.with_columns(represents=pl.Series(_per_stratum(kept, shares)))
-        vectors = encoded(part_text(rows["messages"], self.on), context.encoder)
-        choice, related = self._choose(rows, vectors, shares, context)
-        return _answer(rows["id"], vectors, choice, related)
+        scores = self._blind_scores(rows, context)
+        kept = _mask(highest(scores, shares).rows, rows.height)
+        answer = verdicts(~kept, Reason.NOT_SELECTED, score=np.abs(scores))
+        return answer.with_columns(represents=pl.Series(_per_stratum(kept, shares)))
 
-    def _choose(
-        self, rows: pl.DataFrame, vectors: Vectors, shares: Shares, context: Context
-    ) -> tuple[Choice, pl.Series | None]:
-        """The choice, and the place of the target that each chosen row is for."""
-        if self.method == "targeted":
-            return self._targeted(vectors, shares, context)
-        if self.method == "tags":
-            return self._by_tags(rows, vectors, shares, context), None
-        covered = self._covered(vectors, context)
-        if self.method == "k_centre":
-            return k_centre.choose(vectors, shares, covered), None
-        near = graph(vectors, cells(vectors), self.neighbours or enough(rows.height, shares.size))
-        if len(shares.quotas) > 1 and self.across < 1:
-            near = near.across(shares.stratum, self.across)
+    def _seeing(self, texts: pl.Series, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
+        """The answer by vectors for rows (without their messages) in the order of their ids."""
+        shares = even_shares(rows, self._strata(), self.size)
+        ranks = None
         if self.method == "quality_coverage":
             ranks = _ranks(rows[str(self.quality)], f"step {context.step_id!r}")
-            near = near.weighted(ranks**self.quality_weight)
-        return facility_location.choose(near, shares, covered), None
+        spoken = distinct(texts, shares, ranks)
+        different = texts.gather(spoken.rows)
+        encoder = context.encoder
+        try:
+            vectors = encoded(different, encoder)
+        except ENCODER_ERRORS:
+            failing = different.gather(unencodable(different, encoder))
+            if not len(failing):
+                raise
+            return self._around(texts.is_in(failing.implode()), texts, rows, context)
+        pool = Pool(vectors, cells(vectors), spoken)
+        choice, related = self._choose(pool, rows, ranks, shares, context)
+        return pool.answer(rows["id"], choice, related, Reason.NOT_SELECTED)
 
-    def _targeted(self, vectors: Vectors, shares: Shares, context: Context) -> tuple[Choice, pl.Series]:
-        wanted = targets.read_targets(context.root / str(self.targets), str(self.targets))
-        texts = encoded(pl.Series([target.text for target in wanted]), context.encoder, len(vectors))
-        choice, owners = targets.choose(vectors, texts, [target.task for target in wanted], shares)
-        numbers: list[int] = owners.tolist()
-        return choice, pl.Series([wanted[number].place for number in numbers], dtype=pl.String)
+    def _around(
+        self, failing: pl.Series, texts: pl.Series, rows: pl.DataFrame, context: Context
+    ) -> pl.DataFrame:
+        """The answer for all rows but those that the encoder fails on, and for these a failure."""
+        places = pl.int_range(rows.height, eager=True)
+        fine = self._seeing(texts.filter(~failing), rows.filter(~failing), context)
+        failed = verdicts(pl.repeat(value=False, n=failing.sum(), eager=True), Reason.NOT_SELECTED)
+        failed = failed.with_columns(represents=pl.lit(0.0), failure=pl.lit(UNENCODABLE))
+        whole = pl.concat([fine, failed], how="diagonal")
+        return whole[pl.concat([places.filter(~failing), places.filter(failing)]).arg_sort()]
 
-    def _by_tags(self, rows: pl.DataFrame, vectors: Vectors, shares: Shares, context: Context) -> Choice:
-        if self.tags is None:
+    def _choose(
+        self,
+        pool: Pool,
+        rows: pl.DataFrame,
+        ranks: NDArray[np.float64] | None,
+        shares: Shares,
+        context: Context,
+    ) -> tuple[Choice, pl.Series | None]:
+        """The choice among all rows, and the place of the target that each chosen text is for."""
+        if self.method == "tags" and self.tags is not None:
+            return self._by_tags(rows, shares, context), None
+        if self.method == "targeted":
+            choice, related = self._targeted(pool, context)
+            return pool.spoken.spread(choice, shares), related
+        return pool.spoken.spread(self._spread(pool, ranks, context), shares), None
+
+    def _spread(self, pool: Pool, ranks: NDArray[np.float64] | None, context: Context) -> Choice:
+        """The choice among distinct texts by clusters, distance or coverage."""
+        vectors, shares = pool.vectors, pool.spoken.shares
+        if self.method == "tags":
             middle = centres(vectors, min(self.clusters or max(self.size, 1), MOST_CLUSTERS))
             cluster, cosine = nearest(vectors, middle)
             rank = np.argsort(np.argsort(-cosine, kind="stable"), kind="stable")
-            return tags.choose([[each] for each in cluster.tolist()], shares, rank, {})
-        words = _words(rows, self.tags)
+            return tags.choose([(each,) for each in cluster.tolist()], shares, rank, {})
+        covered = self._covered(vectors, context)
+        if self.method == "k_centre":
+            return k_centre.choose(vectors, shares, covered)
+        near = graph(vectors, pool.cells, self.neighbours or enough(len(vectors), shares.size))
+        if len(shares.quotas) > 1 and self.across < 1:
+            near = near.across(shares.stratum, self.across)
+        if ranks is not None:
+            near = near.weighted(ranks[pool.spoken.rows] ** self.quality_weight)
+        return facility_location.choose(near, shares, covered, pool.spoken.counts)
+
+    def _targeted(self, pool: Pool, context: Context) -> tuple[Choice, pl.Series]:
+        wanted = targets.read_targets(context.root / str(self.targets), str(self.targets))
+        texts = pl.Series([target.text for target in wanted])
+        there = encoded(texts, context.encoder, len(pool.vectors))
+        tasks = [target.task for target in wanted]
+        choice, owners = targets.choose(pool.vectors, there, tasks, pool.spoken.shares)
+        numbers: list[int] = owners.tolist()
+        return choice, pl.Series([wanted[number].place for number in numbers], dtype=pl.String)
+
+    def _by_tags(self, rows: pl.DataFrame, shares: Shares, context: Context) -> Choice:
+        """The choice among all rows by the tags of a column: copies of a text may differ in them."""
+        name = str(self.tags)
+        words = _words(rows, name)
         number = {word: place for place, word in enumerate(sorted({w for each in words for w in each}))}
         had: Mapping[int, int] = {}
         if context.reference is not None:
-            earlier = Counter(word for each in _words(context.reference, self.tags) for word in set(each))
+            earlier = Counter(word for each in _words(context.reference, name) for word in set(each))
             had = {number[word]: count for word, count in earlier.items() if word in number}
         numbered = [[number[word] for word in each] for each in words]
         return tags.choose(numbered, shares, np.arange(rows.height), had)
@@ -211,23 +260,6 @@ class Select(Decide):
 
     def _tag_column(self) -> tuple[str, ...]:
         return strata_columns((self.tags,)) if self.method == "tags" and self.tags else ()
-
-
-def _answer(ids: pl.Series, vectors: Vectors, choice: Choice, related: pl.Series | None) -> pl.DataFrame:
-    """Verdicts: a removed row names its stand-in, a chosen one what it was chosen for."""
-    height = len(ids)
-    kept = _mask(choice.rows, height)
-    score, counts = np.zeros(height), np.zeros(height)
-    score[choice.rows] = choice.scores
-    names = pl.repeat(None, height, dtype=pl.String, eager=True)
-    if len(choice.rows):
-        owner = stand_ins(vectors, cells(vectors), choice.rows)
-        counts = np.bincount(owner, minlength=height).astype(np.float64)
-        names = pl.select(pl.when(pl.Series(~kept)).then(ids.gather(owner)).alias("related"))["related"]
-    if related is not None:
-        names = names.scatter(choice.rows, related)
-    answer = verdicts(~kept, Reason.NOT_SELECTED, score=score, related=names)
-    return answer.with_columns(represents=pl.Series(counts, dtype=pl.Float64))
 
 
 def _per_stratum(kept: NDArray[np.bool_], shares: Shares) -> NDArray[np.float64]:

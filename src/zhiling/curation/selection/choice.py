@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from zhiling.curation.strata import even_quotas, strata
 
-Vectors = NDArray[np.float32]
+Vectors = NDArray[np.float32] | NDArray[np.float16]
+"""One a row, of length 1 or 0; of large tables in half precision."""
 Numbers = NDArray[np.int64]
 
 
