@@ -234,7 +234,9 @@ class Measure(Step):
     """Adds columns, drops nothing."""
 
     kind = "measure"
-    quality: ClassVar[bool] = False  # whether its score ranks replies: then it is reported beside their length
+    quality: ClassVar[bool] = (
+        False  # whether its score ranks replies: then it is reported beside their length
+    )
 
     @abstractmethod
     def measure(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:

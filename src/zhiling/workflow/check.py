@@ -74,6 +74,7 @@ def _missing(recipe: Recipe) -> Iterator[ZhilingError]:
             load()
         for line in needed:
             fingerprint.matching(line.step.files(), recipe.root, what=f"step {line.id!r}")
+            line.step.outside(recipe.root, "")  # a model that is not there, a standing index that is damaged
     except ZhilingError as error:
         yield error
     if load is None:
