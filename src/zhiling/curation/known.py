@@ -40,8 +40,8 @@ class Known(Decide):
         "New rows are not compared with each other: that is `near_dedup`'s work. Case, punctuation, spaces "
         "and labels do not count. Rows without text are never known. MinHash finds at least .995 of the "
         f"pairs at .8, and of short texts (at most {SHORT_SHINGLES} 5-grams) at .5; longer ones are not "
-        "looked for below .8; where more than 64 released rows share a bucket (rows of one template), edited copies "
-        "of the later ones may be missed, equal ones are not."
+        "looked for below .8; where more than 64 released rows share a bucket (rows of one template), edited "
+        "copies of the later ones may be missed, equal ones are not."
     )
     source: ClassVar[str] = (
         "Broder (1997), On the resemblance and containment of documents; see zhiling.text.minhash"

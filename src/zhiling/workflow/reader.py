@@ -172,13 +172,22 @@ class Reader:
         return RepeatLine(repeat_id, ends, rounds, inner)
 
     def _gates(self, evaluate: EvaluateSettings | None) -> Iterator[Gate]:
+        """The gates of the recipe; that no row repeats its evaluation file is one, listed or not."""
+        yield from self._listed_gates(evaluate)
+        listed = any(item.get("check") == Contaminated.name for item in self._mappings("gates"))
+        if evaluate and evaluate.data and evaluate.unseen and not listed:
+            yield _against(Contaminated(at_most=0), evaluate)
+
+    def _mappings(self, section: str) -> Iterator[Mapping[str, Any]]:
+        value = self.tree.get(section)
+        return (item for item in (value if is_list(value) else ()) if is_mapping(item))
+
+    def _listed_gates(self, evaluate: EvaluateSettings | None) -> Iterator[Gate]:
         for path, item in self._items(("gates",), self.tree.get("gates")):
             settings = {key: value for key, value in item.items() if key != "check"}
             gate = self._component("gate", item.get("check"), settings, path, key="check")
-            if isinstance(gate, Contaminated) and not gate.against and evaluate and evaluate.data:
-                gate = gate.model_copy(
-                    update={"against": (evaluate.data,), "fields": (evaluate.text, *gate.fields)}
-                )
+            if isinstance(gate, Contaminated) and not gate.against and evaluate:
+                gate = _against(gate, evaluate)
             if isinstance(gate, Gate):
                 yield gate
 
@@ -303,6 +312,13 @@ class Reader:
 
     def _problem(self, message: str, path: Path_, hint: str | None = None) -> None:
         self.problems.append(UsageError(message, place=self.document.place(path), hint=hint))
+
+
+def _against(gate: Contaminated, evaluate: EvaluateSettings) -> Contaminated:
+    """The gate with the recipe's evaluation file, where it has one."""
+    if evaluate.data is None:
+        return gate
+    return gate.model_copy(update={"against": (evaluate.data,), "fields": (evaluate.text, *gate.fields)})
 
 
 def _describe(model: type[BaseModel], field: str) -> str | None:

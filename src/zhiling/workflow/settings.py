@@ -38,6 +38,10 @@ class EvaluateSettings(Section):
     label_names: str | None = Field(
         None, description="YAML file: label → words per language, for the untuned arm"
     )
+    unseen: bool = Field(
+        True,
+        description="whether rows that repeat the file stop the run: the gate `contaminated`, unless listed",
+    )
     arms: tuple[Arm, ...] = Field(("before", "control", "after"), description="what is compared")
     metrics: tuple[str, ...] = Field(("accuracy", "macro_f1"), description="names of metrics")
     seeds: int = Field(3, ge=1, le=100, description="how many seeds each trained arm gets")

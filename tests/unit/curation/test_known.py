@@ -201,8 +201,8 @@ def test_an_index_of_a_newer_zhiling_is_a_clear_error(path: Path) -> None:
 
 def test_an_edited_copy_of_a_short_text_is_found_below_the_usual_bound(path: Path) -> None:
     english = (
-        "Rinse the rice until the water runs almost clear and then simmer it for ten minutes with the lid shut "
-        "please"
+        "Rinse the rice until the water runs almost clear and then simmer it for ten minutes with the lid "
+        "shut please"
     )
     chinese = "鱼身擦干后抹一点盐和料酒，垫上姜片腌十分钟再上锅蒸"
     release(path, "day-1", pairs((english, None), (chinese, None), ids=["e", "z"]))
