@@ -11,10 +11,10 @@ from zhiling.curation.phrases import phrases
 
 _FILE = "request_words.toml"
 _CELLS = r"\|[^|]*\|"
-_COMPLETE = r"(?s)^(?:\S+\s+){2}\S+.*[.?;)\"”’'`…]\s*$|\p{Han}.{3,}[^:：!！]\s*$"
+_COMPLETE = r"(?s)^(?:\S+\s+){2}\S+.*[.?;)\"”’'`…]\s*$|\p{Han}.{3,}[^:：!！]\s*$|[:：].+[!！]\s*$"
 """Three words and an end mark, or five signs of Chinese: no heading, no advertisement, no introduction."""
-_HOST = r"(?i)(?-u:\b)(?:we|us|our|ours)(?-u:\b)|我们|本店|本公司"
-"""Whoever wrote the document speaks here."""
+_HOST = r"(?i)^[^:：\"“‘「]*?(?:(?-u:\b)(?:we|us|our|ours)(?-u:\b)|我们|本店|本公司)"
+"""Whoever wrote the document speaks here, not a text that is quoted or to be translated."""
 _ITEM = r"^\s*(?:[*+•-]|\d+[.)])\s"
 """One entry of a list."""
 _EDGES = " \t*#>-•\"'“‘"
