@@ -2,6 +2,7 @@
 
 STEPS: dict[str, str] = {
     "boilerplate": "zhiling.curation.boilerplate:Boilerplate",
+    "complexity": "zhiling.curation.complexity:Complexity",
     "decontaminate": "zhiling.curation.decontaminate:Decontaminate",
     "encoding_damage": "zhiling.curation.encoding_damage:EncodingDamage",
     "exact_dedup": "zhiling.curation.exact_dedup:ExactDedup",

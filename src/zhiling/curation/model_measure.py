@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import polars as pl
@@ -38,7 +38,7 @@ class ModelMeasure(Measure):
     `unsupported_turns` (the model's chat template takes no such conversation), `not_finite`.
     """
 
-    quality: ClassVar[bool] = True
+    quality: ClassVar[Literal["", "question", "reply"]] = "reply"
     NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
         "model": "the content of its files counts, wherever they lie",
         "batch_tokens": "it changes the speed, not the values",

@@ -234,9 +234,7 @@ class Measure(Step):
     """Adds columns, drops nothing."""
 
     kind = "measure"
-    quality: ClassVar[bool] = (
-        False  # whether its score ranks replies: then it is reported beside their length
-    )
+    quality: ClassVar[Literal["", "question", "reply"]] = ""  # what its score ranks, told beside its length
 
     @abstractmethod
     def measure(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
