@@ -41,6 +41,7 @@ def run_command(
     """Run a recipe; go on with a run that was left; carry over what did not change."""
     from zhiling.errors import UsageError, ZhilingError
     from zhiling.pipeline.engines.engine import check_engine, open_engine
+    from zhiling.workflow.contamination import contaminations, lines_of
     from zhiling.workflow.run import STAGES, open_run, run_recipe
 
     if until not in STAGES:
@@ -59,6 +60,9 @@ def run_command(
         print_json(result.summary())
         return
     print_table(("rows", "count"), funnel(result), title=f"run {result.id}")
+    for told in contaminations(result.folder.manifest):
+        for line in lines_of(told):
+            typer.echo(line)
     for gate in result.folder.manifest.gates:
         typer.echo(f"gate {gate['check']}: {'ok' if gate['ok'] else 'FAILED'} ({gate['value']:g})")
     typer.echo(f"folder: {result.path}")

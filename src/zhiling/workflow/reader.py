@@ -17,11 +17,11 @@ from zhiling.rows.splits import SplitSettings
 from zhiling.training.settings import TrainSettings
 from zhiling.workflow.document import Document, Path_, is_list, is_mapping, plain
 from zhiling.workflow.recipe import ExportEntry, Recipe, SourceEntry
-from zhiling.workflow.settings import Budget, EvaluateSettings
+from zhiling.workflow.settings import Budget, DiversitySettings, EvaluateSettings
 
 SECTIONS = (
     "version", "name", "seed", "limit", "max_failed", "encoder", "sources", "steps", "gates", "split",
-    "export", "train", "evaluate", "budget", "profiles",
+    "export", "train", "evaluate", "diversity", "budget", "profiles",
 )  # fmt: skip
 VERSION = 1
 
@@ -72,6 +72,7 @@ class Reader:
             split=self._section("split", SplitSettings) or SplitSettings.model_validate({}),
             exports=tuple(self._exports()),
             train=self._section("train", TrainSettings), evaluate=evaluate,
+            diversity=self._section("diversity", DiversitySettings) or DiversitySettings(),
             budget=self._section("budget", Budget) or Budget(),
         )  # fmt: skip
         if evaluate and self.tree.get("train") is None:
@@ -176,7 +177,7 @@ class Reader:
         yield from self._listed_gates(evaluate)
         listed = any(item.get("check") == Contaminated.name for item in self._mappings("gates"))
         if evaluate and evaluate.data and evaluate.unseen and not listed:
-            yield _against(Contaminated(at_most=0), evaluate)
+            yield _against(Contaminated.model_validate({"at_most": 0}), evaluate)
 
     def _mappings(self, section: str) -> Iterator[Mapping[str, Any]]:
         value = self.tree.get(section)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from zhiling.workflow.contamination import Contamination
+
 
 @dataclass(frozen=True)
 class Excerpt:
@@ -96,6 +98,7 @@ class StepFacts:
         standing: rows kept after it.
         standing_before: rows kept before it.
         settings: as resolved; `given` names those that the recipe sets.
+        contamination: which evaluation texts removed rows, and what chance would remove, of `decontaminate`.
     """
 
     id: str
@@ -114,6 +117,7 @@ class StepFacts:
     reasons: tuple[Reason, ...]
     scores: Histogram | None
     columns: tuple[Column, ...]
+    contamination: Contamination | None = None
 
 
 @dataclass(frozen=True)
