@@ -19,8 +19,7 @@ import polars as pl
 from zhiling.curation.contest import Contest
 from zhiling.text import compiled
 from zhiling.text.near import Near, NearIndex
-from zhiling.text.normalise import normal_form
-from zhiling.text.shingles import bags
+from zhiling.text.shingles import text_bags
 from zhiling.text.union_find import components
 
 BLOCK_BYTES = 1 << 23
@@ -42,7 +41,8 @@ def near(corpus: Path) -> tuple[Near, np.ndarray]:
         for block in blocks(corpus):
             rows = pl.read_ndjson(BytesIO(block), schema=dict.fromkeys(COLUMNS, pl.String))
             text = rows.select(pl.concat_str(COLUMNS, separator="\n")).to_series()
-            index.add(bags(normal_form(text)))
+            for part in text_bags(text):
+                index.add(part)
         return index.find(), index.sizes
 
 

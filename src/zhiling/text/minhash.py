@@ -97,8 +97,7 @@ def meetings(keys: Sequence[NDArray[np.uint64]], rows: Rows) -> Postings:
     groups: list[Rows] = [np.empty(0, dtype=np.int64)]
     owners: list[Rows] = [np.empty(0, dtype=np.int64)]
     for band in range(len(keys[0]) if keys else 0):
-        column = np.concatenate([block[band] for block in keys])
-        places, number = _repeated(column)
+        places, number = _repeated(np.concatenate([block[band] for block in keys]))
         groups.append(number + band * (len(rows) + 1))
         owners.append(rows[places])
     row = np.concatenate(owners)
@@ -106,7 +105,16 @@ def meetings(keys: Sequence[NDArray[np.uint64]], rows: Rows) -> Postings:
 
 
 def _repeated(keys: NDArray[np.uint64]) -> tuple[Rows, Rows]:
-    """Places of the keys that stand more than once, sorted by key, then place; and a number for each key."""
+    """Places of the keys that stand more than once and a number for each such key, in order of both."""
+    fast = kernels(keys.nbytes)
+    first, places = fast.first_equal(keys) if fast else _first_equal(keys)
+    ordered = np.sort((first.astype(np.int64) << np.int64(32)) | places)
+    head = ordered >> np.int64(32)
+    return ordered & np.int64(0xFFFFFFFF), np.cumsum(np.diff(head, prepend=-1) != 0)
+
+
+def _first_equal(keys: NDArray[np.uint64]) -> tuple[Rows, Rows]:
+    """The places of the keys that stand more than once, and for each the first place of its key."""
     bits = max(len(keys).bit_length() + 2, 8)
     slot = keys >> np.uint64(64 - bits)
     # The last of a slot leaves its number there, so the others know that they are not alone: a fifth of the
@@ -122,7 +130,8 @@ def _repeated(keys: NDArray[np.uint64]) -> tuple[Rows, Rows]:
     again[1:] = keys[places[1:]] == keys[places[:-1]]
     met = again.copy()
     met[:-1] |= again[1:]
-    return places[met], np.cumsum(~again, dtype=np.int64)[met]
+    heads = places[~again]
+    return heads[np.cumsum(~again) - 1][met], places[met]
 
 
 def band_keys(shingles: Shingles, rows: Rows, threshold: float, seed: int = 1) -> NDArray[np.uint64]:

@@ -68,7 +68,7 @@ class NearIndex:
     def add(self, rows: Shingles) -> None:
         """Takes the shingles of the next rows: sets, or bags, which cost less to make."""
         self._sizes.append(rows.sizes)
-        self._spilled.write(rows.hashes.tobytes())
+        self._spilled.write(rows.hashes.data)
         if self._method == "minhash":
             self._keys.append(band_keys(rows, np.flatnonzero(rows.sizes), self._jaccard, self._seed))
 
@@ -79,7 +79,7 @@ class NearIndex:
             sets = self._read(filled)
             return Near(filled, sets, verified(sets, None, self._jaccard))
         met = meetings(self._keys, filled)
-        rows = np.unique(met.row)
+        rows = met.rows()
         sets = self._read(rows)
         return Near(rows, sets, verified(sets, met.renumbered(rows), self._jaccard))
 

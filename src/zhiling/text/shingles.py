@@ -10,7 +10,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from zhiling.text.buffers import Utf8, offsets_of, row_ranges
+from zhiling.text.characters import class_of_code_point
+from zhiling.text.compiled import kernels
 from zhiling.text.grams import text_grams
+from zhiling.text.normalise import normal_form, token_form
 from zhiling.text.tokens import Unit
 
 _SORT_CELLS = 1 << 17
@@ -81,6 +84,18 @@ def bags(text: pl.Series | Iterable[Utf8], size: int = 5, unit: Unit = "token") 
     hashes = np.concatenate(parts)
     parts.clear()
     return Shingles(hashes, offsets_of(np.concatenate(counts)))
+
+
+def text_bags(text: pl.Series, size: int = 5) -> Iterator[Shingles]:
+    """The bags of texts as they are, block by block: what `bags` gives for their normal form, for less."""
+    fast = kernels(int(text.estimated_size()))
+    if fast is None:
+        yield bags(normal_form(text), size)
+        return
+    for part in token_form(text, fast):
+        hashes = np.empty(fast.most_windows(part.offsets), dtype=np.uint32)
+        ends = fast.windows(part.data, part.offsets, class_of_code_point(), size, True, hashes)
+        yield Shingles(hashes[: ends[-1]], ends)
 
 
 def distinct_sets(bags: Shingles) -> Shingles:
