@@ -97,11 +97,12 @@ def recipe() -> Iterator[str]:
     """The page of the recipe's sections and of every component but the steps."""
     from zhiling.rows.splits import SplitSettings
     from zhiling.training.settings import TrainSettings
-    from zhiling.workflow.settings import Budget, EvaluateSettings
+    from zhiling.workflow.settings import Budget, DiversitySettings, EvaluateSettings
 
     yield from ("# Recipe", "", GENERATED, "", RECIPE_HEAD)
     sections: dict[str, type[BaseModel]] = {
-        "split": SplitSettings, "train": TrainSettings, "evaluate": EvaluateSettings, "budget": Budget,
+        "split": SplitSettings, "train": TrainSettings, "evaluate": EvaluateSettings,
+        "diversity": DiversitySettings, "budget": Budget,
     }  # fmt: skip
     for name, model in sections.items():
         yield from ("", f"## {name}", "", *component(model))

@@ -10,7 +10,7 @@ from zhiling.errors import MissingExtra
 from zhiling.pipeline import registry
 from zhiling.rows.splits import SplitSettings
 from zhiling.training.settings import TrainSettings
-from zhiling.workflow.settings import Budget, EvaluateSettings
+from zhiling.workflow.settings import Budget, DiversitySettings, EvaluateSettings
 
 _DEFS = "#/$defs/{model}"
 
@@ -46,7 +46,8 @@ def recipe_schema() -> dict[str, Any]:
         "profiles": {"type": "object"},
     }
     sections: dict[str, type[BaseModel]] = {
-        "split": SplitSettings, "train": TrainSettings, "evaluate": EvaluateSettings, "budget": Budget,
+        "split": SplitSettings, "train": TrainSettings, "evaluate": EvaluateSettings,
+        "diversity": DiversitySettings, "budget": Budget,
     }  # fmt: skip
     for name, model in sections.items():
         properties[name] = _model(model, defs)

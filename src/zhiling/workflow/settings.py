@@ -26,6 +26,16 @@ class Budget(Section):
     on_limit: Literal["pause"] = Field(default="pause", description="what happens at a limit")
 
 
+class DiversitySettings(Section):
+    """What the report's page on diversity compares the run's rows with."""
+
+    reference: str | None = Field(
+        default=None,
+        description="real rows of the kind that is wanted (JSONL or CSV); without it the evaluation file",
+    )
+    size: int = Field(default=500, ge=2, le=5000, description="rows of each sample, at most")
+
+
 class EvaluateSettings(Section):
     """Before · control · after on rows that no step has seen."""
 

@@ -247,6 +247,65 @@ class EvaluationFacts:
 
 
 @dataclass(frozen=True)
+class DiversityLine:
+    """The rows that stood after a step, measured on a sample.
+
+    Attributes:
+        id: the step; empty: as the sources gave them.
+        rows: how many stood there.
+        figures: name of a measure → its value; None where it cannot be told. Empty: too few rows.
+    """
+
+    id: str
+    rows: int
+    figures: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class DiversityCells:
+    """Exported rows of one task and language by length.
+
+    Attributes:
+        counts: rows per length, in the order of `DiversityFacts.lengths`.
+        reference_counts: the same of the reference; all 0 without one.
+    """
+
+    task: str
+    language: str
+    rows: int
+    counts: tuple[int, ...]
+    reference_rows: int
+    reference_counts: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class DiversityFacts:
+    """How diverse the rows are from stage to stage, beside a reference.
+
+    Attributes:
+        size: rows of every sample; 0 where nothing could be measured.
+        encoder: name of the encoder that made the vectors.
+        given: whether the recipe names it; otherwise n-grams are hashed.
+        lines: the rows of the sources, then those after each step that changed them.
+        reference: the figures of the reference; None where there is none.
+        reference_name: the file, as the recipe names it; empty: none is named.
+        problem: why the reference or the vectors could not be had; empty: they could.
+        cells: task × language × length of the exported rows, the largest first, and how many there are.
+    """
+
+    size: int
+    encoder: str
+    given: bool
+    lines: tuple[DiversityLine, ...]
+    reference: DiversityLine | None
+    reference_name: str
+    problem: str
+    lengths: tuple[str, ...]
+    cells: tuple[DiversityCells, ...]
+    distinct_cells: int
+
+
+@dataclass(frozen=True)
 class ReportFacts:
     """Everything that the pages show of one run."""
 
@@ -259,6 +318,7 @@ class ReportFacts:
     sources: tuple[SourceFacts, ...]
     steps: tuple[StepFacts, ...]
     rows: RowFacts
+    diversity: DiversityFacts
     split: Mapping[str, Any] | None
     exports: Sequence[Mapping[str, Any]]
     train: Mapping[str, Any] | None
