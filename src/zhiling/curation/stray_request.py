@@ -19,7 +19,7 @@ _ITEM = r"^\s*(?:[*+•-]|\d+[.)])\s"
 """One entry of a list."""
 _EDGES = " \t*#>-•\"'“‘"
 _WORD = re.compile(r"[a-z]{4,}|\d{3,}")
-_LONG_WORD = re.compile(r"[A-Za-z][A-Za-z'’]{3,}")
+_TITLE_WORD = re.compile(r"(?!(?:the|and|for|but|nor|with|from|into|over)\b)[A-Za-z][A-Za-z'’]{2,}")
 _HAN = re.compile(r"[\u3400-\u9fff]+")
 MOST_CHARACTERS = 400
 """A longer line is none: it is prose."""
@@ -79,8 +79,8 @@ def is_foreign(request: str, document: str) -> bool:
 
 
 def is_heading(request: str) -> bool:
-    """Whether all words but small ones begin with a capital: `What Makes a Good Site?`."""
-    words = _LONG_WORD.findall(request)
+    """Whether all words but the smallest begin with a capital: `What Makes a Good Site?`."""
+    words = _TITLE_WORD.findall(request)
     return len(words) >= LEAST_OWN + 1 and all(word[0].isupper() for word in words)
 
 
