@@ -75,7 +75,8 @@ def write(corpus: Path, out: Path, ends: np.ndarray, kept: np.ndarray) -> None:
     buffer = memoryview(bytearray(1 << 20))
     start = stop = 0  # what of the file the buffer holds
     with corpus.open("rb", buffering=0) as source, out.open("wb", buffering=len(buffer)) as target:
-        for place, end in runs.tolist():
+        for first, end in runs.tolist():
+            place = first
             while place < end:
                 if place >= stop:
                     start = source.seek(place)
