@@ -15,6 +15,7 @@ from zhiling.cli.console import (
     Teller,
     load_recipe,
     print_json,
+    print_mixture,
     print_table,
 )
 
@@ -42,6 +43,7 @@ def run_command(
     from zhiling.errors import UsageError, ZhilingError
     from zhiling.pipeline.engines.engine import check_engine, open_engine
     from zhiling.workflow.contamination import contaminations, lines_of
+    from zhiling.workflow.inspect.mixtures import mixtures
     from zhiling.workflow.run import STAGES, open_run, run_recipe
 
     if until not in STAGES:
@@ -56,10 +58,14 @@ def run_command(
         if as_json and any((loaded.root / "runs").glob("*/manifest.json")):
             print_json(open_run(loaded.root).summary(error.exit_code))
         raise
+    trees = mixtures(result.path)
     if as_json:
-        print_json(result.summary())
+        told = {"mixtures": {step: tree.as_dict() for step, tree in trees.items()}} if trees else {}
+        print_json(result.summary() | told)
         return
     print_table(("rows", "count"), funnel(result), title=f"run {result.id}")
+    for step, tree in trees.items():
+        print_mixture(step, tree)
     for told in contaminations(result.folder.manifest):
         for line in lines_of(told):
             typer.echo(line)
