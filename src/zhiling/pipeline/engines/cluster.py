@@ -70,7 +70,7 @@ def _own() -> Generator[Any]:
         # Ray's switch for the loopback address; its name tells where that is the default
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     }
-    with _environment(_ALWAYS | _WORKER | alone):
+    with _environment({**_ALWAYS, **_WORKER, **alone}):
         ray: Any = importlib.import_module("ray")
         try:
             ray.init(

@@ -99,9 +99,7 @@ class RayEngine:
             work.link.step, rows, work.link.context, lambda pending: answer_of(answers, pending["n"])
         )
 
-    def _answers(
-        self, shuffle: Shuffle, pieces: Sequence[NDArray[np.int64]], rows: int
-    ) -> list[pl.DataFrame]:
+    def _answers(self, shuffle: Shuffle, pieces: Sequence[Numbers], rows: int) -> list[pl.DataFrame]:
         call = self._ray.remote(_in_shuffle).remote
         shared = self._ray.put(shuffle)
         for _ in self._each(partial(call, shared, "spread", *piece) for piece in enumerate(pieces)):
@@ -199,7 +197,7 @@ def _compute(shared: tuple[RowFiles, tuple[Link, ...]], batch: pl.DataFrame) -> 
 
 
 @contextmanager
-def ray_engine(address: str | None) -> Generator[RayEngine]:
+def ray_engine(address: str | None, piece_rows: int = _PIECE_ROWS) -> Generator[RayEngine]:
     """An engine on the cluster at `address`, or on one of its own on this machine that ends with it."""
     with cluster(address) as ray:
-        yield RayEngine(ray, int(ray.cluster_resources().get("CPU", 1)))
+        yield RayEngine(ray, int(ray.cluster_resources().get("CPU", 1)), piece_rows)

@@ -170,7 +170,7 @@ def _write_groups(path: Path, frame: pl.DataFrame, group: Numbers, groups: int) 
     """A Parquet file whose row group g holds the rows of group g (some are empty)."""
     ordered = frame[np.argsort(group, kind="stable")]
     bounds = np.searchsorted(np.sort(group), np.arange(groups + 1))
-    table = ordered.to_arrow()
+    table = cast(Any, ordered).to_arrow()
     with _parquet.ParquetWriter(path, table.schema, compression="lz4", use_dictionary=False) as writer:
         for start, stop in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
             writer.write_table(table.slice(start, stop - start), row_group_size=max(1, stop - start))
@@ -179,12 +179,12 @@ def _write_groups(path: Path, frame: pl.DataFrame, group: Numbers, groups: int) 
 def _read_group(folder: Path, kind: str, pieces: int, group: int) -> pl.DataFrame:
     """Row group `group` of all files of a kind."""
     paths = [folder / f"{kind}-{piece:05d}.parquet" for piece in range(pieces)]
-    return pl.concat([cast(pl.DataFrame, pl.from_arrow(_row_group(path, group))) for path in paths])
+    return pl.concat([_row_group(path, group) for path in paths])
 
 
-def _row_group(path: Path, group: int) -> Any:
+def _row_group(path: Path, group: int) -> pl.DataFrame:
     with _parquet.ParquetFile(path) as file:
-        return file.read_row_group(group)
+        return pl.DataFrame(file.read_row_group(group))
 
 
 def answer_of(parts: Iterable[pl.DataFrame], numbers: Sequence[int] | pl.Series) -> pl.DataFrame:
