@@ -114,3 +114,15 @@ def test_what_it_does_not_catch() -> None:
 )
 def test_a_form_that_the_user_brought_is_no_residue(question: str, reply: str) -> None:
     assert reasons(Boilerplate().decide(pairs((question, reply)), CONTEXT)) == [None]
+
+
+def test_the_letters_ai_inside_a_word_do_not_ask_about_the_model() -> None:
+    reply = "As an AI language model, I suggest a thank-you note."
+    questions = (
+        "Write an email.",
+        "Explain rain to a trainee.",
+        "AI能帮我写邮件吗？",
+        "Can AI write an email?",
+    )
+    answer = Boilerplate().decide(pairs(*[(question, reply) for question in questions]), CONTEXT)
+    assert reasons(answer) == ["self_reference", "self_reference", None, None]
