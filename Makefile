@@ -63,5 +63,5 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "making .venv with $(PYTHON); this takes some minutes the first time" >&2
 	@$(BIN)/python -c "" 2>/dev/null || $(PYTHON) -m venv --clear .venv
 	@$(INSTALL) torch hatchling editables
-	@$(INSTALL) --no-build-isolation -e ".[train,curation,demo,dev,documents,images,fast]"
+	@$(INSTALL) --no-build-isolation -e ".[train,curation,demo,dev,documents,images,fast,ray]"
 	@touch $@
