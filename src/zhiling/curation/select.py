@@ -10,21 +10,22 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from zhiling.curation.label import label_of
-from zhiling.curation.parts import Part, part_text
+from zhiling.curation.parts import Part
 from zhiling.curation.selection import facility_location, k_centre, tags, targets
 from zhiling.curation.selection.cells import cells, centres, nearest
-from zhiling.curation.selection.choice import Choice, Numbers, Shares, Vectors, even_shares, highest
+from zhiling.curation.selection.choice import Choice, Numbers, Shares, Vectors, highest, shared_out
 from zhiling.curation.selection.copies import distinct
 from zhiling.curation.selection.neighbours import enough, graph
 from zhiling.curation.selection.pool import Pool
+from zhiling.curation.selection.texts import Texts, all_texts
 from zhiling.curation.selection.vectors import ENCODER_ERRORS, encoded, unencodable
 from zhiling.curation.strata import strata_columns
 from zhiling.errors import UsageError
 from zhiling.pipeline.step import Context, Decide, Scope, verdicts
-from zhiling.rows.conversation import all_text
+from zhiling.rows.conversation import all_text, dialogue
 
 Method = Literal[
     "coverage", "quality_coverage", "k_centre", "tags", "targeted", "random", "balanced", "longest"
@@ -54,13 +55,13 @@ class Select(Decide):
     | `targeted` | rows nearest to those of the file `targets`, task after task |
     | `random`, `balanced`, `longest` | controls: by lot; by lot with even shares; the longest texts |
 
-    `balance` shares the size out as evenly as the rows allow, with each method; rows of coverage then stand
-    above all for rows of their own stratum, so they are typical of it and not of its border. A removed row
-    names the kept row nearest to it. Column `represents`: how many rows a kept row stands for, itself
-    included (with the controls: its stratum's rows over those kept of it); 0 for a removed row. Rows with
-    one text are taken as one, which counts as often; its copies come last. Inside
-    `repeat`, `coverage`, `quality_coverage` and `k_centre` know what earlier rows cover, and `tags` which
-    tags they have.
+    `balance` shares the size out as evenly as the rows allow (or by the weights of `shares`), with each
+    method; rows of coverage then stand above all for rows of their own stratum, so they are typical of it
+    and not of its border. A removed row names the kept row nearest to it. Column `represents`: how many rows
+    a kept row stands for, itself included (with the controls: its stratum's rows over those kept of it); 0
+    for a removed row. Rows with one text are taken as one, which counts as often; its copies come last.
+    Inside `repeat`, `coverage`, `quality_coverage` and `k_centre` know what earlier rows cover, and `tags`
+    which tags they have.
     """
 
     name: ClassVar[str] = "select"
@@ -83,6 +84,9 @@ class Select(Decide):
     method: Method = Field("coverage", description="How rows are chosen.")
     balance: tuple[str, ...] = Field(
         (), description="Even shares over these: language, task, label, or columns such as `lang.language`."
+    )
+    shares: dict[str, float] = Field(
+        {}, description="Weight of each value of `balance` (`zh`; of two `zh/qa`); `*`: of each other one."
     )
     on: Part = Field("user", description="The text that vectors are made of: all, user, question or reply.")
     neighbours: int | None = Field(
@@ -116,7 +120,19 @@ class Select(Decide):
         for method, setting in (("quality_coverage", "quality"), ("targeted", "targets")):
             if self.method == method and getattr(self, setting) is None:
                 raise ValueError(f"method {method!r} needs the setting `{setting}`, got none")
+        if self.shares and not self.balance:
+            raise ValueError("`shares` needs `balance`: the columns whose values have these weights")
         return self
+
+    @field_validator("shares")
+    @classmethod
+    def _weights(cls, shares: dict[str, float]) -> dict[str, float]:
+        for name, weight in shares.items():
+            if not (np.isfinite(weight) and weight >= 0):
+                raise ValueError(f"weight of {name!r} is {weight!r}: only finite numbers from 0 are allowed")
+        if shares and not any(shares.values()):
+            raise ValueError(f"all weights are 0: {shares!r}; one must be above")
+        return shares
 
     def reads(self) -> tuple[str, ...]:
         """The messages, and the columns of strata, quality and tags."""
@@ -143,48 +159,47 @@ class Select(Decide):
         if self.method in BLIND:
             answer = self._blind(rows[order], context)
         else:
-            texts = part_text(rows["messages"], self.on).gather(order)
+            texts = Texts(rows["messages"], self.on, order.to_numpy().astype(np.int64))
             answer = self._seeing(texts, rows.drop("messages")[order], context)
         return answer[order.arg_sort()]
 
     def _blind(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
         """The answer of a control for rows in the order of their ids."""
-        shares = even_shares(rows, self._strata(), self.size)
+        shares = shared_out(rows, self._strata(), self.size, self.shares)
         scores = self._blind_scores(rows, context)
         kept = _mask(highest(scores, shares).rows, rows.height)
         answer = verdicts(~kept, Reason.NOT_SELECTED, score=np.abs(scores))
         return answer.with_columns(represents=pl.Series(_per_stratum(kept, shares)))
 
-    def _seeing(self, texts: pl.Series, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
+    def _seeing(self, texts: Texts, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
         """The answer by vectors for rows (without their messages) in the order of their ids."""
-        shares = even_shares(rows, self._strata(), self.size)
+        shares = shared_out(rows, self._strata(), self.size, self.shares)
         ranks = None
         if self.method == "quality_coverage":
             ranks = _ranks(rows[str(self.quality)], f"step {context.step_id!r}")
         spoken = distinct(texts, shares, ranks)
-        different = texts.gather(spoken.rows)
         encoder = context.encoder
         try:
-            vectors = encoded(different, encoder)
+            vectors = encoded(texts.at(spoken.rows), encoder)
         except ENCODER_ERRORS:
-            failing = different.gather(unencodable(different, encoder))
+            failing = unencodable(texts.at(spoken.rows), encoder)
             if not len(failing):
                 raise
-            return self._around(texts.is_in(failing.implode()), texts, rows, context)
+            return self._around(np.isin(spoken.owner, failing), texts, rows, context)
         pool = Pool(vectors, cells(vectors), spoken)
         choice, related = self._choose(pool, rows, ranks, shares, context)
         return pool.answer(rows["id"], choice, related, Reason.NOT_SELECTED)
 
     def _around(
-        self, failing: pl.Series, texts: pl.Series, rows: pl.DataFrame, context: Context
+        self, failing: NDArray[np.bool_], texts: Texts, rows: pl.DataFrame, context: Context
     ) -> pl.DataFrame:
         """The answer for all rows but those that the encoder fails on, and for these a failure."""
-        places = pl.int_range(rows.height, eager=True)
-        fine = self._seeing(texts.filter(~failing), rows.filter(~failing), context)
-        failed = verdicts(pl.repeat(value=False, n=failing.sum(), eager=True), Reason.NOT_SELECTED)
-        failed = failed.with_columns(represents=pl.lit(0.0), failure=pl.lit(UNENCODABLE))
-        whole = pl.concat([fine, failed], how="diagonal")
-        return whole[pl.concat([places.filter(~failing), places.filter(failing)]).arg_sort()]
+        others, failed = np.flatnonzero(~failing), np.flatnonzero(failing)
+        answer = self._seeing(texts.at(others), rows[others], context)
+        put_aside = verdicts(np.zeros(len(failed), dtype=np.bool_), Reason.NOT_SELECTED)
+        put_aside = put_aside.with_columns(represents=pl.lit(0.0), failure=pl.lit(UNENCODABLE))
+        whole = pl.concat([answer, put_aside], how="diagonal")
+        return whole[np.argsort(np.concatenate([others, failed]))]
 
     def _choose(
         self,
@@ -222,8 +237,8 @@ class Select(Decide):
 
     def _targeted(self, pool: Pool, context: Context) -> tuple[Choice, pl.Series]:
         wanted = targets.read_targets(context.root / str(self.targets), str(self.targets))
-        texts = pl.Series([target.text for target in wanted])
-        there = encoded(texts, context.encoder, len(pool.vectors))
+        texts = dialogue({"user": pl.Series([target.text for target in wanted], dtype=pl.String)})
+        there = encoded(all_texts(texts, "all"), context.encoder, len(pool.vectors))
         tasks = [target.task for target in wanted]
         choice, owners = targets.choose(pool.vectors, there, tasks, pool.spoken.shares)
         numbers: list[int] = owners.tolist()
@@ -246,7 +261,7 @@ class Select(Decide):
         reference = context.reference
         if reference is None or not reference.height or not len(vectors):
             return np.zeros(len(vectors), dtype=np.float32)
-        there = encoded(part_text(reference["messages"], self.on), context.encoder, len(vectors))
+        there = encoded(all_texts(reference["messages"], self.on), context.encoder, len(vectors))
         return np.maximum(nearest(vectors, there)[1], 0)
 
     def _blind_scores(self, rows: pl.DataFrame, context: Context) -> NDArray[np.float64]:

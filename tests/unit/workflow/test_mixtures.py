@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from zhiling.cli.console import print_mixture
 from zhiling.curation.mixing import Weighting, plan
 from zhiling.workflow.inspect.mixtures import mixtures
+from zhiling.workflow.inspect.shortfalls import shortfalls
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import run_recipe
 
@@ -41,9 +42,19 @@ def test_a_run_tells_its_tree_also_when_it_is_carried_over(tmp_path: Path) -> No
         assert [(part.name, part.drawn, part.rows) for part in tree.parts] == [("en", 2, 3), ("zh", 4, 4)]
         assert tree.drawn == run.counts["kept"] == 6
         told.append(tree.as_dict())
+        assert shortfalls(run.path) == {}
     assert told[0] == told[1]
     assert [part["share"] for part in told[0]["parts"]] == [0.333333, 0.666667]
     assert run_recipe(recipe, until="rows").path.name == "mix-0002"
+
+
+def test_what_a_step_could_not_give_is_told(tmp_path: Path) -> None:
+    for name in ("en", "zh"):
+        (tmp_path / f"{name}.jsonl").write_text('{"text": "门锁 lock", "label": "x"}\n' * 3, encoding="utf-8")
+    further = "  - {id: choose, use: select, size: 4, method: random}\n  - {id: few, use: sample, size: 9}\n"
+    (tmp_path / "recipe.yaml").write_text(RECIPE.replace("size: 6", "size: 8") + further, encoding="utf-8")
+    run = run_recipe(Recipe.load(tmp_path / "recipe.yaml"), until="rows")
+    assert shortfalls(run.path) == {"mix": (6, 8), "few": (4, 9)}
 
 
 def test_counts_stand_in_columns_whatever_the_script(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from zhiling.curation.selection.choice import Choice, Numbers, Shares
+from zhiling.curation.selection.texts import Texts
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,17 @@ class Distinct:
         )
 
 
-def distinct(texts: pl.Series, shares: Shares, quality: NDArray[np.float64] | None = None) -> Distinct:
+def distinct(texts: Texts, shares: Shares, quality: NDArray[np.float64] | None = None) -> Distinct:
     """Distinct texts of each stratum; the row of the highest quality speaks, ties to the smaller number."""
     worth = np.zeros(len(texts)) if quality is None else quality
-    frame = pl.DataFrame({"text": texts, "stratum": shares.stratum, "worth": worth}).with_row_index("row")
+    frame = texts.marks().with_columns(
+        pl.Series("stratum", shares.stratum), pl.Series("worth", worth), pl.int_range(pl.len()).alias("row")
+    )
     ranked = frame.sort("worth", "row", descending=[True, False])
-    first = ranked.select("row", pl.col("row").first().over("text", "stratum").alias("speaker"))
-    speaker = first.sort("row")["speaker"].to_numpy().astype(np.int64)
+    speakers = pl.col("row").first().over("first_mark", "second_mark", "stratum").alias("speaker")
+    speaker = ranked.select("row", speakers).sort("row")["speaker"].to_numpy()
     rows, owner, counts = np.unique(speaker, return_inverse=True, return_counts=True)
     stratum = shares.stratum[rows]
     there = np.bincount(stratum, minlength=len(shares.quotas)).astype(np.int64)
-    return Distinct(rows, owner.astype(np.int64), counts, Shares(stratum, np.minimum(shares.quotas, there)))
+    inner = Shares(stratum, np.minimum(shares.quotas, there))
+    return Distinct(rows, owner.astype(np.int64), counts, inner)

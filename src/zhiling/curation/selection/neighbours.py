@@ -84,23 +84,22 @@ def graph(vectors: Vectors, cells: Cells, count: int) -> Graph:
         best = np.argpartition(found, len(among) - taken, axis=1)[:, len(among) - taken :]
         others[own, :taken] = among[best]
         values[own, :taken] = np.minimum(np.take_along_axis(found, best, axis=1), 1)
+    for block in _blocks(height, count):
+        others[block][values[block] <= 0] = -1
     return _transposed(others, values)
 
 
 def _transposed(others: NDArray[np.int32], values: Vectors) -> Graph:
     """The pairs by candidate instead of by row, in blocks: a sort of all at once would need 2 GB more."""
     height, count = others.shape
-    step = max(BLOCK_PAIRS // count, 1)
-    blocks = [slice(start, start + step) for start in range(0, height, step)]
-    fits = (others >= 0) & (values > 0)
     starts = np.zeros(height + 1, dtype=np.int64)
-    for block in blocks:
-        starts[1:] += np.bincount(others[block][fits[block]], minlength=height)
+    for block in _blocks(height, count):
+        starts[1:] += np.bincount(others[block][others[block] >= 0], minlength=height)
     np.cumsum(starts, out=starts)
     rows, similarities = np.empty(starts[-1], np.int32), np.empty(starts[-1], values.dtype)
     filled = starts[:-1].copy()
-    for block in blocks:
-        pairs = np.flatnonzero(fits[block])
+    for block in _blocks(height, count):
+        pairs = np.flatnonzero(others[block] >= 0)
         candidate = others[block].ravel()[pairs]
         order = np.argsort(candidate, kind="stable")
         candidate, pairs = candidate[order], pairs[order]
@@ -111,6 +110,12 @@ def _transposed(others: NDArray[np.int32], values: Vectors) -> Graph:
         similarities[place] = values[block].ravel()[pairs]
         filled += numbers
     return Graph(starts, rows, similarities)
+
+
+def _blocks(height: int, count: int) -> list[slice]:
+    """The rows in blocks of about four million pairs."""
+    step = max(BLOCK_PAIRS // count, 1)
+    return [slice(start, start + step) for start in range(0, height, step)]
 
 
 def stand_ins(vectors: Vectors, cells: Cells, chosen: Numbers) -> Numbers:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import polars as pl
 
 from zhiling.curation.selection.cells import EXACT_ROWS, cosines
 from zhiling.curation.selection.choice import Numbers, Vectors
+from zhiling.curation.selection.texts import BLOCK_ROWS, Texts
 from zhiling.errors import ZhilingError
 from zhiling.pipeline.step import Encoder
 
@@ -19,7 +19,7 @@ MOST_UNENCODABLE = 10
 """Rows that an encoder may fail on before it counts as broken altogether."""
 
 
-def encoded(texts: pl.Series, encoder: Encoder, table_rows: int | None = None) -> Vectors:
+def encoded(texts: Texts, encoder: Encoder, table_rows: int | None = None) -> Vectors:
     """Vectors of length 1 (0 for an empty text), shape (n, dimension).
 
     Up to 16,384 rows they are as the encoder gives them, float32. Of a larger table they are held as float16,
@@ -31,29 +31,31 @@ def encoded(texts: pl.Series, encoder: Encoder, table_rows: int | None = None) -
         encoder: the recipe's encoder.
         table_rows: rows of the table that these vectors are compared with; None: the texts are the table.
     """
-    if (len(texts) if table_rows is None else table_rows) <= EXACT_ROWS:
-        return encoder.encode(texts.to_list())
+    small = (len(texts) if table_rows is None else table_rows) <= EXACT_ROWS
     answer: Vectors | None = None
-    for start in range(0, len(texts), EXACT_ROWS):
-        part = _narrow(encoder.encode(texts[start : start + EXACT_ROWS].to_list()))
+    for start in range(0, max(len(texts), 1), BLOCK_ROWS):
+        part = encoder.encode(texts.block(start))
+        part = part if small else _narrow(part)
         if answer is None:
-            answer = np.empty((len(texts), part.shape[1]), dtype=np.float16)
+            answer = np.empty((len(texts), part.shape[1]), dtype=np.float32 if small else np.float16)
         answer[start : start + len(part)] = part
-    return encoder.encode([]) if answer is None else answer
+    assert answer is not None, "there is a first block, if an empty one"
+    return answer
 
 
-def unencodable(texts: pl.Series, encoder: Encoder) -> Numbers:
-    """The rows that the encoder cannot encode, found by halving; none where it can encode all.
+def unencodable(texts: Texts, encoder: Encoder) -> Numbers:
+    """Places of the texts that the encoder cannot encode, found by halving; none where it can encode all.
 
     Raises:
-        ZhilingError, ValueError, RuntimeError: the encoder's, where it fails on more than ten rows.
+        ZhilingError, ValueError, RuntimeError: the encoder's, where it fails on more than ten texts.
     """
     found: list[int] = []
-    for start in range(0, len(texts), EXACT_ROWS):
-        for row in _failing(texts[start : start + EXACT_ROWS].to_list(), encoder, start):
-            found.append(row)
+    for start in range(0, len(texts), BLOCK_ROWS):
+        block = texts.block(start)
+        for place in _failing(block, encoder, 0):
+            found.append(start + place)
             if len(found) > MOST_UNENCODABLE:
-                encoder.encode([texts[row]])
+                encoder.encode([block[place]])
     return np.array(found, dtype=np.int64)
 
 
