@@ -15,6 +15,7 @@ from zhiling.pipeline.step import Verdict
 from zhiling.pipeline.store import Stage
 from zhiling.workflow.contamination import contaminations
 from zhiling.workflow.inspect.book import Book
+from zhiling.workflow.report.collect_quality import length_bias
 from zhiling.workflow.report.excerpts import excerpts
 from zhiling.workflow.report.facts import Column, Example, Excerpt, Histogram, Reason, StepFacts
 from zhiling.workflow.report.histograms import histogram
@@ -88,7 +89,7 @@ def _step(
         settings=line.settings if line else {}, given=frozenset(line.given) if line else frozenset(),
         reasons=tuple(_reasons(book, stages, lines)),
         scores=_scores(lines, line.score_bounds() if line else {}), columns=tuple(_columns(book, stages)),
-        contamination=contamination.get(first.id),
+        contamination=contamination.get(first.id), length=length_bias(book, stages),
     )  # fmt: skip
 
 

@@ -89,6 +89,33 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Quarter:
+    """A quarter of the rows by length in tokens, both ends included, and their median score."""
+
+    shortest: int
+    longest: int
+    rows: int
+    median: float
+
+
+@dataclass(frozen=True)
+class LengthBias:
+    """How far a quality score follows length.
+
+    Attributes:
+        part: what the score ranks: reply or question.
+        correlation: rank correlation (Spearman) of score and length in tokens, -1 to 1.
+        rows: how many were scored.
+        quarters: the rows in four parts by length; fewer where many have the same one.
+    """
+
+    part: str
+    correlation: float
+    rows: int
+    quarters: tuple[Quarter, ...]
+
+
+@dataclass(frozen=True)
 class StepFacts:
     """One line of the recipe; rounds of `repeat` are added up.
 
@@ -99,6 +126,7 @@ class StepFacts:
         standing_before: rows kept before it.
         settings: as resolved; `given` names those that the recipe sets.
         contamination: which evaluation texts removed rows, and what chance would remove, of `decontaminate`.
+        length: how far the score of a measure of quality follows length.
     """
 
     id: str
@@ -118,6 +146,7 @@ class StepFacts:
     scores: Histogram | None
     columns: tuple[Column, ...]
     contamination: Contamination | None = None
+    length: LengthBias | None = None
 
 
 @dataclass(frozen=True)
