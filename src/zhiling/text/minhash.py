@@ -15,6 +15,7 @@ prefer the same shingles (recall .913, 20 times the candidates).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -75,6 +76,7 @@ def signatures(shingles: Shingles, permutations: int = PERMUTATIONS, seed: int =
     return result
 
 
+@cache
 def bands(threshold: float) -> tuple[int, int]:
     """Number of bands and rows of each: the widest that find a pair at the threshold with LEAST_RECALL.
 
@@ -105,12 +107,17 @@ def meetings(keys: Sequence[NDArray[np.uint64]], rows: Rows) -> Postings:
 
 
 def _repeated(keys: NDArray[np.uint64]) -> tuple[Rows, Rows]:
-    """Places of the keys that stand more than once and a number for each such key, in order of both."""
+    """Places of the keys that stand more than once and a number for each such key, in order of both.
+
+    The numbers count in the order in which the keys first come.
+    """
     fast = kernels(keys.nbytes)
-    first, places = fast.first_equal(keys) if fast else _first_equal(keys)
-    ordered = np.sort((first.astype(np.int64) << np.int64(32)) | places)
+    if fast is not None:
+        return fast.repeated(keys)
+    first, places = _first_equal(keys)
+    ordered = np.sort((first << np.int64(32)) | places)
     head = ordered >> np.int64(32)
-    return ordered & np.int64(0xFFFFFFFF), np.cumsum(np.diff(head, prepend=-1) != 0)
+    return ordered & np.int64(0xFFFFFFFF), np.cumsum(np.diff(head, prepend=-1) != 0) - 1
 
 
 def _first_equal(keys: NDArray[np.uint64]) -> tuple[Rows, Rows]:
@@ -162,6 +169,7 @@ def thinned(shingles: Shingles, postings: Postings, threshold: float) -> Posting
     return postings.take(np.flatnonzero(~crowded)).followed_by(exact)
 
 
+@cache
 def _factors(permutations: int, seed: int) -> NDArray[np.uint32]:
     generator = np.random.default_rng(seed)
     return generator.integers(0, 1 << 31, permutations, dtype=np.uint32) * np.uint32(2) + np.uint32(1)

@@ -86,12 +86,13 @@ class NearIndex:
     def _read(self, rows: Rows) -> Shingles:
         """The sets of these rows (ascending), from the file in one pass."""
         offsets = offsets_of(self.sizes)
-        parts: list[NDArray[np.uint32]] = [np.empty(0, dtype=np.uint32)]
+        chosen = offsets_of(self.sizes[rows])
+        hashes = np.empty(int(chosen[-1]), dtype=np.uint32)
         self._spilled.seek(0)
         for start, stop in row_ranges(offsets, _READ_CELLS):
             size = int(offsets[stop] - offsets[start]) * _CELL_BYTES
             block = np.frombuffer(self._spilled.read(size), dtype=np.uint32)
             low, high = np.searchsorted(rows, (start, stop))
             part = Shingles(block, offsets[start : stop + 1] - offsets[start])
-            parts.append(part.take(rows[low:high] - start).hashes)
-        return distinct_sets(Shingles(np.concatenate(parts), offsets_of(np.diff(offsets)[rows])))
+            hashes[chosen[low] : chosen[high]] = part.take(rows[low:high] - start).hashes
+        return distinct_sets(Shingles(hashes, chosen))

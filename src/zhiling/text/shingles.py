@@ -18,6 +18,8 @@ from zhiling.text.tokens import Unit
 
 _SORT_CELLS = 1 << 17
 _BLOCK_CELLS = 1 << 20
+# So small that the shingles are still in the processor's cache when they are signed.
+_TEXT_BYTES = 1 << 19
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,11 @@ def text_bags(text: pl.Series, size: int = 5) -> Iterator[Shingles]:
         yield bags(normal_form(text), size)
         return
     for part in token_form(text, fast):
-        hashes = np.empty(fast.most_windows(part.offsets), dtype=np.uint32)
-        ends = fast.windows(part.data, part.offsets, class_of_code_point(), size, True, hashes)
-        yield Shingles(hashes[: ends[-1]], ends)
+        for start, stop in row_ranges(part.offsets, _TEXT_BYTES):
+            rows = part.offsets[start : stop + 1]
+            hashes = np.empty(fast.most_windows(rows), dtype=np.uint32)
+            ends = fast.windows(part.data, rows, class_of_code_point(), size, True, hashes)
+            yield Shingles(hashes[: ends[-1]], ends)
 
 
 def distinct_sets(bags: Shingles) -> Shingles:

@@ -5,7 +5,7 @@ compiles (some seconds); what was compiled is kept beside these files or in the 
 """
 
 from zhiling.text.kernels.folding import DEEP, DROPPED, collapse
-from zhiling.text.kernels.meeting import band_keys, common, first_equal
+from zhiling.text.kernels.meeting import band_keys, common, repeated
 from zhiling.text.kernels.windows import SLACK_BYTES, most_windows, windows
 
 __all__ = [
@@ -15,7 +15,7 @@ __all__ = [
     "band_keys",
     "collapse",
     "common",
-    "first_equal",
     "most_windows",
+    "repeated",
     "windows",
 ]

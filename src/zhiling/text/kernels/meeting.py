@@ -72,14 +72,37 @@ def _minima(
 
 
 @compiled
-def first_equal(keys: Hashes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The places of the keys that stand more than once, and before them the first place of each one's key."""
+def repeated(keys: Hashes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Places of the keys that stand more than once and a number for each such key, in order of both."""
+    heads = _first_places(keys)
+    number, start = np.zeros(len(keys), dtype=np.int64), np.zeros(len(keys), dtype=np.int64)
+    for head in heads:
+        if head != 0:
+            start[Place(head) - _1] += 1
+    groups, total = 0, 0
+    for place in range(Place(len(keys))):  # type: ignore[arg-type]
+        if heads[place] == place + _1:
+            number[place] = groups
+            groups += 1
+            start[place], total = total, total + start[place]
+    places, numbers = np.empty(total, dtype=np.int64), np.empty(total, dtype=np.int64)
+    for place in range(Place(len(keys))):  # type: ignore[arg-type]
+        if heads[place] != 0:
+            head = Place(heads[place]) - _1
+            places[start[head]], numbers[start[head]] = place, number[head]
+            start[head] += 1
+    return places, numbers
+
+
+@compiled
+def _first_places(keys: Hashes) -> NDArray[np.uint32]:
+    """For each key that stands more than once one plus the place where it comes first; 0 for the others."""
     bits = _3
     while (_1 << bits) < Place(4 * len(keys)):
         bits += _1
     last = (_1 << bits) - _1
-    table = np.zeros(1 << bits, dtype=np.uint32)  # a place plus one; 0 is empty
-    first = np.zeros(len(keys), dtype=np.uint32)  # likewise
+    table = np.zeros(1 << bits, dtype=np.uint32)
+    first = np.zeros(len(keys), dtype=np.uint32)
     for place in range(Place(len(keys))):  # type: ignore[arg-type]
         key = keys[place]
         slot = key >> (Place(64) - bits)
@@ -90,8 +113,7 @@ def first_equal(keys: Hashes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
             table[slot] = place + _1
         else:
             first[place] = first[Place(head) - _1] = head
-    places = np.flatnonzero(first)
-    return first[places].astype(np.int64) - 1, places
+    return first
 
 
 @compiled
