@@ -65,6 +65,27 @@ def test_rare_labels_and_rows_without_a_label_pass_by() -> None:
     )
 
 
+def test_a_threshold_at_0_removes_what_was_planted_and_little_else() -> None:
+    planted = [0, 1, 50, 32, 80]
+    rows = relabelled(relabelled(DESK, planted[:3], "invoice"), planted[3:], "lock")
+    score = LabelErrors(features="ngrams").measure(rows, CONTEXT)["score"]
+    assert set(planted) <= set((score < 0).arg_true().to_list())
+    assert (score < 0).sum() <= len(planted) + 2
+    clean = LabelErrors(features="ngrams").measure(DESK, CONTEXT)["score"]
+    assert (clean < 0).sum() <= 2
+
+
+def test_fewer_rows_than_folds_are_judged_and_order_changes_nothing() -> None:
+    rows = pl.concat([DESK[:3], DESK[60:63]])
+    step = LabelErrors(features="ngrams", folds=50)
+    assert step.applies(rows).all()
+    answer = step.measure(rows, CONTEXT)
+    assert answer["score"].is_between(-1, 1).all()
+    turned = step.measure(rows.reverse(), CONTEXT).reverse()
+    assert turned["suggested"].to_list() == answer["suggested"].to_list()
+    assert turned["score"].to_list() == pytest.approx(answer["score"].to_list())
+
+
 def test_one_label_alone_cannot_be_wrong() -> None:
     rows = DESK.with_columns(target=pl.lit('{"labels":["one"]}'))
     assert not LabelErrors().applies(rows).any()
@@ -99,6 +120,9 @@ def test_out_of_fold_is_ridge_regression_in_closed_form(monkeypatch: pytest.Monk
     differences = expected - expected[:, :1]
     scale = (ratios * differences).sum() / (differences**2).sum()
     assert ratios == pytest.approx(scale * differences, abs=0.01 * scale)
+    monkeypatch.setattr("zhiling.curation.cross_fitting.DIRECT_CLASSES", 2)
+    direct = out_of_fold([features[:, :8], features[:, 8:]], classes, folds, 0.5)
+    assert direct == pytest.approx(probabilities, abs=1e-3)
     monkeypatch.setattr("zhiling.curation.cross_fitting.KERNEL_ROWS", 0)
     again = out_of_fold([features[:, :8], features[:, 8:]], classes, folds, 0.5)
     assert again == pytest.approx(probabilities, abs=1e-3)
