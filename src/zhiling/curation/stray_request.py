@@ -19,7 +19,10 @@ _ITEM = r"^\s*(?:[*+•-]|\d+[.)])\s"
 """One entry of a list."""
 _EDGES = " \t*#>-•\"'“‘"
 _WORD = re.compile(r"[a-z]{4,}|\d{3,}")
-_TITLE_WORD = re.compile(r"(?!(?:the|and|for|but|nor|with|from|into|over)\b)[A-Za-z][A-Za-z'’]{2,}")
+_TITLE_WORD = re.compile(
+    r"(?<![A-Za-z'’])(?!(?:an?|the|and|or|but|nor|for|of|in|on|at|to|by|as|with|from|into|over)(?![A-Za-z]))"
+    r"[A-Za-z][A-Za-z'’]*"
+)
 _HAN = re.compile(r"[\u3400-\u9fff]+")
 MOST_CHARACTERS = 400
 """A longer line is none: it is prose."""
@@ -79,9 +82,9 @@ def is_foreign(request: str, document: str) -> bool:
 
 
 def is_heading(request: str) -> bool:
-    """Whether all words but the smallest begin with a capital: `What Makes a Good Site?`."""
+    """Whether all words but articles and the like begin with a capital: `What Makes a Good Site?`."""
     words = _TITLE_WORD.findall(request)
-    return len(words) >= LEAST_OWN + 1 and all(word[0].isupper() for word in words)
+    return len(words) > LEAST_OWN and all(word[0].isupper() for word in words)
 
 
 def content_words(text: str) -> set[str]:
