@@ -28,6 +28,7 @@ SCRIPTS = {
     "9": ("injection.py",),
     "rules": ("rules.py",),
     "standing": ("standing_index.py",),
+    "edits": ("edits.py",),
     "grounding": ("grounding.py",),
     "poisoning": ("poisoning.py",),
     "toxicity": ("toxicity.py",),
