@@ -133,10 +133,14 @@ class Shuffle:
 
 
 class Linked:
-    """Components of rows that share keys, bucket after bucket: 8 bytes a row."""
+    """Components of rows that share keys, found bucket after bucket.
+
+    Attributes:
+        labels: of each row the smallest number in its component, 8 bytes a row.
+    """
 
     def __init__(self, rows: int) -> None:
-        self._labels: Numbers = np.arange(rows, dtype=np.int64)
+        self.labels: Numbers = np.arange(rows, dtype=np.int64)
         self._crowd = -1
 
     def add(self, pairs: pl.DataFrame, crowd: NDArray[np.uint32]) -> None:
@@ -147,8 +151,8 @@ class Linked:
             left = np.concatenate([left, np.full(len(crowd), self._crowd)])
             right = np.concatenate([right, crowd.astype(np.int64)])
         if len(left):
-            labels = self._labels
-            self._labels = components(len(labels), labels[left], labels[right])[labels]
+            labels = self.labels
+            self.labels = components(len(labels), labels[left], labels[right])[labels]
 
     def shards(self, rows: int) -> tuple[Numbers, Numbers]:
         """The rows that are linked to others (ascending), and the shard of each: whole components.
@@ -156,14 +160,14 @@ class Linked:
         Args:
             rows: about how many a shard should have; a larger component is a shard of its own.
         """
-        sizes = np.bincount(self._labels, minlength=len(self._labels))
-        linked = np.flatnonzero(sizes[self._labels] > 1)
+        sizes = np.bincount(self.labels, minlength=len(self.labels))
+        linked = np.flatnonzero(sizes[self.labels] > 1)
         roots = np.flatnonzero(sizes > 1)
         roots = roots[np.argsort(-sizes[roots], kind="stable")]
         before = np.cumsum(sizes[roots]) - sizes[roots]
-        shard_of = np.zeros(len(self._labels), dtype=np.int64)
+        shard_of = np.zeros(len(self.labels), dtype=np.int64)
         shard_of[roots] = np.unique(before // rows, return_inverse=True)[1]
-        return linked, shard_of[self._labels[linked]]
+        return linked, shard_of[self.labels[linked]]
 
 
 def _write_groups(path: Path, frame: pl.DataFrame, group: Numbers, groups: int) -> None:
