@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from zhiling.curation.length_matched import rank_correlation
-from zhiling.curation.parts import part_text
+from zhiling.curation.parts import Part, part_text
 from zhiling.errors import ZhilingError
 from zhiling.pipeline import registry
 from zhiling.pipeline.step import Measure
@@ -45,7 +45,7 @@ def length_bias(book: Book, stages: Sequence[Stage]) -> LengthBias | None:
     return LengthBias(part, correlation, len(scores), tuple(_quarters(scores, length)))
 
 
-def _ranks(use: str) -> str | None:
+def _ranks(use: str) -> Part | None:
     """What the step's score ranks: reply or question; None of a step that is no measure of quality."""
     try:
         step = registry.load("step", use)
