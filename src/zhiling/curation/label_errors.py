@@ -6,14 +6,13 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from pydantic import Field
 
-from zhiling.curation.cross_fitting import Matrix, out_of_fold_scores
+from zhiling.curation.cross_fitting import out_of_fold_scores
 from zhiling.curation.entity_errors import DOUBTS, judged_entities, judged_rows
 from zhiling.curation.folds import group_folds, group_numbers
 from zhiling.curation.label import label_of
-from zhiling.curation.label_noise import posteriors
+from zhiling.curation.label_noise import Beliefs, beliefs
 from zhiling.curation.sparse_features import ngram_matrix
 from zhiling.pipeline.step import Context, Measure, Scope
 from zhiling.rows.conversation import all_text, reply_text, user_text
@@ -32,7 +31,8 @@ class LabelErrors(Measure):
 
     `score` is the probability that the given label is right minus that it is wrong, from -1 (surely wrong)
     to 1; at 0 it is as likely wrong as right, so a `threshold` with `at_least: 0` removes as many rows as
-    seem to be wrong, few or many. `suggested` is the most probable label and `probability` its probability.
+    seem to be wrong, few or many. `suggested` is the most probable label by the text alone, and
+    `probability` its probability.
     A classifier scores each label, fitted on the other folds; a conversation or document is never on both
     sides. How often labels are wrong in this table, and which becomes which, is learnt from the scores.
 
@@ -48,7 +48,8 @@ class LabelErrors(Measure):
     limits: ClassVar[str] = (
         "Spans of answers and templated rows of entities pass by. "
         "Labels in fewer than `groups_per_label` conversations, or in a table with one label only, pass by. "
-        "Errors that follow a rule (all of one source) are learnt, not found. With `on: all` a reply that "
+        "Errors that follow a rule (all of one source) are learnt, not found. Where a table has few errors "
+        "(some 15) hardly a score is below 0: look at the lowest ones. With `on: all` a reply that "
         "belongs to another question makes the label look wrong."
     )
     source: ClassVar[str] = (
@@ -111,8 +112,8 @@ class LabelErrors(Measure):
         names = given.unique().sort()
         classes = given.replace_strict(names, np.arange(len(names)), return_dtype=pl.Int64).to_numpy()
         features = self._features(ordered, given, context)
-        found = posteriors(out_of_fold_scores(features, classes, folds, self.ridge), classes)
-        return _judged(found, classes, names)[order.arg_sort()]
+        found = beliefs(out_of_fold_scores(features, classes, folds, self.ridge), classes)
+        return _judged(found, names)[order.arg_sort()]
 
     def _features(self, rows: pl.DataFrame, given: pl.Series, context: Context) -> list[Any]:
         user = user_text(rows["messages"])
@@ -147,13 +148,11 @@ def _tells(rows: pl.DataFrame, given: pl.Series) -> pl.Series:
     )["reply"]
 
 
-def _judged(probabilities: Matrix, classes: NDArray[np.int64], names: pl.Series) -> pl.DataFrame:
-    rows = np.arange(len(classes))
-    best = probabilities.argmax(axis=1)
+def _judged(found: Beliefs, names: pl.Series) -> pl.DataFrame:
     return pl.DataFrame(
         {
-            "score": 2 * probabilities[rows, classes] - 1,
-            "suggested": names[best],
-            "probability": probabilities[rows, best],
+            "score": 2 * found.right - 1,
+            "suggested": names[found.by_text.argmax(axis=1)],
+            "probability": found.by_text.max(axis=1),
         }
     )

@@ -30,7 +30,7 @@ TEMPERATURES = np.geomspace(0.005, 0.5, 24)
 RATES = np.geomspace(0.005, 0.6, 17)
 WEIGHTS = (1.0, 10.0, 100.0, 1000.0, 100_000.0)
 """How many rows of each label the prior of the matrix is worth."""
-CLEARLY = 2.0
+CLEARLY = 4.0
 """So many standard errors a weaker prior must be likelier than a stronger one to be believed."""
 ITERATIONS = 10
 ROUNDS = 2
@@ -52,11 +52,23 @@ class Confusion:
     posterior: Matrix
 
 
-def posteriors(scores: Matrix, given: Classes) -> Matrix:
-    """Probability of each label for each row, the given one considered: float64 (n, classes), rows sum to 1.
+@dataclass(frozen=True)
+class Beliefs:
+    """What is believed of each row.
 
-    Anchor: where one score is 1 and all others 0 it is nearly 1 for that label, whatever was given, as long
-    as some labels in the table are wrong.
+    Attributes:
+        by_text: probability of each label by the text alone, (n, classes), rows sum to 1.
+        right: probability that the given label is right, (n,).
+    """
+
+    by_text: Matrix
+    right: NDArray[np.float64]
+
+
+def beliefs(scores: Matrix, given: Classes) -> Beliefs:
+    """Probability of each label by the text, and that the given one is right.
+
+    Anchor: with equal scores everywhere every label is believed.
 
     Args:
         scores: out-of-fold scores of a regression on the label's indicator: 0 not this label, 1 this label.
@@ -64,15 +76,16 @@ def posteriors(scores: Matrix, given: Classes) -> Matrix:
     """
     evidence = np.where(scores > 0, BEND * np.log1p(np.maximum(scores, 0) / BEND), scores)
     temperature, rate = _even_errors(evidence, given)
-    found = evidence
+    lines = np.arange(len(given))
+    chances, right = evidence, evidence[:, 0]
     for _ in range(ROUNDS):
         chances = softmax(evidence / temperature)
         even = _even(scores.shape[1], rate)
         chosen = _clearest([_confusion(chances, given, even, weight) for weight in WEIGHTS])
-        found = chosen.posterior
-        rate = float(np.clip(1 - found[np.arange(len(given)), given].mean(), RATES[0], _most(scores)))
+        right = chosen.posterior[lines, given]
+        rate = float(np.clip(1 - right.mean(), RATES[0], _most(scores)))
         temperature = _sharpness(evidence, given, chosen.matrix)
-    return found
+    return Beliefs(chances, right)
 
 
 def _most(scores: Matrix) -> float:
@@ -105,7 +118,7 @@ def _clearest(fits: list[Confusion]) -> Confusion:
     """The fit with the strongest prior that no other one beats clearly; the last has the strongest.
 
     Where labels are easily confused anyway, a few of them look like a rule: without this margin errors that
-    were spread evenly over BANKING77 were judged by one.
+    were spread evenly over BANKING77 were judged by one (average precision .859 against .910).
     """
     best = max(fits, key=lambda fit: fit.likely.mean())
     for fit in reversed(fits):

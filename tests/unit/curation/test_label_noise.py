@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from zhiling.curation.cross_fitting import softmax
-from zhiling.curation.label_noise import posteriors
+from zhiling.curation.label_noise import beliefs
 
 pytest.importorskip("sklearn")
 
@@ -36,25 +36,24 @@ def test_as_many_rows_are_doubted_as_are_wrong_and_they_are_the_wrong_ones(
     share: float, *, spread: bool
 ) -> None:
     scores, truth, given = simulated(share, spread=spread)
-    found = posteriors(scores, given)
-    doubted = found[np.arange(ROWS), given] < 0.5
-    assert 1 - found[np.arange(ROWS), given].mean() == pytest.approx((given != truth).mean(), abs=0.06)
+    found = beliefs(scores, given)
+    doubted = found.right < 0.5
+    assert 1 - found.right.mean() == pytest.approx((given != truth).mean(), abs=0.06)
     assert (given != truth).mean() * 0.7 < doubted.mean() < (given != truth).mean() + 0.02
     assert (given != truth)[doubted].mean() > 0.8
-    assert (found.argmax(axis=1) == truth)[doubted].mean() > 0.85
+    assert (found.by_text.argmax(axis=1) == truth)[doubted].mean() > 0.8
 
 
 def test_where_no_label_is_wrong_hardly_any_is_doubted() -> None:
     scores, truth, _ = simulated(0, spread=True)
-    found = posteriors(scores, truth)
-    assert (found[np.arange(ROWS), truth] < 0.5).mean() < 0.01
+    assert (beliefs(scores, truth).right < 0.5).mean() < 0.01
 
 
 def test_errors_between_two_labels_are_ranked_better_than_by_the_score_of_the_label_alone() -> None:
     scores, truth, given = simulated(0.15, spread=False)
     wrong = given != truth
     lines = np.arange(ROWS)
-    ours = posteriors(scores, given)[lines, given]
+    ours = beliefs(scores, given).right
     alone = softmax(scores / 0.1)[lines, given]
     count = int(wrong.sum())
     assert wrong[ours.argsort()[:count]].mean() > wrong[alone.argsort()[:count]].mean() + 0.02
@@ -65,16 +64,15 @@ def test_errors_between_two_labels_are_ranked_better_than_by_the_score_of_the_la
 def test_probabilities_follow_their_rows_and_labels(seed: int, labels: int, rows: int) -> None:
     draws = np.random.default_rng(seed)
     scores, given = draws.normal(0.2, 0.5, (rows, labels)), draws.integers(0, labels, rows)
-    found = posteriors(scores, given)
-    assert found.min() >= 0
-    assert found.sum(axis=1) == pytest.approx(1)
+    found = beliefs(scores, given)
+    assert ((found.right >= 0) & (found.right <= 1)).all()
+    assert found.by_text.sum(axis=1) == pytest.approx(1)
     order, names = draws.permutation(rows), draws.permutation(labels)
-    moved = posteriors(scores[order][:, names], names.argsort()[given[order]])
-    assert moved == pytest.approx(found[order][:, names], abs=1e-9)
+    moved = beliefs(scores[order][:, names], names.argsort()[given[order]])
+    assert moved.right == pytest.approx(found.right[order], abs=1e-9)
+    assert moved.by_text == pytest.approx(found.by_text[order][:, names], abs=1e-9)
 
 
 def test_equal_scores_keep_every_label() -> None:
     given = np.arange(20) % 4
-    found = posteriors(np.full((20, 4), 0.25), given)
-    assert np.isfinite(found).all()
-    assert (found[np.arange(20), given] > 0.5).all()
+    assert (beliefs(np.full((20, 4), 0.25), given).right > 0.5).all()
