@@ -298,7 +298,7 @@ class Runner:
             part.first, part.last = len(self.table), len(self.table) + rows.height
         self._count(stage, rows, frames.get("ledger"), frames.get("bad"))
         self._adopt(stage, part)
-        self.run.save()
+        self.run.save_part()
         done = sum(each.seen for each in stage.parts) or part.last
         self.listen({"event": "part", "step": stage.id, "seen": done, "round": stage.round})
         self._check_failures()

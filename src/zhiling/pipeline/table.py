@@ -6,10 +6,12 @@ rows is a range. Frames are read from Parquet by column and range; nothing else 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import polars as pl
@@ -87,7 +89,7 @@ class RowFiles:
         wanted = numbers if ordered else np.sort(numbers)
         stored = list(dict.fromkeys((*columns, *(("origin",) if fields else ()))))
         pieces: list[pl.DataFrame] = []
-        for part in self.parts:
+        for part in self._parts_of(wanted):
             low, high = np.searchsorted(wanted, [part.first, part.last])
             if low == high:
                 continue
@@ -103,6 +105,15 @@ class RowFiles:
             return pl.DataFrame(schema=empty | {name: _field_type(name) for name in fields})
         whole = pl.concat(pieces)
         return whole if ordered else whole[np.searchsorted(wanted, numbers)]
+
+    def _parts_of(self, numbers: NDArray[np.int64]) -> Iterator[RowsPart]:
+        """The parts from the one of the first of these rows (ascending) to that of the last."""
+        if not len(numbers):
+            return
+        place = bisect_right(self.parts, int(numbers[0]), key=attrgetter("last"))
+        while place < len(self.parts) and self.parts[place].first <= numbers[-1]:
+            yield self.parts[place]
+            place += 1
 
     def _read_measures(self, step_id: str, columns: list[str], numbers: NDArray[np.int64]) -> pl.DataFrame:
         """The measures of (at least) these rows: files that lie beside them are not opened."""
@@ -133,11 +144,10 @@ class RowTable:
             raise ValueError(f"rows must be numbered without gaps: expected {len(self)}, got {first}")
         height = len(tasks)
         self.parts.append(RowsPart(path, first, first + height, kind))
-        self.state = np.concatenate([self.state, np.zeros(height, dtype=np.uint8)])
-        self.material = np.concatenate(
-            [self.material, tasks.is_in(list(MATERIAL_TASKS)).fill_null(False).to_numpy()]
-        )
-        self.rounds = np.concatenate([self.rounds, np.full(height, round, dtype=np.uint16)])
+        self.state = _longer(self.state, np.zeros(height, dtype=np.uint8))
+        material = tasks.is_in(list(MATERIAL_TASKS)).fill_null(False).to_numpy()
+        self.material = _longer(self.material, material)
+        self.rounds = _longer(self.rounds, np.full(height, round, dtype=np.uint16))
 
     def add_measures(self, step_id: str, path: str) -> None:
         """Takes a finished part of measures."""
@@ -201,6 +211,20 @@ class RowTable:
         """The rows of `numbers` in pieces of `size`."""
         for start in range(0, len(numbers), size):
             yield self.read(columns, numbers[start : start + size])
+
+
+def _longer(array: NDArray[Any], more: NDArray[Any]) -> NDArray[Any]:
+    """The array with more behind it: in place where its buffer has room, else in one of twice the size.
+
+    Appending part after part then moves each value twice, not once for every part behind it.
+    """
+    size = len(array) + len(more)
+    room = cast("NDArray[Any] | None", array.base)
+    if room is None or len(room) < size:
+        room = np.empty(2 * size, dtype=array.dtype)
+        room[: len(array)] = array
+    room[len(array) : size] = more
+    return room[:size]
 
 
 def _owner(column: str) -> str:
