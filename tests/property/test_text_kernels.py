@@ -102,11 +102,8 @@ def test_bags_of_texts_as_they_are(texts: pl.Series, size: int, block_bytes: int
 
 def test_bytes_of_ascii_in_lower_case_and_every_length(monkeypatch: pytest.MonkeyPatch) -> None:
     every = "".join(map(chr, range(128)))
-    texts = [
-        every,
-        every * 3,
-        *(("aB3" * 50)[:number] + end for number in range(140) for end in ("", " x", "é")),
-    ]
+    runs = [("aB3" * 50)[:number] for number in range(140)]
+    texts = [every, every * 3, *(run + end for run in runs for end in ("", " x", "é"))]
     plain, fast = both(monkeypatch, lambda: list(text_bags(pl.Series(texts), 2)))
     assert np.array_equal(plain[0].hashes, fast[0].hashes)
     assert np.array_equal(plain[0].offsets, fast[0].offsets)

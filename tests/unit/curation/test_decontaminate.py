@@ -228,9 +228,8 @@ def test_no_rows_and_the_fingerprint(context: Context) -> None:
 def test_other_scripts_mixed_text_and_emoji(text: str, tmp_path: Path) -> None:
     (tmp_path / "eval.jsonl").write_text(json.dumps({"text": text}), encoding="utf-8")
     context = dataclasses.replace(CONTEXT, root=tmp_path)
-    frame = pairs(
-        (f"\u202b{text}\u202c !", None), ("x " + text, "ok"), (text[: len(text) // 4], None), ("👍", "")
-    )
+    turned = f"\u202b{text}\u202c !"
+    frame = pairs((turned, None), ("x " + text, "ok"), (text[: len(text) // 4], None), ("👍", ""))
     assert reasons(STEP.decide(frame, context)) == [CONTAMINATED, CONTAMINATED, None, None]
 
 

@@ -77,11 +77,11 @@ def test_many_copies_and_a_megabyte() -> None:
     "text",
     [
         "".join(chr(0x1F300 + number) for number in range(40)),
-        "مرحبا بكم في متجرنا سوف نعيد لكم المال خلال خمسة أيام عمل بعد وصول الطرد إلى المخزن إن شاء الله تعالى",
+        "مرحبا بكم في متجرنا سوف نعيد لكم المال خلال خمسة أيام عمل بعد وصول الطرد إلى المخزن",
         "ברוכים הבאים לחנות שלנו אנחנו נחזיר לכם את הכסף תוך חמישה ימי עסקים אחרי שהחבילה תגיע אל המחסן שלנו",
         "ร้านของเราจะคืนเงินให้ภายในห้าวันทำการหลังจากพัสดุมาถึงคลังสินค้าแล้ว",
         "저희 가게는 상품이 창고에 도착한 뒤 영업일 기준 닷새 안에 환불해 드립니다",
-        "退款 refund 订单 order 7 天 days 到账 arrive 👍 ok 仓库 warehouse 验收 check 客服 support 账户 account",
+        "退款 refund 订单 order 7 天 days 到账 arrive 👍 ok 仓库 warehouse 验收 check 客服 support",
     ],
 )
 def test_edited_copies_in_other_scripts_and_emoji(text: str) -> None:
