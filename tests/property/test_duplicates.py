@@ -15,7 +15,8 @@ from zhiling.text import compiled, normalise, shingles
 
 PIECES = st.sampled_from(
     ["refund", "Refund", "ORDER 7", "ships", "退款", "订单", "何时到账", "مرحبا", "بالعالم", "שלום", "สวัสดี",
-     "한국어", "カタカナ", "naïve", "é", "e\u0301", "👍", "👩\u200d💻", "🇨🇳", "\ufeff", "\u202e", "!", "，", "\x00", ""]
+     "한국어", "カタカナ", "naïve", "é", "e\u0301", "👍", "👩\u200d💻", "🇨🇳", "\ufeff", "\u202e", "!", "，",
+     "\x00", ""]
 )  # fmt: skip
 TEXTS = st.lists(PIECES, max_size=10).map(" ".join)
 ROWS = st.lists(st.tuples(TEXTS | st.none(), TEXTS | st.none()), min_size=1, max_size=12)
