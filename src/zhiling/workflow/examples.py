@@ -23,6 +23,7 @@ from zhiling.text.overlap import first_with_equal_set
 from zhiling.text.shingles import shingles
 from zhiling.training import Examples
 from zhiling.workflow.recipe import Recipe
+from zhiling.workflow.repeats import TRAIN, repeated
 from zhiling.workflow.run import Run
 from zhiling.workflow.settings import EvaluateSettings
 
@@ -30,10 +31,11 @@ UNKNOWN = "und"
 
 
 def tuned_rows(run: Run, table: RowTable, part: str) -> pl.DataFrame:
-    """Labelled rows of one split part, see `labelled`."""
+    """Labelled rows of one split part, see `labelled`; of the train part as often as a mixture wants them."""
     assigned = run.folder.read_frame("split.parquet", ["n", "split"])
     numbers = assigned.filter(pl.col("split") == part)["n"].sort().to_numpy().astype(np.int64)
-    return labelled(table, numbers)
+    rows = labelled(table, numbers)
+    return repeated(rows, run.folder.manifest, table) if part == TRAIN else rows
 
 
 def labelled(table: RowTable, numbers: NDArray[np.int64]) -> pl.DataFrame:
