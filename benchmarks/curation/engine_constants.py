@@ -45,6 +45,9 @@ def constants(corpus: Path, costs: dict[str, list[dict[str, Any]]]) -> list[dict
         driver = spent("ray", "driver_cpu_s", stage) / millions
         beside = {"Ray": round(there, 2), "of it driver": round(driver, 2)}
         lines.append(constant(stage, f"step {stage}", here, "CPU s/million rows", beside))
+    lines.append(
+        constant("worker", "most memory of a worker", max(c["worker_mb"] for c in costs["ray"]), "MB")
+    )
     lines += on_disk(run, rows)
     lines += shuffled(run)
     lines += in_one_pass(run)

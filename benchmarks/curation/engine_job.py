@@ -40,6 +40,19 @@ def cpu_s() -> float:
     return total
 
 
+def worker_mb() -> float:
+    """The most memory that one of Ray's workers below this process has held; 0 where there is none."""
+    most = 0
+    for process in psutil.Process().children(recursive=True):
+        try:
+            status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+            if process.name().startswith("ray::"):
+                most = max(most, int(status.partition("VmHWM:")[2].split()[0]))
+        except (psutil.NoSuchProcess, OSError):
+            continue
+    return most / 1024
+
+
 class Meter:
     """Told of a run's events, it notes the CPU seconds of each stage: of all processes, and of this one."""
 
@@ -98,6 +111,7 @@ def by_engine(name: str, folder: Path, steps: tuple[str, ...]) -> dict[str, Any]
         before, started = cpu_s(), time.monotonic()
         run = taken(folder / name, "corpus.jsonl", steps, opened, meter)
         cost = {"cpu_s": cpu_s() - before, "wall_s": time.monotonic() - started}
+        cost["worker_mb"] = worker_mb()
         cost["driver_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return cost | {"run": str(run.path), "stage_cpu_s": meter.all_s, "driver_cpu_s": meter.driver_s}
 

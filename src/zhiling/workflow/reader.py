@@ -17,6 +17,7 @@ from zhiling.rows.splits import SplitSettings
 from zhiling.training.settings import TrainSettings
 from zhiling.workflow.document import Document, Path_, is_list, is_mapping, plain
 from zhiling.workflow.recipe import ExportEntry, Recipe, SourceEntry
+from zhiling.workflow.remote import is_url
 from zhiling.workflow.settings import Budget, DiversitySettings, EvaluateSettings
 
 SECTIONS = (
@@ -195,7 +196,7 @@ class Reader:
     def _exports(self) -> Iterator[ExportEntry]:
         seen: set[str] = set()
         for path, item in self._items(("export",), self.tree.get("export")):
-            settings = {key: value for key, value in item.items() if key not in ("format", "path")}
+            settings = {key: value for key, value in item.items() if key not in ("format", "path", "to")}
             chosen = self._component("format", item.get("format"), settings, path, key="format")
             target = item.get("path")
             if not isinstance(target, str) or target.startswith("/") or ".." in target.split("/"):
@@ -206,7 +207,14 @@ class Reader:
                 self._problem(f"path {target!r} is written twice", (*path, "path"))
             elif chosen is not None:
                 seen.add(target)
-                yield ExportEntry(chosen, target)
+                yield ExportEntry(chosen, target, self._sent_to(item.get("to"), path))
+
+    def _sent_to(self, value: Any, path: Path_) -> str | None:
+        """The folder behind a URL that an export is sent to."""
+        if value is None or (isinstance(value, str) and is_url(value)):
+            return value
+        self._problem(f"to {value!r} is not a URL of a folder, such as s3://bucket/folder", (*path, "to"))
+        return None
 
     def _encoder(self, steps: Sequence[StepLine | RepeatLine]) -> Mapping[str, Any] | None:
         settings = self.tree.get("encoder")

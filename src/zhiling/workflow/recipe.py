@@ -33,10 +33,11 @@ class SourceEntry:
 
 @dataclass(frozen=True)
 class ExportEntry:
-    """An export line: the format's settings and the file name under the run's `export/`."""
+    """An export line: the format's settings, the file under the run's `export/`, and where it is sent."""
 
     format: Format
     path: str
+    to: str | None = None
 
 
 @dataclass(frozen=True)

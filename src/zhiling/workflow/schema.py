@@ -13,6 +13,7 @@ from zhiling.training.settings import TrainSettings
 from zhiling.workflow.settings import Budget, DiversitySettings, EvaluateSettings
 
 _DEFS = "#/$defs/{model}"
+_TEXT = {"type": "string"}
 
 
 def recipe_schema() -> dict[str, Any]:
@@ -42,7 +43,7 @@ def recipe_schema() -> dict[str, Any]:
         "sources": _list(_variants("source", "use", {"id": {"type": "string"}}, defs)),
         "steps": {"type": "array", "items": {"$ref": "#/$defs/step"}},
         "gates": _list(_variants("gate", "check", {}, defs)),
-        "export": _list(_variants("format", "format", {"path": {"type": "string"}}, defs)),
+        "export": _list(_variants("format", "format", {"path": _TEXT, "to": _TEXT}, defs)),
         "profiles": {"type": "object"},
     }
     sections: dict[str, type[BaseModel]] = {
