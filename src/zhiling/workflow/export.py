@@ -20,6 +20,7 @@ from zhiling.rows.formats.format import Format
 from zhiling.rows.splits import PARTS
 from zhiling.workflow.data_card import Tally, write_card
 from zhiling.workflow.recipe import Recipe
+from zhiling.workflow.remote import send
 from zhiling.workflow.repeats import TRAIN, rounds, times_column
 from zhiling.workflow.run import Run
 
@@ -53,6 +54,11 @@ def export_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> N
         tell({"event": "stage", "stage": f"export {entry.path}"})
         exports.append(write_export(run, table, entry.format, run.path / "export" / entry.path))
     write_index(exports)
+    for entry, export in zip(recipe.exports, exports, strict=True):
+        if entry.to:
+            tell({"event": "stage", "stage": f"send {entry.path}"})
+            names = [*(file["path"] for file in export.result["files"]), export.result["card"]]
+            export.result["sent"] = send([export.folder / name for name in names], entry.to)
     results = [export.result for export in exports]
     run.folder.manifest.results["exports"] = results
     run.folder.save()

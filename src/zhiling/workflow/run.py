@@ -29,6 +29,7 @@ from zhiling.pipeline.table import RowTable, restore
 from zhiling.workflow.document import plain
 from zhiling.workflow.encoder_once import EncoderOnce
 from zhiling.workflow.recipe import Recipe
+from zhiling.workflow.remote import fetched
 
 STAGES = ("rows", "export", "train", "evaluate", "report")
 """What a run does after its steps, in order; `until` names the last."""
@@ -128,7 +129,8 @@ def plan_of(recipe: Recipe) -> Plan:
     for entry in recipe.sources:
         place = recipe.document.place(("sources", recipe.sources.index(entry), "path"))
         try:
-            files = fingerprint.matching(entry.source.paths(), recipe.root, what=f"source {entry.id!r}")
+            paths = fetched(entry.source.paths(), recipe.root)
+            files = fingerprint.matching(paths, recipe.root, what=f"source {entry.id!r}")
         except MissingInput as error:
             raise MissingInput(error.message, place=place, hint=error.hint) from error
         further = entry.source.further_files(files, recipe.root)
