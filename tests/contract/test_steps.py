@@ -130,7 +130,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "mixture": {"size": 5},
     "pattern": {"patterns": [{"pattern": "parcel|包裹"}]},
     "sample": {"size": 5},
-    "select": {"size": 5, "balance": ["language"]},
+    "select": {"size": 5, "balance": ["language"], "quality": "measured.value"},
     "threshold": {"column": "m.score", "at_least": 0.5},
 }
 

@@ -22,7 +22,7 @@ from zhiling.curation.selection.neighbours import enough, graph
 from zhiling.curation.selection.pool import Pool
 from zhiling.curation.selection.texts import Texts, all_texts
 from zhiling.curation.selection.vectors import ENCODER_ERRORS, encoded, unencodable
-from zhiling.curation.strata import strata_columns
+from zhiling.curation.strata import strata, strata_columns
 from zhiling.errors import UsageError
 from zhiling.pipeline.step import Context, Decide, Scope, verdicts
 from zhiling.rows.conversation import all_text, dialogue
@@ -41,6 +41,7 @@ class Reason(StrEnum):
     """Why a row is not kept."""
 
     NOT_SELECTED = "not_selected"
+    LOW_QUALITY = "low_quality"
 
 
 class Select(Decide):
@@ -110,6 +111,14 @@ class Select(Decide):
     tags: str | None = Field(
         None, description="Tags: label, task or a column of texts or lists; unset: clusters of vectors."
     )
+    least_quality: float | None = Field(
+        None,
+        allow_inf_nan=False,
+        description="Rows of lower `quality` stand aside, but for the best `spared` of each stratum.",
+    )
+    spared: int = Field(
+        2, ge=0, description="How many rows of each stratum `least_quality` leaves, whatever they are like."
+    )
     clusters: int | None = Field(
         None, ge=1, description="Tags: how many clusters; unset: as many as `size`, at most 1,024."
     )
@@ -120,6 +129,8 @@ class Select(Decide):
         for method, setting in (("quality_coverage", "quality"), ("targeted", "targets")):
             if self.method == method and getattr(self, setting) is None:
                 raise ValueError(f"method {method!r} needs the setting `{setting}`, got none")
+        if self.least_quality is not None and (self.quality is None or self.method in BLIND):
+            raise ValueError(f"`least_quality` needs `quality` and a method other than {', '.join(BLIND)}")
         if self.shares and not self.balance:
             raise ValueError("`shares` needs `balance`: the columns whose values have these weights")
         return self
@@ -137,7 +148,7 @@ class Select(Decide):
     def reads(self) -> tuple[str, ...]:
         """The messages, and the columns of strata, quality and tags."""
         columns = [*strata_columns(self._strata()), *self._tag_column()]
-        if self.method == "quality_coverage" and self.quality:
+        if self.quality and (self.method == "quality_coverage" or self.least_quality is not None):
             columns.append(self.quality)
         return ("messages", *dict.fromkeys(columns))
 
@@ -154,13 +165,13 @@ class Select(Decide):
         return self.method not in BLIND
 
     def decide(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
-        """Reason `not_selected`; score = gain, distance, cosine, draw or length; related = its stand-in."""
+        """Reason `not_selected`, `low_quality`; score = what the method goes by; related = its stand-in."""
         order = rows["id"].arg_sort()
         if self.method in BLIND:
             answer = self._blind(rows[order], context)
         else:
             texts = Texts(rows["messages"], self.on, order.to_numpy().astype(np.int64))
-            answer = self._seeing(texts, rows.drop("messages")[order], context)
+            answer = self._good(texts, rows.drop("messages")[order], context)
         return answer[order.arg_sort()]
 
     def _blind(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
@@ -170,6 +181,19 @@ class Select(Decide):
         kept = _mask(highest(scores, shares).rows, rows.height)
         answer = verdicts(~kept, Reason.NOT_SELECTED, score=np.abs(scores))
         return answer.with_columns(represents=pl.Series(_per_stratum(kept, shares)))
+
+    def _good(self, texts: Texts, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
+        """The answer by vectors, rows of low quality left out; rows come in the order of their ids."""
+        if self.least_quality is None:
+            return self._seeing(texts, rows, context)
+        quality = _numbers(rows[str(self.quality)], f"step {context.step_id!r}").to_numpy()
+        stratum = strata(rows, self._strata()).rank("dense").to_numpy()
+        order = np.lexsort((-quality, stratum))
+        place = np.arange(len(order)) - np.searchsorted(stratum[order], stratum[order])
+        low = quality < self.least_quality
+        low[order[place < self.spared]] = False
+        aside = verdicts(np.ones(low.sum(), dtype=np.bool_), Reason.LOW_QUALITY, score=quality[low])
+        return self._around(low, aside, texts, rows, context)
 
     def _seeing(self, texts: Texts, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
         """The answer by vectors for rows (without their messages) in the order of their ids."""
@@ -185,21 +209,27 @@ class Select(Decide):
             failing = unencodable(texts.at(spoken.rows), encoder)
             if not len(failing):
                 raise
-            return self._around(np.isin(spoken.owner, failing), texts, rows, context)
+            failed = np.isin(spoken.owner, failing)
+            said = verdicts(np.zeros(failed.sum(), dtype=np.bool_), Reason.NOT_SELECTED)
+            said = said.with_columns(failure=pl.lit(UNENCODABLE))
+            return self._around(failed, said, texts, rows, context)
         pool = Pool(vectors, cells(vectors), spoken)
         choice, related = self._choose(pool, rows, ranks, shares, context)
         return pool.answer(rows["id"], choice, related, Reason.NOT_SELECTED)
 
     def _around(
-        self, failing: NDArray[np.bool_], texts: Texts, rows: pl.DataFrame, context: Context
+        self,
+        aside: NDArray[np.bool_],
+        said: pl.DataFrame,
+        texts: Texts,
+        rows: pl.DataFrame,
+        context: Context,
     ) -> pl.DataFrame:
-        """The answer for all rows but those that the encoder fails on, and for these a failure."""
-        others, failed = np.flatnonzero(~failing), np.flatnonzero(failing)
+        """The answer for all rows but those put aside, of which it is `said` already what becomes of them."""
+        others = np.flatnonzero(~aside)
         answer = self._seeing(texts.at(others), rows[others], context)
-        put_aside = verdicts(np.zeros(len(failed), dtype=np.bool_), Reason.NOT_SELECTED)
-        put_aside = put_aside.with_columns(represents=pl.lit(0.0), failure=pl.lit(UNENCODABLE))
-        whole = pl.concat([answer, put_aside], how="diagonal")
-        return whole[np.argsort(np.concatenate([others, failed]))]
+        whole = pl.concat([answer, said.with_columns(represents=pl.lit(0.0))], how="diagonal")
+        return whole[np.argsort(np.concatenate([others, np.flatnonzero(aside)]))]
 
     def _choose(
         self,
@@ -292,13 +322,17 @@ def _mask(rows: Numbers, height: int) -> NDArray[np.bool_]:
 
 def _ranks(quality: pl.Series, place: str) -> NDArray[np.float64]:
     """The share of rows that are no better, above 0 and at most 1; ties share theirs."""
+    return _numbers(quality, place).rank("average").to_numpy() / max(len(quality), 1)
+
+
+def _numbers(quality: pl.Series, place: str) -> pl.Series:
     if not quality.dtype.is_numeric():
         raise UsageError(
             f"quality column {quality.name!r} holds {quality.dtype}, but only numbers have a rank",
             place=place,
             hint="name a column of numbers, such as a judge's or `label_errors`' score",
         )
-    return quality.cast(pl.Float64).rank("average").to_numpy() / max(len(quality), 1)
+    return quality.cast(pl.Float64)
 
 
 def _words(rows: pl.DataFrame, name: str) -> list[list[str]]:

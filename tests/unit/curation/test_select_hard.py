@@ -123,6 +123,34 @@ def test_a_row_without_a_quality_fails_as_unmeasured() -> None:
     assert found == [("keep", None), ("failed", "unmeasured"), ("failed", "unmeasured")]
 
 
+def test_rows_of_low_quality_stand_aside_but_the_best_of_a_label_does_not() -> None:
+    texts = ["where is it", "where is that", "reset it", "reset the lock", "门锁", "发票"]
+    rows = rows_of(texts).with_columns(
+        pl.Series("labels.score", [0.9, -0.2, -0.5, -0.1, 0.4, -0.9]),
+        target=pl.Series([f'{{"labels":["{label}"]}}' for label in "aabbcd"]),
+    )
+    select = Select(size=4, balance=("label",), quality="labels.score", least_quality=0, spared=1)
+    assert "labels.score" in select.reads()
+    answer = select.decide(rows, COVER)
+    low = [None, "low_quality", "low_quality", None, None, None]
+    assert answer["reason"].to_list() == low
+    assert answer["score"].to_list()[1:3] == [-0.2, -0.5]
+    assert answer["represents"].sum() == 4
+    short = select.model_copy(update={"size": 9}).decide(rows, COVER)
+    assert short["reason"].to_list() == low
+    two = select.model_copy(update={"spared": 2}).decide(rows, COVER)
+    assert (two["verdict"] == "keep").sum() == 4
+    assert set(two["reason"].drop_nulls()) == {"not_selected"}
+    order = [3, 5, 1, 0, 2, 4]
+    assert select.decide(rows[order], COVER).equals(answer[order])
+
+
+@pytest.mark.parametrize("given", [{}, {"quality": "q.score", "method": "random"}])
+def test_a_least_quality_needs_a_quality_and_vectors(given: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match="`least_quality` needs `quality`"):
+        Select.model_validate({"size": 1, "least_quality": 0.5, **given})
+
+
 def shares_of(rows: pl.DataFrame, *names: str, size: int, **settings: object) -> dict[tuple[str, ...], int]:
     answer = step(size, "coverage", balance=names, **settings).decide(rows, COVER)
     kept = rows.filter(answer["verdict"] == "keep").group_by(names).len().rows()
