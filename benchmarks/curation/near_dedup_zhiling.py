@@ -42,18 +42,29 @@ def blocks(path: Path) -> Iterator[bytes]:
             start = stop
 
 
+def line_ends(block: bytes) -> np.ndarray:
+    """Where each line of a block ends."""
+    return np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == 10) + 1
+
+
+def joined(ends: list[np.ndarray]) -> np.ndarray:
+    """0 and where each line of a file ends, given those of its blocks."""
+    starts = np.cumsum([0, *(block[-1] for block in ends)])
+    return np.concatenate([[0], *(block + start for block, start in zip(ends, starts, strict=False))])
+
+
 def near(corpus: Path) -> tuple[Near, np.ndarray, np.ndarray]:
     """The near-duplicates of a file, the number of shingles of each row, and where each line ends."""
     compiled.kernels(corpus.stat().st_size)
-    ends = [np.zeros(1, dtype=np.int64)]
+    ends: list[np.ndarray] = []
     with NearIndex(THRESHOLD) as index:
         for block in blocks(corpus):
-            ends.append(np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == 10) + 1 + ends[-1][-1])
+            ends.append(line_ends(block))
             rows = pl.read_ndjson(BytesIO(block), schema=dict.fromkeys(COLUMNS, pl.String))
             text = rows.select(pl.concat_str(COLUMNS, separator="\n")).to_series()
             for part in text_bags(text):
                 index.add(part)
-        return index.find(), index.sizes, np.concatenate(ends)
+        return index.find(), index.sizes, joined(ends)
 
 
 def representatives(found: Near, sizes: np.ndarray) -> np.ndarray:
