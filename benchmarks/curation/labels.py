@@ -5,7 +5,8 @@
 Rows: 3,000 of BANKING77 are learnt from, all others judge, once; 5, 15 and 30 % of the labels are drawn anew,
 or 15 % become the label with the nearest texts. What `label_errors` says goes through `threshold` at 0. The
 student is a linear classifier on the frozen encoder. cleanlab reads out-of-fold probabilities of the same
-features by the same classifier and folds. Settings were chosen on CLINC150 and on rows of BANKING77 whose labels are not judged here.
+features by the same classifier and folds. Settings were chosen on CLINC150 and on rows of BANKING77 whose
+labels are not judged here.
 """
 
 from __future__ import annotations
