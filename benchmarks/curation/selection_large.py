@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -85,6 +86,7 @@ def scaled(corpus: Path, size: int, folder: Path) -> list[dict[str, Any]]:
         wanted = [json.loads(next(lines)) for _ in range(TARGETS)]
     told = [json.dumps({"text": each["output"], "task": each["language"]}) for each in wanted]
     (corpus.parent / "targets.jsonl").write_text("\n".join(told), encoding="utf-8")
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # threads that wait for others would be counted as work
     beside: dict[str, float] = {}
     for method in METHODS:
         out = folder / f"{method}.parquet"
@@ -163,7 +165,7 @@ def main() -> None:
     if not (ROOT.parent / "shared" / "data").exists():
         raise SystemExit("../shared/data is not here: nothing can be measured")
     with tempfile.TemporaryDirectory() as temporary:
-        corpus = made(options.folder or Path(temporary) / "million", options.rows, seed=9)
+        corpus = made((options.folder or Path(temporary)) / "million", options.rows, seed=9)
         results = [*scaled(corpus, options.size, Path(temporary)), worth(corpus)]
     print(record("curation", results), file=sys.stderr)
 
