@@ -148,7 +148,7 @@ def test_hard_texts_are_answered_for(name: str, root: Path) -> None:
     assert_answered(step, rows, outcome(step, rows, root))
 
 
-UNBOUNDED = {"grounding": "compares every window of a document with every piece of the reply"}
+UNBOUNDED = {"grounding": "joins n-grams as long as half of the reply"}
 """Steps whose time for a row grows faster than its length, with the reason."""
 
 
