@@ -30,6 +30,7 @@ class Known(Decide):
     """
 
     name: ClassVar[str] = "known"
+    one_machine = True  # SQLite's write-ahead log cannot be shared over a network mount
     bounds: ClassVar[tuple[Bound, ...]] = (Bound("jaccard", acts="above", loosest=LEAST_JACCARD),)
     version: ClassVar[int] = 2
     cost: ClassVar[str] = (

@@ -53,7 +53,7 @@ class RayEngine:
             for batch in batches:
                 yield self._shuffled(work, batch)
             return
-        if self._stays_here(work):
+        if work.link.step.scope == "table" or work.link.step.one_machine:
             yield from LocalEngine().outcomes(work, batches)
             return
         known = self._computed.pop(work.link.context.step_id, Computed())
@@ -67,11 +67,6 @@ class RayEngine:
                 yield joined(parts)
         finally:
             fresh.close()
-
-    def _stays_here(self, work: Work) -> bool:
-        """Whether the driver computes it: what sees the table, and what reads the project's database."""
-        step, context = work.link.step, work.link.context
-        return step.scope == "table" or bool(step.outside(context.root, context.run))
 
     def _shuffles(self, work: Work, batches: Sequence[pl.DataFrame]) -> bool:
         """Whether a table step can be cut by keys, and has more rows than one task takes."""
