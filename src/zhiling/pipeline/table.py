@@ -219,7 +219,7 @@ def _longer(array: NDArray[Any], more: NDArray[Any]) -> NDArray[Any]:
     Appending part after part then moves each value twice, not once for every part behind it.
     """
     size = len(array) + len(more)
-    room = cast("NDArray[Any] | None", array.base)
+    room = array.base
     if room is None or len(room) < size:
         room = np.empty(2 * size, dtype=array.dtype)
         room[: len(array)] = array
