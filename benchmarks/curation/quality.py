@@ -268,7 +268,8 @@ def figure(key: tuple[str, str, str], found: list[LengthMatched]) -> list[dict[s
                 high=round(max(values), 3) if several else None,
                 n=round(float(pairs)), unit="AUROC", data=name,
                 beside={} if suffix else {"length alone": round(longer, 3)},
-                note=note if suffix else f"{note}; rank correlation with length {correlation:.2f}",
+                note=note
+                + ("" if suffix or np.isnan(correlation) else f"; rank correlation with length {correlation:.2f}"),
             )
         )  # fmt: skip
     return made
