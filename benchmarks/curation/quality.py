@@ -251,6 +251,8 @@ def figure(key: tuple[str, str, str], found: list[LengthMatched]) -> list[dict[s
         float(np.mean([getattr(each, of) for each in found])) for of in ("longer", "correlation")
     )
     note = "n counts pairs" + ("" if step == "complexity" else "; a tiny model, mean of three seeds")
+    alike = np.isnan(correlation)  # all have one length
+    beside_length = "" if alike else f"; rank correlation with length {correlation:.2f}"
     made: list[dict[str, Any]] = []
     for suffix, values, pairs in (
         ("", [each.share for each in found], np.mean([each.pairs for each in found])),
@@ -268,8 +270,7 @@ def figure(key: tuple[str, str, str], found: list[LengthMatched]) -> list[dict[s
                 high=round(max(values), 3) if several else None,
                 n=round(float(pairs)), unit="AUROC", data=name,
                 beside={} if suffix else {"length alone": round(longer, 3)},
-                note=note
-                + ("" if suffix or np.isnan(correlation) else f"; rank correlation with length {correlation:.2f}"),
+                note=note if suffix else note + beside_length,
             )
         )  # fmt: skip
     return made
