@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -204,7 +205,7 @@ def test_a_row_without_a_measure_fails_as_such(name: str, nothing: float | None,
     assert set(lines["verdict"][1:]) <= {"keep", "reject"}
 
 
-ENCODING = {
+ENCODING: dict[str, dict[str, Any]] = {
     "decontaminate": {"against": ["evaluation.jsonl"], "paraphrase": 0.9},
     "label_errors": {},
     "pairing": {},
@@ -257,7 +258,7 @@ def test_an_encoder_that_fails_on_a_row_stops_nothing_silently(
     assert failed == trapped or "too much for the model" in message or "NaN" in message
 
 
-FILES = {
+FILES: dict[str, tuple[str, str | list[str], dict[str, Any]]] = {
     "decontaminate": ("against", ["evaluation.jsonl"], {}),
     "select": ("targets", "evaluation.jsonl", {"size": 5, "method": "targeted"}),
     "valid": ("labels_file", "labels.yaml", {}),
