@@ -108,7 +108,8 @@ def measured(
     texts = pl.concat(every).unique(maintain_order=True)
     known = encoder.encode(texts.to_list())
     place = pl.int_range(len(texts), eager=True)
-    vectors = [known[each.replace_strict(texts, place, return_dtype=pl.Int64).to_numpy()] for each in every]
+    rows = [each.replace_strict(texts, place, return_dtype=pl.Int64).to_numpy() for each in every]
+    vectors = [known[each.astype(np.int64)] for each in rows]  # of no rows Polars makes no numbers
     middle = centres(vectors[0 if reference is None else -1], CLUSTERS)
     against = None if reference is None else vectors[-1]
     found = [_measured(*each, middle, against) for each in zip(every, vectors, strict=True)]

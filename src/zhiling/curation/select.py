@@ -192,7 +192,7 @@ class Select(Decide):
         place = np.arange(len(order)) - np.searchsorted(stratum[order], stratum[order])
         low = quality < self.least_quality
         low[order[place < self.spared]] = False
-        aside = verdicts(np.ones(low.sum(), dtype=np.bool_), Reason.LOW_QUALITY, score=quality[low])
+        aside = verdicts(np.ones(int(low.sum()), dtype=np.bool_), Reason.LOW_QUALITY, score=quality[low])
         return self._around(low, aside, texts, rows, context)
 
     def _seeing(self, texts: Texts, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
@@ -210,7 +210,7 @@ class Select(Decide):
             if not len(failing):
                 raise
             failed = np.isin(spoken.owner, failing)
-            said = verdicts(np.zeros(failed.sum(), dtype=np.bool_), Reason.NOT_SELECTED)
+            said = verdicts(np.zeros(int(failed.sum()), dtype=np.bool_), Reason.NOT_SELECTED)
             said = said.with_columns(failure=pl.lit(UNENCODABLE))
             return self._around(failed, said, texts, rows, context)
         pool = Pool(vectors, cells(vectors), spoken)

@@ -84,7 +84,7 @@ def cells(vectors: Vectors, exact_rows: int = EXACT_ROWS) -> Cells:
     return Cells(order, starts, near)
 
 
-def centres(vectors: Vectors, count: int) -> Vectors:
+def centres(vectors: Vectors, count: int) -> NDArray[np.float32]:
     """Centres of `count` clusters (fewer where there are fewer rows), by spherical k-means on a part.
 
     Rows come in the order of their ids, which are hashes: so equal steps through them are a fair sample.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,8 +14,8 @@ from zhiling.curation.mixing import REST, allotted
 from zhiling.curation.strata import even_quotas, strata
 from zhiling.errors import UsageError
 
-Vectors = NDArray[np.float32] | NDArray[np.float16]
-"""One a row, of length 1 or 0; of large tables in half precision."""
+Vectors = NDArray[np.floating[Any]]
+"""One a row, of length 1 or 0: float32, of large tables float16."""
 Numbers = NDArray[np.int64]
 
 

@@ -32,15 +32,17 @@ def encoded(texts: Texts, encoder: Encoder, table_rows: int | None = None) -> Ve
         table_rows: rows of the table that these vectors are compared with; None: the texts are the table.
     """
     small = (len(texts) if table_rows is None else table_rows) <= EXACT_ROWS
-    answer: Vectors | None = None
-    for start in range(0, max(len(texts), 1), BLOCK_ROWS):
-        part = encoder.encode(texts.block(start))
-        part = part if small else _narrow(part)
-        if answer is None:
-            answer = np.empty((len(texts), part.shape[1]), dtype=np.float32 if small else np.float16)
-        answer[start : start + len(part)] = part
-    assert answer is not None, "there is a first block, if an empty one"
+    first = _block(texts, 0, encoder, small)
+    answer: Vectors = np.empty((len(texts), first.shape[1]), dtype=np.float32 if small else np.float16)
+    answer[: len(first)] = first
+    for start in range(len(first), len(texts), BLOCK_ROWS):
+        answer[start : start + BLOCK_ROWS] = _block(texts, start, encoder, small)
     return answer
+
+
+def _block(texts: Texts, start: int, encoder: Encoder, small: bool) -> Vectors:
+    vectors = encoder.encode(texts.block(start))
+    return vectors if small else _narrow(vectors)
 
 
 def unencodable(texts: Texts, encoder: Encoder) -> Numbers:

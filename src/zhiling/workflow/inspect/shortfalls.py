@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from zhiling.curation.sample import Sample
 from zhiling.curation.select import Select
@@ -32,7 +33,7 @@ def shortfalls(path: Path) -> dict[str, tuple[int, int]]:
     given.update({step: tree.drawn for step, tree in mixtures(path).items() if step in book.steps})
     found: dict[str, tuple[int, int]] = {}
     for step, rows in given.items():
-        settings = book.steps[step].settings if step in book.steps else {}
+        settings: Mapping[str, Any] = book.steps[step].settings if step in book.steps else {}
         rounds = {stage.round for stage in book.stages if stage.id == step}
         asked = None if settings.get("per") else settings.get("size")
         if isinstance(asked, int) and len(rounds) == 1 and rows < asked:
