@@ -169,6 +169,8 @@ def run_fingerprint(recipe: Recipe, plan: Plan) -> str:
     ]
     named = [recipe.evaluate.data, recipe.evaluate.label_names] if recipe.evaluate else []
     files = fingerprint.matching([name for name in named if name], recipe.root, what="evaluate")
+    beside = recipe.diversity.reference
+    files += fingerprint.matching([beside] if beside else [], recipe.root, what="diversity")
     steps = [file for line in recipe.steps for inner in steps_of(line) for file in inner.step.files()]
     files += fingerprint.matching(steps, recipe.root, what="steps")
     tree = {key: value for key, value in recipe.document.tree.items() if key not in ("budget", "profiles")}
