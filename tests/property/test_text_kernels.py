@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zhiling.text import compiled
+from zhiling.text import shingles as text_shingles
 from zhiling.text.grams import text_grams
 from zhiling.text.jaccard import jaccard
-from zhiling.text.minhash import band_keys, near_duplicates
+from zhiling.text.minhash import band_keys, meetings, near_duplicates
 from zhiling.text.ngrams import NgramIndex
 from zhiling.text.normalise import normalise
-from zhiling.text.shingles import shingles
+from zhiling.text.shingles import bags, shingles, text_bags
 
 pytest.importorskip("numba", reason="the extra `fast` is not installed")
 
@@ -80,6 +81,44 @@ def test_windows_of_any_text(texts: pl.Series, size: int, raw: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:
         plain, fast = both(patch, windows)
     assert plain == fast
+
+
+@settings(max_examples=300, deadline=None)
+@given(TEXTS, st.integers(1, 7), st.sampled_from([1, 40, 1 << 19]))
+def test_bags_of_texts_as_they_are(texts: pl.Series, size: int, block_bytes: int) -> None:
+    wanted = bags(normalise(texts), size)
+
+    def made() -> list[list[int]]:
+        parts = list(text_bags(texts, size))
+        hashes = np.concatenate([np.empty(0, dtype=np.uint32), *(part.hashes for part in parts)])
+        sizes = np.concatenate([np.empty(0, dtype=np.int64), *(part.sizes for part in parts)])
+        return [hashes.tolist(), sizes.tolist()]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text_shingles, "_TEXT_BYTES", block_bytes)
+        plain, fast = both(patch, made)
+    assert plain == fast == [wanted.hashes.tolist(), wanted.sizes.tolist()]
+
+
+def test_bytes_of_ascii_in_lower_case_and_every_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    every = "".join(map(chr, range(128)))
+    runs = [("aB3" * 50)[:number] for number in range(140)]
+    texts = [every, every * 3, *(run + end for run in runs for end in ("", " x", "é"))]
+    plain, fast = both(monkeypatch, lambda: list(text_bags(pl.Series(texts), 2)))
+    assert np.array_equal(plain[0].hashes, fast[0].hashes)
+    assert np.array_equal(plain[0].offsets, fast[0].offsets)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(0, 5), max_size=40), st.booleans())
+def test_keys_that_repeat(numbers: list[int], spread: bool) -> None:
+    keys = np.array(numbers, dtype=np.uint64) << np.uint64(61 if spread else 0)
+    with pytest.MonkeyPatch.context() as patch:
+        plain, fast = both(patch, lambda: meetings([keys[None, :]], np.arange(len(keys))))
+    assert plain.row.tolist() == fast.row.tolist()
+    assert plain.group.tolist() == fast.group.tolist()
+    shared = {number for number in numbers if numbers.count(number) > 1}
+    assert sorted(fast.row.tolist()) == [at for at, number in enumerate(numbers) if number in shared]
 
 
 @settings(max_examples=100, deadline=None)

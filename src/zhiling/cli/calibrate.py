@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from zhiling.cli.console import AsJson, Overrides, Profile, load_recipe, print_json, print_table
 
 if TYPE_CHECKING:
+    from zhiling.curation.length_matched import LengthMatched
     from zhiling.workflow.calibrate import Calibration
     from zhiling.workflow.calibrate_bounds import Share
     from zhiling.workflow.calibrate_curve import Point
@@ -48,11 +50,15 @@ def calibrate_command(
     points = measured.curve(CURVE_POINTS, confidence) if curve else []
     if points and not as_json:
         _draw(measured.bound.setting, points)
+    ranking = measured.ranking
+    if ranking and not as_json:
+        _tell_ranking(ranking)
     found = calibrate(measured, promise)
     if write:
         write_setting(loaded.document.file, found.step, found.setting, found.point.value)
     if as_json:
-        told = {"curve": [asdict(point) for point in points]} if curve else {}
+        told: dict[str, Any] = {"curve": [asdict(point) for point in points]} if curve else {}
+        told["ranking"] = ranking and _plain(ranking)
         print_json({**found.as_dict(), **told, "written": write})
     else:
         _tell(found, loaded.document.file.name if write else None)
@@ -80,6 +86,24 @@ def _tell(found: Calibration, file: str | None) -> None:
         f"chosen on {found.chosen_on} labelled rows, judged on {found.judged_on} others; "
         f"{found.passed_by} were not for this step, {found.unreadable} not read"
     )
+
+
+def _tell_ranking(ranking: LengthMatched) -> None:
+    """Whether the score does more than count words."""
+    typer.echo(
+        f"a bad row before a good one: {_share(ranking.share)} of {ranking.pairs:,} pairs,"
+        f" {_share(ranking.matched)} of {ranking.matched_pairs:,} of like length (within 10 %);"
+        f" rank correlation with length {_share(ranking.correlation)}"
+    )
+
+
+def _share(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3f}"
+
+
+def _plain(ranking: LengthMatched) -> dict[str, float | None]:
+    """Its figures; null where there is none, as JSON knows no NaN."""
+    return {name: None if math.isnan(value) else value for name, value in asdict(ranking).items()}
 
 
 def _draw(setting: str, points: Sequence[Point]) -> None:

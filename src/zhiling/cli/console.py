@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from zhiling.curation.mixing import Branch
     from zhiling.workflow.recipe import Recipe
     from zhiling.workflow.run import Run
 
@@ -73,6 +74,33 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[Any]], *, title: 
         table.add_row(*line)
     width = None if sys.stdout.isatty() else 140
     Console(width=width, highlight=False, markup=False).print(table)
+
+
+def print_mixture(step: str, tree: Branch) -> None:
+    """A mixture on stdout, as a tree with its counts in columns; a Chinese character takes two cells."""
+    from rich.cells import cell_len
+    from rich.console import Console
+    from rich.tree import Tree
+
+    def width(branch: Branch, depth: int) -> int:
+        return max([4 * depth + cell_len(branch.title), *(width(part, depth + 1) for part in branch.parts)])
+
+    def label(branch: Branch, depth: int, name: str) -> str:
+        gap = " " * (column - 4 * depth - cell_len(name))
+        amounts = f"{branch.share:>6.1%}  {branch.drawn:>{digits},} of {branch.rows:>{digits},} rows"
+        return f"{name}{gap}  {amounts}  {branch.epochs:.2f} epochs"
+
+    def grow(node: Tree, branch: Branch, depth: int) -> None:
+        for part in branch.parts:
+            grow(node.add(label(part, depth, part.title)), part, depth + 1)
+
+    head = f"{tree.title} {step}"
+    column = max(width(tree, 0), cell_len(head))
+    digits = len(f"{max(tree.rows, tree.drawn):,}")
+    drawn = Tree(label(tree, 0, head))
+    grow(drawn, tree, 1)
+    console_width = None if sys.stdout.isatty() else 140
+    Console(width=console_width, highlight=False, markup=False).print(drawn)
 
 
 def _cell(value: Any) -> str:

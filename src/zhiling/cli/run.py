@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,7 @@ from zhiling.cli.console import (
     Teller,
     load_recipe,
     print_json,
+    print_mixture,
     print_table,
 )
 
@@ -30,30 +31,65 @@ def run_command(
     until: Annotated[
         str, typer.Option(help="Last stage: rows, export, train, evaluate or report.")
     ] = "report",
+    engine: Annotated[
+        str, typer.Option(help="Where the steps are computed: local or ray. The results are the same.")
+    ] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="With --engine ray: a cluster that is there (HOST:PORT, or auto).")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a recipe; go on with a run that was left; carry over what did not change."""
     from zhiling.errors import UsageError, ZhilingError
+    from zhiling.pipeline.engines.engine import check_engine, open_engine
     from zhiling.workflow.run import STAGES, open_run, run_recipe
 
     if until not in STAGES:
         raise UsageError(f"--until {until!r}", hint=f"one of {', '.join(STAGES)}")
+    check_engine(engine, address)
     loaded = load_recipe(recipe, profile, overrides)
+    opened = open_engine(engine, address)
     try:
         with Teller(as_json=as_json) as teller:
-            result = run_recipe(loaded, listen=teller, new=new, until=until)
+            result = run_recipe(loaded, listen=teller, new=new, until=until, engine=opened)
     except ZhilingError as error:
         if as_json and any((loaded.root / "runs").glob("*/manifest.json")):
             print_json(open_run(loaded.root).summary(error.exit_code))
         raise
     if as_json:
-        print_json(result.summary())
-        return
-    print_table(("rows", "count"), funnel(result), title=f"run {result.id}")
-    for gate in result.folder.manifest.gates:
+        print_json(result.summary() | _drawn(result))
+    else:
+        _tell(result)
+
+
+def _drawn(run: Run) -> dict[str, Any]:
+    """Mixtures as trees, and what steps could not give; empty where there is neither."""
+    from zhiling.workflow.inspect.mixtures import mixtures
+    from zhiling.workflow.inspect.shortfalls import shortfalls
+
+    short = {step: {"rows": rows, "asked": asked} for step, (rows, asked) in shortfalls(run.path).items()}
+    trees = {step: tree.as_dict() for step, tree in mixtures(run.path).items()}
+    return {name: found for name, found in (("mixtures", trees), ("short", short)) if found}
+
+
+def _tell(run: Run) -> None:
+    """The run in words: counts, mixtures, what was short, contaminations, gates, where it lies."""
+    from zhiling.workflow.contamination import contaminations, lines_of
+    from zhiling.workflow.inspect.mixtures import mixtures
+    from zhiling.workflow.inspect.shortfalls import shortfalls
+
+    print_table(("rows", "count"), funnel(run), title=f"run {run.id}")
+    for step, tree in mixtures(run.path).items():
+        print_mixture(step, tree)
+    for step, (rows, asked) in shortfalls(run.path).items():
+        typer.echo(f"{step}: {rows:,} rows of the {asked:,} that were asked for; there were no more")
+    for told in contaminations(run.folder.manifest):
+        for line in lines_of(told):
+            typer.echo(line)
+    for gate in run.folder.manifest.gates:
         typer.echo(f"gate {gate['check']}: {'ok' if gate['ok'] else 'FAILED'} ({gate['value']:g})")
-    typer.echo(f"folder: {result.path}")
-    report = result.path / "report" / "index.html"
+    typer.echo(f"folder: {run.path}")
+    report = run.path / "report" / "index.html"
     if report.exists():
         typer.echo(f"report: {report}")
 

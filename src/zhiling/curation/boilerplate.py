@@ -32,6 +32,7 @@ class Boilerplate(Decide):
     """
 
     name: ClassVar[str] = "boilerplate"
+    version: ClassVar[int] = 2
     cost: ClassVar[str] = "cheap: about 5 microseconds a row"
     limits: ClassVar[str] = (
         "Knows wordings, not intent: a refusal in other words passes, and a letter that declines an "

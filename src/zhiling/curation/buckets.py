@@ -16,8 +16,12 @@ from zhiling.text.minhash import band_keys
 from zhiling.text.normalise import normal_form
 from zhiling.text.shingles import Shingles, bags, distinct_sets
 
-LEAST_JACCARD = 0.8
-"""The bands are made for it: pairs of a smaller similarity are not looked for."""
+LEAST_JACCARD = 0.5
+"""Pairs of a smaller similarity are not looked for."""
+LONG_JACCARD = 0.8
+"""The bands of all rows are made for it."""
+SHORT_SHINGLES = 128
+"""A row of so many shingles or fewer has bands for LEAST_JACCARD too: one edited word costs it up to five."""
 SHINGLE_TOKENS = 5
 
 Keys = NDArray[np.int64]
@@ -28,18 +32,29 @@ def row_sets(messages: pl.Series) -> Shingles:
     return distinct_sets(bags(normal_form(all_text(messages)), SHINGLE_TOKENS))
 
 
-def bucket_keys(sets: Shingles, media: Keys) -> tuple[Keys, NDArray[np.int64]]:
-    """All keys of the rows, and the place of the row that each belongs to.
+def bucket_keys(sets: Shingles, media: Keys, least: float = LEAST_JACCARD) -> tuple[Keys, NDArray[np.int64]]:
+    """All keys by which rows of a similarity of `least` are found, and the place of the row of each.
 
-    One for each band and one for the whole set. Rows with other media never share one.
+    One for each band, more of them for a short row, and one for the whole set. Rows with other media never
+    share one.
     """
     filled = np.flatnonzero(sets.sizes)
-    bands = band_keys(sets, filled, LEAST_JACCARD)
-    salts = np.arange(1, len(bands) + 1, dtype=np.uint64)[:, None] * np.uint64(0x9E3779B97F4A7C15)
     whole = [int.from_bytes(blake2b(blob, digest_size=8).digest()) for blob in packed(sets.take(filled))]
-    keys = np.vstack([bands ^ salts, np.array(whole, dtype=np.uint64)[None, :]])
-    keys ^= media[filled].view(np.uint64)[None, :]
-    return keys.view(np.int64).ravel(), np.tile(filled, len(keys))
+    blocks = [
+        (filled, _salted(band_keys(sets, filled, LONG_JACCARD), 1)),
+        (filled, np.array(whole, dtype=np.uint64)[None, :]),
+    ]
+    if least < LONG_JACCARD:
+        short = filled[sets.sizes[filled] <= SHORT_SHINGLES]
+        blocks.append((short, _salted(band_keys(sets, short, LEAST_JACCARD), 1_000)))
+    keys = [(block ^ media[rows].view(np.uint64)).view(np.int64).ravel() for rows, block in blocks]
+    return np.concatenate(keys), np.concatenate([np.tile(rows, len(block)) for rows, block in blocks])
+
+
+def _salted(bands: NDArray[np.uint64], first: int) -> NDArray[np.uint64]:
+    """The keys with a number of their own for each band, from `first` up: equal bands alone may meet."""
+    numbers = np.arange(first, first + len(bands), dtype=np.uint64)
+    return bands ^ (numbers[:, None] * np.uint64(0x9E3779B97F4A7C15))
 
 
 def together(first: Shingles, second: Shingles) -> Shingles:

@@ -23,7 +23,7 @@ from zhiling.text.containment import ContainmentIndex
 from zhiling.text.ngrams import CHARACTERS, WORDS, NgramIndex
 from zhiling.text.normalise import normalise
 from zhiling.text.short_texts import ShortTexts
-from zhiling.text.tokens import token_counts
+from zhiling.text.tokens import mostly_unspaced, token_counts
 
 _NEAREST = 5
 EMBEDDED = (6, 10)
@@ -47,6 +47,9 @@ class Decontaminate(Decide):
     a turn (a question behind a greeting) and has 6 words or 10 characters; one of fewer than `shortest`
     tokens only where it is all that was said. An edited copy holds at least `edited` of the text's 4-grams
     (6 Chinese characters), six or more. So a short or general question does not wipe out a corpus.
+
+    Each run tells which evaluation texts removed most rows, and how many rows would leave by chance: it puts
+    questions of kept rows in the place of evaluation texts and looks for them in other kept rows.
 
     With `paraphrase` the recipe's encoder looks for the same question in other words: what the user said,
     among its five nearest evaluation texts, if both agree in numbers and denials and are of similar length.
@@ -127,7 +130,10 @@ class Decontaminate(Decide):
         That is the share of a turn's runs that match, of the turn that a short text makes up, of the
         evaluation text's n-grams that an edited copy holds, or the cosine of a paraphrase.
         """
-        evaluation = self._evaluation(context.root)
+        return self.compared(rows, self.evaluation(context.root), context)
+
+    def compared(self, rows: pl.DataFrame, evaluation: Evaluation, context: Context) -> pl.DataFrame:
+        """The verdicts of `decide` on these rows, against any texts (see `Evaluation.of`)."""
         turns = self._turns(rows)
         ways = self._found(turns, evaluation)
         if self.paraphrase is not None:
@@ -189,22 +195,56 @@ class Decontaminate(Decide):
         text = normalise(turns["text"])
         return turns.with_columns(text=text, tokens=token_counts(text))
 
-    def _evaluation(self, root: Path) -> Evaluation:
+    def evaluation(self, root: Path) -> Evaluation:
+        """The texts of the evaluation files, indexed; kept from call to call.
+
+        Raises:
+            MissingInput: a file is not there.
+            DamagedFile: one cannot be read, or holds no text.
+        """
         files = matching(self.against, root, what="step 'decontaminate'")
         facts = tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files)
-        return _build(facts, str(root), self.fields, (self.words, self.characters), self.edited is not None)
+        return _build(facts, str(root), self.fields, self.run, self.edited is not None)
+
+    @property
+    def run(self) -> tuple[int, int]:
+        """Tokens of a quoted run: words, and characters of scripts without spaces."""
+        return (self.words, self.characters)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Evaluation texts: the place of each, and the indexes that find them."""
+    """Evaluation texts: the place of each, and the indexes that find them.
+
+    Attributes:
+        brief: whether a text is shorter than a quoted run.
+    """
 
     places: pl.Series
     texts: pl.Series
     index: NgramIndex
     short: ShortTexts
     copies: ContainmentIndex | None
+    brief: pl.Series
     _vectors: dict[str, NDArray[np.float32]] = field(default_factory=dict[str, NDArray[np.float32]])
+
+    @classmethod
+    def of(cls, places: pl.Series, texts: pl.Series, run: tuple[int, int], *, edited: bool) -> Evaluation:
+        """Any texts in the place of evaluation texts.
+
+        Args:
+            places: what `related` will say.
+            texts: as they are; the normal form is found here.
+            run: tokens of a quoted run, see `Decontaminate.run`.
+            edited: whether edited copies are looked for.
+        """
+        text = normalise(texts)
+        return cls(
+            places, texts, NgramIndex.build(text, *run),
+            ShortTexts(text, EMBEDDED, (run[0] - 1, run[1] - 1)),
+            ContainmentIndex.build(text) if edited else None,
+            token_counts(text) < pl.Series(np.where(mostly_unspaced(text), run[1], run[0])),
+        )  # fmt: skip
 
     def vectors(self, encoder: Encoder) -> NDArray[np.float32]:
         """The texts by an encoder, encoded once."""
@@ -235,11 +275,4 @@ def _build(
         items += found
     texts = pl.Series([item[1] for item in items], dtype=pl.String)
     places = pl.Series([item[0] for item in items], dtype=pl.String)
-    text = normalise(texts)
-    return Evaluation(
-        places,
-        texts,
-        NgramIndex.build(text, *run),
-        ShortTexts(text, EMBEDDED, (run[0] - 1, run[1] - 1)),
-        ContainmentIndex.build(text) if edited else None,
-    )
+    return Evaluation.of(places, texts, run, edited=edited)

@@ -7,7 +7,7 @@ print(found.table)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -89,14 +89,31 @@ def diversity(
         size: rows of a sample; fewer where either side has fewer.
         on: the text that is measured.
     """
-    frames = [rows] if reference is None or not reference.height else [rows, reference]
-    size = min(size, *(frame.height for frame in frames))
-    texts = [part_text(sampled(frame, size)["messages"], on) for frame in frames]
-    vectors = [encoder.encode(each.to_list()) for each in texts]
-    middle = centres(vectors[-1], CLUSTERS)
-    against = vectors[1] if len(vectors) > 1 else None
-    found = [_measured(*each, middle, against) for each in zip(texts, vectors, strict=True)]
-    return Diversity(found[0], found[1] if len(found) > 1 else None, table(rows, reference, on))
+    other = None if reference is None or not reference.height else reference
+    size = min(size, rows.height, *(() if other is None else (other.height,)))
+    texts = [part_text(sampled(each, size)["messages"], on) for each in (rows, other) if each is not None]
+    found, beside = measured(texts[:1], encoder, texts[1] if len(texts) > 1 else None)
+    return Diversity(found[0], beside, table(rows, reference, on))
+
+
+def measured(
+    samples: Sequence[pl.Series], encoder: Encoder, reference: pl.Series | None = None
+) -> tuple[list[Diverse], Diverse | None]:
+    """The measures of each sample of texts, and of the reference, where there is one; give equal sizes.
+
+    The clusters are those of the reference, without one those of the first sample. A text is encoded once,
+    in however many samples it is.
+    """
+    every = [*samples, *([] if reference is None else [reference])]
+    texts = pl.concat(every).unique(maintain_order=True)
+    known = encoder.encode(texts.to_list())
+    place = pl.int_range(len(texts), eager=True)
+    rows = [each.replace_strict(texts, place, return_dtype=pl.Int64).to_numpy() for each in every]
+    vectors = [known[each.astype(np.int64)] for each in rows]  # of no rows Polars makes no numbers
+    middle = centres(vectors[0 if reference is None else -1], CLUSTERS)
+    against = None if reference is None else vectors[-1]
+    found = [_measured(*each, middle, against) for each in zip(every, vectors, strict=True)]
+    return (found, None) if reference is None else (found[:-1], found[-1])
 
 
 def sampled(rows: pl.DataFrame, size: int) -> pl.DataFrame:
@@ -118,8 +135,8 @@ def _measured(texts: pl.Series, vectors: Vectors, middle: Vectors, reference: Ve
 def table(rows: pl.DataFrame, reference: pl.DataFrame | None = None, on: Part = "all") -> pl.DataFrame:
     """Rows by task, language and length in tokens, the most frequent first; shares sum to 1 on each side."""
     keys = ["task", "language", "length"]
-    own = _counted(rows, on)
-    other = _counted(rows.clear() if reference is None else reference, on)
+    own = _shared(rows, on)
+    other = _shared(rows.clear() if reference is None else reference, on)
     joined = own.join(other, on=keys, how="full", coalesce=True, suffix="_reference", nulls_equal=True)
     return (
         joined.rename({"rows_reference": "reference_rows", "share_reference": "reference_share"})
@@ -128,11 +145,15 @@ def table(rows: pl.DataFrame, reference: pl.DataFrame | None = None, on: Part = 
     )
 
 
-def _counted(rows: pl.DataFrame, on: Part) -> pl.DataFrame:
+def counted(rows: pl.DataFrame, on: Part = "all") -> pl.DataFrame:
+    """`task`, `language`, `length` of rows and how many `rows` each has, in no order."""
     columns = [rows[name] if name in rows.columns else _nulls(name, rows.height) for name in KEYS]
     named = pl.DataFrame([*columns, _lengths(part_text(rows["messages"], on))])
-    counted = named.group_by("task", "language", "length").agg(rows=pl.len().cast(pl.Int64))
-    return counted.with_columns(share=pl.col("rows") / max(rows.height, 1))
+    return named.group_by("task", "language", "length").agg(rows=pl.len().cast(pl.Int64))
+
+
+def _shared(rows: pl.DataFrame, on: Part) -> pl.DataFrame:
+    return counted(rows, on).with_columns(share=pl.col("rows") / max(rows.height, 1))
 
 
 KEYS = ("task", "language")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from enum import StrEnum
+from hashlib import blake2b
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -32,6 +35,7 @@ class ExactDedup(KeepsOne):
 
     name = "exact_dedup"
     scope = "table"
+    crowd_rows: ClassVar[int] = sys.maxsize  # rows that share a key are equal: no bucket is compared
     cost: ClassVar[str] = "cheap: about 5 microseconds a row"
     limits: ClassVar[str] = "One changed word makes two rows different: that is `near_dedup`'s work."
 
@@ -68,22 +72,61 @@ class ExactDedup(KeepsOne):
         if context.reference is not None and context.reference.height:
             known = context.reference.select(rows.columns).with_columns(before=pl.lit(True))
             frame = pl.concat([frame, known])
-        keys = frame.select("id", "before", self._keys(frame).alias("key"))
-        of_key = pl.col("id").sort_by(pl.col("before").not_(), "id").first().over("key")
-        if self.keep != "first" or self.column:
-            size = all_text(frame["messages"]).str.len_chars().to_numpy().astype(np.int64)
-            rank = self.priority(frame, size, ~frame["before"].to_numpy())
-            keys = keys.with_columns(rank=pl.Series(rank))
-            of_key = pl.col("id").sort_by("rank").first().over("key")
-        found = keys.select("id", "key", kept=of_key, copies=pl.len().over("key").cast(pl.Float64)).head(
-            rows.height
+        return self._decided(self._compared(frame), rows.height)
+
+    def meets_by_key(self) -> bool:
+        """Whether equal rows have equal keys: always."""
+        return True
+
+    def prepared(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """What decides about each row: what must be equal, and what says which row stays."""
+        return self._compared(rows.with_columns(before=pl.lit(False)))
+
+    def meeting_keys(self, prepared: pl.DataFrame) -> pl.DataFrame:
+        """A hash of what must be equal."""
+        filled = prepared.select("key").with_row_index("row").drop_nulls()
+        hashes = b"".join(blake2b(key.encode(), digest_size=8).digest() for key in filled["key"])
+        return filled.select("row", pl.Series("key", np.frombuffer(hashes, dtype="<u8")))
+
+    def decide_prepared(self, prepared: pl.DataFrame) -> pl.DataFrame:
+        """Verdicts of rows that equal none but each other."""
+        return self._decided(prepared, prepared.height)
+
+    def alone(self, ids: pl.Series) -> pl.DataFrame:
+        """Verdicts of rows that equal no other."""
+        kept = np.zeros(len(ids), dtype=np.bool_)
+        return verdicts(kept, self.Reason.EXACT_DUPLICATE, score=np.ones(len(ids))).with_columns(
+            ids.alias("cluster")
         )
+
+    def _compared(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """`id`, `before`, `key`; with a rule other than the smallest id also what it looks at."""
+        compared = rows.select("id", "before", self._keys(rows).alias("key"))
+        if not self._ranks():
+            return compared
+        size = all_text(rows["messages"]).str.len_chars().cast(pl.Int64).alias("size")
+        return compared.with_columns(size, *(rows[name] for name in self.column_read()))
+
+    def _ranks(self) -> bool:
+        """Whether more than the id says which of equal rows stays."""
+        return self.keep != "first" or self.column is not None
+
+    def _decided(self, compared: pl.DataFrame, judged: int) -> pl.DataFrame:
+        """Verdicts of the first `judged` rows."""
+        of_key = pl.col("id").sort_by(pl.col("before").not_(), "id").first().over("key")
+        if self._ranks():
+            rank = self.priority(compared, compared["size"].to_numpy(), ~compared["before"].to_numpy())
+            compared = compared.with_columns(rank=pl.Series(rank))
+            of_key = pl.col("id").sort_by("rank").first().over("key")
+        copies = pl.len().over("key").cast(pl.Float64)
+        found = compared.select("id", "key", kept=of_key, copies=copies).head(judged)
         alone = pl.col("key").is_null()
         found = found.select(
+            "id",
             kept=pl.when(alone).then("id").otherwise("kept"),
             copies=pl.when(alone).then(1.0).otherwise("copies"),
         )
-        repeated = found["kept"] != rows["id"]
+        repeated = found["kept"] != found["id"]
         return verdicts(
             repeated,
             self.Reason.EXACT_DUPLICATE,
@@ -123,28 +166,33 @@ def _folded(text: pl.Series) -> pl.Series:
 
 def _conversation_keys(rows: pl.DataFrame) -> pl.Series:
     """One string a row: every message with all its fields, then the columns that shape what is learnt."""
-    said = rows["messages"].explode(empty_as_null=False, keep_nulls=False).struct
-    rest = [name for name in _FURTHER if _used(said.field(name))]
-    others = [name for name in CONTENT_COLUMNS[1:] if _used(rows[name])]
     # A slice at a time: what lies between (several copies of the text) stays small.
     slices = (rows.slice(start, _SLICE_ROWS) for start in range(0, max(rows.height, 1), _SLICE_ROWS))
-    return pl.concat([_keys_of(part, rest, others) for part in slices])
+    return pl.concat([_keys_of(part) for part in slices])
 
 
-def _keys_of(rows: pl.DataFrame, rest: list[str], others: list[str]) -> pl.Series:
+def _keys_of(rows: pl.DataFrame) -> pl.Series:
     lines = flatten(rows["messages"])
     coded = lines.select(
         pl.concat_str(
             pl.col("role").fill_null(""),
             _plain(lines["text"].fill_null("")),
-            *([pl.struct(rest).struct.json_encode()] if rest else []),
+            _coded(lines, _FURTHER),
             separator="\x1f",
         ).alias("line"),
     )
     whole = _joined(coded["line"], rows["messages"].list.len().fill_null(0))
-    if not others:
-        return whole
-    return rows.select(whole + "\x1d" + pl.struct(others).struct.json_encode()).to_series()
+    return whole + "\x1d" + _coded(rows, CONTENT_COLUMNS[1:])
+
+
+def _coded(rows: pl.DataFrame, names: Sequence[str]) -> pl.Series:
+    """The columns as one string; "" where all are null, so that a key depends on its own row alone."""
+    used = [name for name in names if _used(rows[name])]
+    if not used:
+        return pl.repeat("", rows.height, dtype=pl.String, eager=True)
+    nothing = pl.all_horizontal(pl.col(name).is_null() for name in used)
+    everything = pl.struct(names).struct.json_encode()
+    return rows.select(pl.when(nothing).then(pl.lit("")).otherwise(everything)).to_series()
 
 
 def _joined(lines: pl.Series, lengths: pl.Series) -> pl.Series:

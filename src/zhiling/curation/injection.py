@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from zhiling.curation.phrases import any_of
 from zhiling.curation.stray_request import stray_requests
@@ -40,24 +41,26 @@ class Injection(Measure):
     All messages but the system's are searched: weighted patterns in English and Chinese for orders to forget
     instructions, to reveal the prompt, to play a part without rules, for forged role markup, and for texts
     that speak to a model. In documents and tool results also orders about the reply ("add to your answer"),
-    and requests that have no word in common with the text around them (`stray_request`). `pattern` is the
-    heaviest rule that was met, null if there was none. Width, invisible characters and line breaks do not
-    hide a pattern. The step `quarantine` rejects by this score.
+    and requests that have no word in common with the text around them (`stray_request`). Weak signs (a part
+    to play, standing orders, forbidden content) count where several stand in one message. `pattern` is the
+    heaviest rule that the worst message met, null if there was none. Width, invisible characters and line
+    breaks do not hide a pattern. The step `quarantine` rejects by this score.
     """
 
     name: ClassVar[str] = "injection"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     material: ClassVar[bool] = True
-    cost: ClassVar[str] = "about 0.1 ms per kilobyte"
+    cost: ClassVar[str] = "about 0.2 ms per kilobyte"
     limits: ClassVar[str] = (
-        "An order that fits its document (a request in a mail about the same matter), inside a paragraph or "
-        "in a table's cell passes, and so do encoded text and other languages. Texts about prompt injection, "
-        "and a closing question of a web page in words of its own, are found as well. A manual is full of "
-        "requests: some 4 % of its passages score 0.6 by `stray_request` alone, so reject above that there."
+        "An order that fits its document (a request in a mail about the same matter), inside a paragraph, in "
+        "a list or in a table's cell passes, and so do encoded text, other languages and an attack that is "
+        "spread over several messages. Texts about prompt injection, and a closing question of a web page in "
+        "words of its own, are found as well: `stray_request` alone scores 0.6, so reject above that where "
+        "documents are full of requests."
     )
 
     def writes(self) -> dict[str, pl.DataType]:
-        """The joined weight of all rules met, and the name of the heaviest."""
+        """The joined weight of all rules that the worst message met, and the name of the heaviest."""
         return {"score": pl.Float64(), "pattern": pl.String()}
 
     def measure(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
@@ -67,20 +70,40 @@ class Injection(Measure):
         text = lines["text"].fill_null("").str.replace_all(IGNORED_PATTERN, "").str.normalize("NFKC")
         joined = text.str.replace_all(r"\s+", " ")
         read_as_data = lines["role"].is_in(DOCUMENTS)
-        clean = np.ones(rows.height)
-        heaviest = np.full(rows.height, -1, dtype=np.int64)
+        clean = np.ones(len(text))
+        heaviest = np.full(len(text), -1, dtype=np.int64)
         for place, rule in reversed(list(enumerate(_rules()))):
             if rule.name == _STRAY:
-                hits = stray_requests(text, read_as_data)
+                met = stray_requests(text, read_as_data).to_numpy()
             else:
-                hits = text.str.contains(rule.pattern) | joined.str.contains(rule.pattern)
-                hits &= read_as_data | (not rule.documents_only)
-            met = np.unique(lines["row"].filter(hits).to_numpy())
+                met = _holding(rule.pattern, text, joined, read_as_data | (not rule.documents_only))
             clean[met] *= 1 - rule.weight
             heaviest[met] = place  # rules come lightest first here, so the heaviest writes last
-        names = pl.Series([rule.name for rule in _rules()], dtype=pl.String)
-        place = pl.Series(heaviest).replace(-1, None).cast(pl.UInt32)
-        return pl.DataFrame({"score": 1 - clean, "pattern": names.gather(place)})
+        return _of_rows(rows.height, lines["row"], 1 - clean, heaviest)
+
+
+def _holding(pattern: str, text: pl.Series, joined: pl.Series, among: pl.Series) -> NDArray[np.bool_]:
+    """Which of these texts match as they are, or with their line breaks as spaces."""
+    frame = pl.DataFrame({"text": text, "joined": joined}).filter(among)
+    broken = pl.when(pl.col("text") != pl.col("joined")).then("joined")  # others cannot differ
+    hit = pl.col("text").str.contains(pattern) | broken.str.contains(pattern).fill_null(value=False)
+    found = np.zeros(len(text), dtype=np.bool_)
+    found[among.to_numpy()] = frame.select(hit).to_series().to_numpy()
+    return found
+
+
+def _of_rows(
+    height: int, row: pl.Series, score: NDArray[np.float64], rule: NDArray[np.int64]
+) -> pl.DataFrame:
+    """The score of each row's worst message, and the name of the rule that weighed most in it."""
+    worst = pl.DataFrame({"row": row, "score": score, "rule": rule}).sort(
+        "score", "rule", descending=[True, False]
+    )
+    worst = worst.unique("row", keep="first", maintain_order=True).with_columns(pl.col("row").cast(pl.Int64))
+    every = pl.DataFrame({"row": np.arange(height)}).join(worst, on="row", how="left", maintain_order="left")
+    names = pl.Series([rule.name for rule in _rules()], dtype=pl.String)
+    place = every["rule"].replace(-1, None).cast(pl.UInt32)
+    return pl.DataFrame({"score": every["score"].fill_null(0.0), "pattern": names.gather(place)})
 
 
 @cache

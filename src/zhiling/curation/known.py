@@ -9,7 +9,7 @@ from typing import ClassVar
 import polars as pl
 from pydantic import Field
 
-from zhiling.curation.buckets import LEAST_JACCARD
+from zhiling.curation.buckets import LEAST_JACCARD, LONG_JACCARD, SHORT_SHINGLES
 from zhiling.curation.released import FILE_NAME, Released
 from zhiling.pipeline.step import Bound, Context, Decide, verdicts
 
@@ -22,27 +22,34 @@ class Known(Decide):
     5-grams of Chinese) to the released row that `related` names as `run:id` is at least `jaccard`. A run is
     never compared with its own release. Rows with other pictures are never equal.
 
-    Reasons: `released`. Score: the similarity to `related`, 0 where no released row reaches .8.
+    One edited word changes up to five 5-grams, so an edited copy of a short text falls below .8: `jaccard`
+    of .6 finds texts of 25 tokens with one word edited.
+
+    Reasons: `released`. Score: the similarity to `related`, 0 where no released row reaches the lower one
+    of `jaccard` and .8.
     """
 
     name: ClassVar[str] = "known"
+    one_machine = True  # SQLite's write-ahead log cannot be shared over a network mount
     bounds: ClassVar[tuple[Bound, ...]] = (Bound("jaccard", acts="above", loosest=LEAST_JACCARD),)
+    version: ClassVar[int] = 2
     cost: ClassVar[str] = (
-        "about 30 µs a new row, whatever the index holds; on disk about 600 bytes and 4 "
-        "bytes a token for each released row"
+        "about 30 µs a new row, whatever the index holds, half as much again below .8; on disk about 600 "
+        "bytes (a short row 1,700) and 4 bytes a token for each released row"
     )
     limits: ClassVar[str] = (
         "New rows are not compared with each other: that is `near_dedup`'s work. Case, punctuation, spaces "
         "and labels do not count. Rows without text are never known. MinHash finds at least .995 of the "
-        "pairs at .8; where more than 64 released rows share a bucket (rows of one template), edited copies "
-        "of the later ones may be missed, equal ones are not."
+        f"pairs at .8, and of short texts (at most {SHORT_SHINGLES} 5-grams) at .5; longer ones are not "
+        "looked for below .8; where more than 64 released rows share a bucket (rows of one template), edited "
+        "copies of the later ones may be missed, equal ones are not."
     )
     source: ClassVar[str] = (
         "Broder (1997), On the resemblance and containment of documents; see zhiling.text.minhash"
     )
 
     jaccard: float = Field(
-        default=LEAST_JACCARD, ge=LEAST_JACCARD, le=1.0, description="least similarity to a released row"
+        default=LONG_JACCARD, ge=LEAST_JACCARD, le=1.0, description="least similarity to a released row"
     )
 
     class Reason(StrEnum):
@@ -58,7 +65,7 @@ class Known(Decide):
     def decide(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
         """Verdicts by similarity to the standing index."""
         with Released(context.root / FILE_NAME) as released:
-            nearest = released.nearest(rows["messages"], context.run)
+            nearest = released.nearest(rows["messages"], context.run, min(self.jaccard, LONG_JACCARD))
         known = nearest.similarity >= self.jaccard
         return verdicts(
             known,

@@ -6,32 +6,35 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from pydantic import Field
 
-from zhiling.curation.cross_fitting import out_of_fold
+from zhiling.curation.cross_fitting import out_of_fold_scores
 from zhiling.curation.entity_errors import DOUBTS, judged_entities, judged_rows
 from zhiling.curation.folds import group_folds, group_numbers
 from zhiling.curation.label import label_of
+from zhiling.curation.label_noise import Beliefs, beliefs
 from zhiling.curation.sparse_features import ngram_matrix
 from zhiling.pipeline.step import Context, Measure, Scope
 from zhiling.rows.conversation import all_text, reply_text, user_text
 from zhiling.text.normalise import normalise
 
 LONGEST_NGRAM = 4
+NGRAM_SHARE = 0.3
+"""Weight of the n-grams beside an encoder's vectors. Errors between near labels of CLINC150 are found with
+average precision .844 with the encoder alone, .898 with this share, .883 with equal weights."""
 SHORT_REPLY = 3
 """A reply of at most this many times the label's length is taken for the label itself."""
 
 
 class LabelErrors(Measure):
-    """Writes how much more a classifier that never saw the row believes in its label than in any other.
+    """Writes how probable it is that each row's label is right, judged by all rows of other conversations.
 
-    `score` is the probability of the given label minus the highest other one, from -1 (surely wrong) to 1;
-    `suggested` is the most probable label and `probability` its probability. The classifiers are fitted on
-    the other folds; a conversation or document is never on both sides.
-
-    `confidence` is the probability of the given label alone: with dozens of labels of few rows each it ranks
-    errors better than the margin.
+    `score` is the probability that the given label is right minus that it is wrong, from -1 (surely wrong)
+    to 1; at 0 it is as likely wrong as right, so a `threshold` with `at_least: 0` removes as many rows as
+    seem to be wrong, few or many. `suggested` is the most probable label by the text alone, and
+    `probability` its probability.
+    A classifier scores each label, fitted on the other folds; a conversation or document is never on both
+    sides. How often labels are wrong in this table, and which becomes which, is learnt from the scores.
 
     With `level: sentence` the entities of a row are judged token by token: `score` is the probability of the
     least likely tag, 0 to 1, `suggested` the likeliest tag there. `level: token` adds `tokens`: where each
@@ -39,17 +42,19 @@ class LabelErrors(Measure):
     """
 
     name: ClassVar[str] = "label_errors"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     scope: ClassVar[Scope] = "table"
     cost: ClassVar[str] = "two encodings per row (none with `features: ngrams`), then 2 ms per row"
     limits: ClassVar[str] = (
         "Spans of answers and templated rows of entities pass by. "
         "Labels in fewer than `groups_per_label` conversations, or in a table with one label only, pass by. "
-        "Errors that follow a rule (all of one source) are learnt, not found. With `on: all` a reply that "
+        "Errors that follow a rule (all of one source) are learnt, not found. Where a table has few errors "
+        "(some 15) hardly a score is below 0: look at the lowest ones. With `on: all` a reply that "
         "belongs to another question makes the label look wrong."
     )
     source: ClassVar[str] = (
-        "Northcutt et al. 2021 (self-confidence, out of fold); Rifkin et al. 2003; Wang and Mueller 2022"
+        "Rifkin et al. 2003 (classifier); Dawid and Skene 1979, Patrini et al. 2017, Northcutt et al. 2021 "
+        "(which label becomes which, out of fold); Wang and Mueller 2022 (entities)"
     )
 
     level: Literal["row", "sentence", "token"] = Field(
@@ -63,25 +68,20 @@ class LabelErrors(Measure):
     features: Literal["encoder", "ngrams", "both"] = Field("both", description="What texts are compared by.")
     folds: int = Field(8, ge=2, le=50, description="Number of folds.")
     groups_per_label: int = Field(3, ge=2, description="Labels in fewer groups (conversations) pass by.")
-    ridge: float = Field(0.3, gt=0, description="Penalty on the classifier's weights.")
+    ridge: float = Field(0.5, gt=0, description="Penalty on the classifier's weights.")
 
     def reads(self) -> tuple[str, ...]:
         """Messages, target, and the group for the folds."""
         return ("messages", "target", "group")
 
     def writes(self) -> dict[str, pl.DataType]:
-        """Belief in what is given, what is likelier, its probability; with `level: token` doubtful tokens."""
+        """Belief in what is given, the likeliest, its probability; with `level: token` doubtful tokens."""
         written: dict[str, pl.DataType] = {
             "score": pl.Float64(),
             "suggested": pl.String(),
             "probability": pl.Float64(),
         }
-        further: dict[str, dict[str, pl.DataType]] = {
-            "row": {"confidence": pl.Float64()},
-            "sentence": {},
-            "token": {"tokens": DOUBTS},
-        }
-        return written | further[self.level]
+        return written | ({"tokens": DOUBTS} if self.level == "token" else {})
 
     def uses_encoder(self) -> bool:
         """Unless n-grams alone are asked for, or tokens are judged."""
@@ -111,9 +111,9 @@ class LabelErrors(Measure):
         given = label_of(ordered["target"])
         names = given.unique().sort()
         classes = given.replace_strict(names, np.arange(len(names)), return_dtype=pl.Int64).to_numpy()
-        probabilities = out_of_fold(self._features(ordered, given, context), classes, folds, self.ridge)
-        answer = _judge(probabilities, classes, names)
-        return answer[order.arg_sort()]
+        features = self._features(ordered, given, context)
+        found = beliefs(out_of_fold_scores(features, classes, folds, self.ridge), classes)
+        return _judged(found, names)[order.arg_sort()]
 
     def _features(self, rows: pl.DataFrame, given: pl.Series, context: Context) -> list[Any]:
         user = user_text(rows["messages"])
@@ -129,7 +129,8 @@ class LabelErrors(Measure):
             parts.append(vectors / np.where(lengths == 0, 1, lengths))
         if self.features != "encoder":
             whole = _where(counts, all_text(rows["messages"]), user)
-            parts.append(ngram_matrix(whole.to_list(), LONGEST_NGRAM))
+            share = NGRAM_SHARE if self.features == "both" else 1
+            parts.append(ngram_matrix(whole.to_list(), LONGEST_NGRAM) * np.float32(share**0.5))
         return parts
 
 
@@ -147,17 +148,11 @@ def _tells(rows: pl.DataFrame, given: pl.Series) -> pl.Series:
     )["reply"]
 
 
-def _judge(probabilities: NDArray[np.float64], classes: NDArray[np.int64], names: pl.Series) -> pl.DataFrame:
-    rows = np.arange(len(classes))
-    given = probabilities[rows, classes]
-    others = probabilities.copy()
-    others[rows, classes] = -1
-    best = probabilities.argmax(axis=1)
+def _judged(found: Beliefs, names: pl.Series) -> pl.DataFrame:
     return pl.DataFrame(
         {
-            "score": given - others.max(axis=1),
-            "suggested": names[best],
-            "probability": probabilities[rows, best],
-            "confidence": given,
+            "score": 2 * found.right - 1,
+            "suggested": names[found.by_text.argmax(axis=1)],
+            "probability": found.by_text.max(axis=1),
         }
     )

@@ -74,7 +74,10 @@ class Language(Measure):
                     [value.language.iso_code_639_1.name.lower() if value else None for value in best],
                     dtype=pl.String,
                 ),
-                "score": pl.Series([value.value if value else None for value in best], dtype=pl.Float64),
+                # the detector adds up in an order that changes from process to process: the last bits differ
+                "score": pl.Series(
+                    [round(value.value, 9) if value else None for value in best], dtype=pl.Float64
+                ),
             }
         )
         placed = pl.DataFrame({"text": text}).join(found, on="text", how="left", maintain_order="left")

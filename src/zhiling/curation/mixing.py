@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from zhiling.errors import UsageError
 
@@ -48,18 +49,34 @@ class Branch:
     drawn: int
     parts: Sequence[Branch] = field(default=())
 
-    def __str__(self) -> str:
-        return "\n".join([self._line(), *self._tree("")])
+    @property
+    def title(self) -> str:
+        """The name; of rows without one `(none)`."""
+        return self.name or "(none)"
 
-    def _line(self) -> str:
-        epochs = self.drawn / self.rows if self.rows else 0.0
-        name = self.name or "(none)"
-        return f"{name}  {self.share:.1%} → {self.drawn:,} of {self.rows:,} rows, {epochs:.2f} epochs"
+    @property
+    def epochs(self) -> float:
+        """How often each row is drawn on average."""
+        return self.drawn / self.rows if self.rows else 0.0
+
+    @property
+    def amounts(self) -> str:
+        """Share, rows drawn and there, epochs."""
+        return f"{self.share:.1%} → {self.drawn:,} of {self.rows:,} rows, {self.epochs:.2f} epochs"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The tree as plain JSON."""
+        parts = [part.as_dict() for part in self.parts]
+        own = {"name": self.name, "share": round(self.share, 6), "drawn": self.drawn, "rows": self.rows}
+        return {**own, "epochs": round(self.epochs, 4), "parts": parts}
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.title}  {self.amounts}", *self._tree("")])
 
     def _tree(self, indent: str) -> Iterator[str]:
         for part in self.parts:
             last = part is self.parts[-1]
-            yield f"{indent}{'└─' if last else '├─'} {part._line()}"
+            yield f"{indent}{'└─' if last else '├─'} {part.title}  {part.amounts}"
             yield from part._tree(indent + ("   " if last else "│  "))
 
 

@@ -40,8 +40,9 @@ class Mixture(Decide):
     scope: ClassVar[Scope] = "table"
     cost: ClassVar[str] = "one hash per row"
     limits: ClassVar[str] = (
-        "A row stays one row: with `epochs` above 1, `times` says how often to train on it; exports hold "
-        "it once."
+        "A row stays one row of the run: with `epochs` above 1 its copies, all with its id, stand in the "
+        "train part of exports and among the training examples; dev and test parts hold it once. A row that "
+        "is rewritten behind the mixture is wanted once; `ablate` trains on each row once."
     )
     source: ClassVar[str] = "Raffel et al. 2020, T5 (proportional mixing with a limit and a temperature)"
     Reason: ClassVar[type[StrEnum]] = Reason

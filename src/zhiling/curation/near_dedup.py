@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -15,13 +16,16 @@ from zhiling.curation.contest import Contest
 from zhiling.curation.parts import Part, part_text
 from zhiling.curation.survivor import KeepsOne
 from zhiling.pipeline.step import Bound, Context, verdicts
+from zhiling.text.buffers import offsets_of
 from zhiling.text.compiled import kernels
+from zhiling.text.minhash import band_keys
 from zhiling.text.near import NearIndex
-from zhiling.text.normalise import normal_form
-from zhiling.text.shingles import Shingles, bags
+from zhiling.text.shingles import Shingles, text_bags
 from zhiling.text.union_find import components
 
 _SLICE_ROWS = 20_000
+
+_arrow: Any = pa  # has no type stubs
 
 
 class NearDedup(KeepsOne):
@@ -42,6 +46,7 @@ class NearDedup(KeepsOne):
     bounds: ClassVar[tuple[Bound, ...]] = (
         Bound("jaccard", acts="above", values=tuple(n / 100 for n in range(96, 48, -4))),
     )
+    crowd_rows: ClassVar[int] = 64  # of larger buckets all rows are compared, whichever they met in
     cost: ClassVar[str] = (
         "moderate: about 20 microseconds and 250 bytes a row, texts are not held; with the extra `fast` 10, "
         "from 24 MB of text on"
@@ -85,11 +90,47 @@ class NearDedup(KeepsOne):
         columns = ["id", *self.reads()]
         if context.reference is not None and context.reference.height:
             rows = pl.concat([rows.select(columns), context.reference.select(columns)])
-        ids = rows["id"]
         with NearIndex(self.jaccard, self.method) as index:
             for block in self._blocks(rows["messages"]):
                 index.add(block)
-            near, sizes = index.find(), index.sizes
+            return self._decided(rows, index, judged)
+
+    def meets_by_key(self) -> bool:
+        """Whether candidates come from keys."""
+        return self.method == "minhash"
+
+    def prepared(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """What decides about each row: its shingles instead of its texts."""
+        blocks = [_lists(block) for block in self._blocks(rows["messages"])]
+        shingles = pl.concat(blocks) if blocks else pl.Series("shingles", [], pl.List(pl.UInt32))
+        return rows.select("id", "group", *self.column_read()).with_columns(shingles)
+
+    def meeting_keys(self, prepared: pl.DataFrame) -> pl.DataFrame:
+        """The key of each band of each row."""
+        shingles = _bags(prepared["shingles"])
+        filled = np.flatnonzero(shingles.sizes)
+        keys = band_keys(shingles, filled, self.jaccard)
+        bands = np.arange(1, len(keys) + 1, dtype=np.uint64)[:, None]
+        keys ^= bands * np.uint64(0x9E3779B97F4A7C15)  # rows meet in the same band only
+        return pl.DataFrame({"row": np.tile(filled, len(keys)), "key": keys.ravel()})
+
+    def decide_prepared(self, prepared: pl.DataFrame) -> pl.DataFrame:
+        """Verdicts of rows that meet none but each other."""
+        with NearIndex(self.jaccard, self.method) as index:
+            index.add(_bags(prepared["shingles"]))
+            return self._decided(prepared, index, prepared.height)
+
+    def alone(self, ids: pl.Series) -> pl.DataFrame:
+        """Verdicts of rows that meet no other."""
+        kept = np.zeros(len(ids), dtype=np.bool_)
+        return verdicts(kept, self.Reason.NEAR_DUPLICATE, score=np.zeros(len(ids))).with_columns(
+            ids.alias("cluster")
+        )
+
+    def _decided(self, rows: pl.DataFrame, index: NearIndex, judged: int) -> pl.DataFrame:
+        """Verdicts of the first `judged` of the rows whose shingles the index holds."""
+        ids = rows["id"]
+        near, sizes = index.find(), index.sizes
         sizes[near.rows] = near.sets.sizes
         apart = np.arange(len(ids)) if self.within_group else _groups(rows["group"])
         priority = self.priority(rows, sizes, np.arange(len(ids)) < judged)
@@ -110,7 +151,17 @@ class NearDedup(KeepsOne):
         """The shingles of the rows; a slice at a time, so the texts are never held twice."""
         kernels(int(messages.estimated_size()))  # the slices are small, their sum may pay for compiled code
         for start in range(0, len(messages), _SLICE_ROWS):
-            yield bags(normal_form(part_text(messages.slice(start, _SLICE_ROWS), self.on)), self.size)
+            yield from text_bags(part_text(messages.slice(start, _SLICE_ROWS), self.on), self.size)
+
+
+def _lists(shingles: Shingles) -> pl.Series:
+    lists = _arrow.LargeListArray.from_arrays(shingles.offsets, shingles.hashes)
+    return pl.Series("shingles", lists)
+
+
+def _bags(lists: pl.Series) -> Shingles:
+    hashes = lists.explode(empty_as_null=False, keep_nulls=False).to_numpy()
+    return Shingles(hashes, offsets_of(lists.list.len().to_numpy()))
 
 
 def _groups(group: pl.Series) -> NDArray[np.int64]:

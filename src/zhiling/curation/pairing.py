@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -11,14 +10,14 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from zhiling.curation.folds import group_folds, group_numbers
-from zhiling.curation.pairing_judge import Candidates, Negatives, cross_fitted
-from zhiling.curation.pairing_space import PairSpace, Texts, candidates
+from zhiling.curation.pairing_judge import Candidates, Negatives, Verdicts, cross_fitted
+from zhiling.curation.pairing_space import PairSpace, Texts
 from zhiling.pipeline.step import Context, Measure, Scope
 from zhiling.rows.conversation import flatten, has_reply, reply_text
 
 FOLDS = 5
-BLOCK_ROWS = 400
-"""Rows that are compared with one another; a fold is cut into such blocks, so time is linear in the rows."""
+BLOCK_ROWS = 2000
+"""Rows that are compared with one another: time is linear in the rows."""
 SMALL_LANGUAGE = 50
 FEWEST_ROWS = 20
 
@@ -34,7 +33,7 @@ class Pairing(Measure):
     """
 
     name: ClassVar[str] = "pairing"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     scope: ClassVar[Scope] = "table"
     cost: ClassVar[str] = "two encodings per row (none with `features: ngrams`), then 10 to 20 ms per row"
     limits: ClassVar[str] = (
@@ -81,11 +80,17 @@ class Pairing(Measure):
         judged = np.full((2, rows.height), np.nan)
         for pool in pools.unique().sort():
             chosen = (pools == pool).arg_true()
-            judged[:, chosen.to_numpy()] = self._judge(ordered[chosen], context)
+            verdicts, corrected = self.judged(ordered[chosen], context)
+            judged[:, chosen.to_numpy()] = verdicts.probabilities(), corrected
         return pl.DataFrame({"score": judged[0], "csls": judged[1]})[order.arg_sort()]
 
-    def _judge(self, rows: pl.DataFrame, context: Context) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Cross-fitted probabilities of the rows of one language, and their corrected cosines."""
+    def judged(self, rows: pl.DataFrame, context: Context) -> tuple[Verdicts, NDArray[np.float64]]:
+        """Out-of-fold verdicts on the rows of one language and on wrong pairs, and corrected cosines.
+
+        Args:
+            rows: `id`, `messages`, `group`; numbered in this order in the verdicts.
+            context: gives the encoder and the random order.
+        """
         folds = group_folds(rows, FOLDS, context)
         groups = group_numbers(rows).to_numpy()
         texts = _texts(rows["messages"])
@@ -94,14 +99,11 @@ class Pairing(Measure):
         generator = context.generator()
         parts: list[Candidates] = []
         corrected = np.zeros(rows.height)
-        for held, known in _folds(folds):
-            topics = space.topics(known)
-            for block in np.array_split(held, -(-len(held) // BLOCK_ROWS)):
-                # Another reply to the same words is no wrong one: it must not be learnt as such.
-                same = _equal(groups[block]) | _equal(asked[block])
-                tables = space.table(block, same, topics)
-                corrected[block] = tables[1].diagonal()
-                parts.append(candidates(block, int(folds[block[0]]), same, tables, generator))
+        for block in np.array_split(np.arange(rows.height), -(-rows.height // BLOCK_ROWS)):
+            # Another reply to the same words is no wrong one: it must not be learnt as such.
+            same = _equal(groups[block]) | _equal(asked[block])
+            found, corrected[block] = space.candidates(block, folds[block], same, generator)
+            parts += found
         return cross_fitted(parts, self.negatives, context.seed), corrected
 
     def _space(self, texts: Texts, context: Context) -> PairSpace:
@@ -132,9 +134,3 @@ def _texts(messages: pl.Series) -> Texts:
     )
     found = every.join(texts, on="row", how="left", maintain_order="left").fill_null("")
     return Texts(found["said"].to_list(), found["before"].to_list(), reply_text(messages).to_list())
-
-
-def _folds(folds: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """The rows of each fold, and the rows of all others."""
-    for fold in np.unique(folds):
-        yield np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)

@@ -1,11 +1,13 @@
 """How alike questions and replies are, in several views, each corrected for how popular either side is.
 
 A view is a space in which questions and replies have vectors: the encoder's; n-grams weighted by rarity;
-topics of single texts (the main directions of their n-grams); and topics of question and reply together,
-fitted on other conversations. In each, all pairs of a block of rows get five numbers: the cosine, the mean
-cosine of the question (the reply) to its nearest replies (questions) of other conversations, and the cosine
-to the nearest of all. Beside the views stand how much of either side's rare n-grams the other side holds,
-and the form of both texts (length, lines, digits, scripts): a poem is not answered by a number.
+topics of single texts (the main directions of their n-grams). In each, a pair gets three numbers: the cosine,
+and the mean cosine of the question (the reply) to its nearest replies (questions) of other conversations.
+Beside them stand how much of either side's rare n-grams the other side holds, corrected likewise, and the
+form of both texts (length, lines, digits, scripts): a poem is not answered by a number.
+
+The cosine to the best rival is no feature: of the given pairs of a table, the wrong ones have better rivals,
+and a discriminator that takes them for right learns the opposite.
 
 Source: Lample et al. 2018, eq. 3 (CSLS: 2 · cosine minus the two means); here their weights are learnt.
 """
@@ -20,11 +22,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from zhiling.curation.sparse_features import document_frequency, ngram_matrix, require, unit_rows, weighted
+from zhiling.curation.sparse_features import document_frequency, ngram_matrix, require, weighted
 
 NEAREST = 10
+NEAREST_SHARE = 1 / 16
+"""How many texts popularity is told by: this share of a block, and no fewer than `NEAREST`."""
 TOPICS = 100
-JOINT_TOPICS = 60
 LANDMARKS = 1200
 """Topics are fitted on at most this many texts: more change little and cost with the square."""
 LONGEST_NGRAM = 3
@@ -61,17 +64,6 @@ def topic_view(view: View) -> View:
     return _projected(view, Topics.of(texts, TOPICS))
 
 
-def joint_topics(view: View, known: NDArray[np.int64]) -> Topics:
-    """Topics of question and reply taken together, fitted on the pairs `known` only."""
-    chosen = known[:LANDMARKS]
-    return Topics.of(unit_rows(view.questions[chosen] + view.replies[chosen]), JOINT_TOPICS)
-
-
-def joint_topic_view(view: View, topics: Topics, rows: NDArray[np.int64]) -> View:
-    """The rows of a block in joint topics."""
-    return _projected(View(view.questions[rows], view.replies[rows]), topics)
-
-
 @dataclass(frozen=True)
 class Topics:
     """The strongest directions of some texts: a text's place is `text · textsᵀ · basis`."""
@@ -97,31 +89,50 @@ def _projected(view: View, topics: Topics) -> View:
     return View(project(view.questions), project(view.replies))
 
 
-def pair_features(view: View, rows: NDArray[np.int64], same: NDArray[np.bool_]) -> list[Matrix]:
-    """Cosine, popularities and best rivals of every question with every reply of a block.
+def cosines(view: View, rows: NDArray[np.int64]) -> Matrix:
+    """Of every question (down) with every reply (across) of some rows, (b, b)."""
+    return _dense(view.questions[rows] @ view.replies[rows].T)
+
+
+def pair_features(cosine: Matrix, same: NDArray[np.bool_], replies: NDArray[np.int64]) -> list[Matrix]:
+    """Likeness of some pairs, and how popular either side is.
 
     Args:
-        view: vectors of all rows.
-        rows: the rows of the block.
-        same: bool (rows, rows), true for pairs of one conversation: they count for no popularity.
+        cosine: or another likeness, (b, b), questions down, replies across.
+        same: bool (b, b), true for pairs of one conversation: they count for no popularity.
+        replies: numbers of the replies that each question is paired with, (b, p).
 
     Returns:
-        Five float32 matrices (rows, rows), questions down, replies across: the cosine; the mean cosine of
-        the question to its nearest replies, of the reply to its nearest questions; the highest of either.
+        Three float32 matrices (b, p): the likeness; the mean likeness of the question to its nearest replies,
+        of the reply to its nearest questions. The pair itself is left out of both, as a given pair is:
+        otherwise a wrong pair of the table would be told by that alone.
     """
-    cosine = _dense(view.questions[rows] @ view.replies[rows].T)
+    rows = np.arange(len(cosine))[:, None]
+    value, apart = cosine[rows, replies], ~same[rows, replies]
     others = np.where(same, -1, cosine)
-    count = min(NEAREST, len(rows) - 1)
-    question = np.sort(others, axis=1)[:, -count:]
-    reply = np.sort(others, axis=0)[-count:]
-    given = [question.mean(axis=1)[:, None], reply.mean(axis=0)[None], question[:, -1:], reply[-1:]]
-    return [cosine, *(np.broadcast_to(each, cosine.shape) for each in given)]
+    count = max(1, min(len(cosine) - 2, max(NEAREST, round(len(cosine) * NEAREST_SHARE))))
+    question = _without(value, apart, _nearest(others, count)[:, rows], count)
+    reply = _without(value, apart, _nearest(others.T, count)[:, replies], count)
+    return [value, question, reply]
 
 
-def csls(features: Sequence[Matrix]) -> Matrix:
-    """The neighbourhood-corrected cosine, -4 to 4, of the matrices of `pair_features`."""
-    cosine, question, reply = features[:3]
-    return 2 * cosine - question - reply
+def _nearest(others: Matrix, count: int) -> Matrix:
+    """Of each row: the sum of its `count` highest values, the least of them, and the next, (3, b)."""
+    ordered = -np.partition(-others, (count - 1, count), axis=1)
+    return np.stack([ordered[:, :count].sum(axis=1), ordered[:, count - 1], ordered[:, count]])
+
+
+def _without(value: Matrix, apart: NDArray[np.bool_], nearest: Matrix, count: int) -> Matrix:
+    """The mean of the nearest where `value` is not one of them: the next stands in for it."""
+    total, least, following = nearest
+    return (total + np.where(apart & (value >= least), following - value, 0)) / np.float32(count)
+
+
+def csls(cosine: Matrix, same: NDArray[np.bool_]) -> Matrix:
+    """The neighbourhood-corrected cosine of every pair, -4 to 4."""
+    every = np.broadcast_to(np.arange(len(cosine)), cosine.shape)
+    value, question, reply = pair_features(cosine, same, every)
+    return 2 * value - question - reply
 
 
 def coverage_features(view: View, rows: NDArray[np.int64]) -> list[Matrix]:
@@ -158,11 +169,10 @@ def form(texts: Sequence[str]) -> Matrix:
     )
 
 
-def form_features(questions: Matrix, replies: Matrix, rows: NDArray[np.int64]) -> list[Matrix]:
-    """The form of the question and of the reply of every pair of a block."""
-    shape = (len(rows), len(rows))
-    down = [np.broadcast_to(column[:, None], shape) for column in questions[rows].T]
-    return down + [np.broadcast_to(column[None], shape) for column in replies[rows].T]
+def form_features(questions: Matrix, replies: Matrix, paired: NDArray[np.int64]) -> list[Matrix]:
+    """The form of the question and of the reply of some pairs, each (b, p)."""
+    down = [np.broadcast_to(column[:, None], paired.shape) for column in questions.T]
+    return down + [column[paired] for column in replies.T]
 
 
 def _dense(product: Any) -> Matrix:

@@ -46,6 +46,7 @@ class Candidates:
         right: features of the given pairs, (b, f).
         pool: features with replies of other conversations, random ones first, (b, p, f).
         usable: which of the pool are of another conversation, (b, p).
+        others: numbers of the rows whose replies the pool holds, (b, p).
     """
 
     rows: NDArray[np.int64]
@@ -53,29 +54,50 @@ class Candidates:
     right: Matrix
     pool: Matrix
     usable: NDArray[np.bool_]
+    others: NDArray[np.int64]
 
 
-def cross_fitted(parts: Sequence[Candidates], negatives: Negatives, seed: int) -> NDArray[np.float64]:
-    """The probability that each given pair is right, by discriminators that never saw its fold.
+@dataclass(frozen=True)
+class Verdicts:
+    """Out-of-fold logits of the rows of some candidates, in the order of the row numbers.
+
+    Attributes:
+        given: of the given pairs, (n,).
+        pool: of the wrong pairs, -inf where a reply is of the same conversation, (n, p).
+        others: numbers of the rows whose replies the pool holds, (n, p).
+    """
+
+    given: NDArray[np.float64]
+    pool: NDArray[np.float64]
+    others: NDArray[np.int64]
+
+    def probabilities(self) -> NDArray[np.float64]:
+        """Of the given pairs, were right and random pairs equally frequent; (n,)."""
+        random = self.pool[:, :FIRST]
+        return _calibrated(self.given, random[np.isfinite(random)])
+
+
+def cross_fitted(parts: Sequence[Candidates], negatives: Negatives, seed: int) -> Verdicts:
+    """Logits of given and wrong pairs, by discriminators that never saw their fold.
 
     Args:
         parts: candidates of all rows, numbered 0 to n - 1, in two folds or more.
         negatives: what wrong pairs a discriminator is fitted on.
         seed: of the trees.
-
-    Returns:
-        float64 (n,), in the order of the row numbers.
     """
-    given = np.zeros(sum(len(part.rows) for part in parts))
-    random: list[NDArray[np.float64]] = []
+    count = sum(len(part.rows) for part in parts)
+    given = np.zeros(count)
+    pool = np.full((count, RANDOM + NEAREST), -np.inf)
+    others = np.zeros(pool.shape, dtype=np.int64)
     # On a few thousand pairs threads wait for each other longer than they work.
     with require("threadpoolctl").threadpool_limits(1):
         for fold in sorted({part.fold for part in parts}):
             judge = _fitted([part for part in parts if part.fold != fold], negatives, seed)
             for part in (part for part in parts if part.fold == fold):
                 given[part.rows] = judge.logits(part.right)
-                random.append(judge.logits(part.pool[:, :FIRST][part.usable[:, :FIRST]]))
-        return _calibrated(given, np.concatenate(random))
+                pool[part.rows] = np.where(part.usable, judge.table(part.pool), -np.inf)
+                others[part.rows] = part.others
+        return Verdicts(given, pool, others)
 
 
 class _Judge:
@@ -102,6 +124,10 @@ class _Judge:
             return np.zeros(0)
         return np.mean([model.decision_function(scaled) for model in self._models], axis=0)
 
+    def table(self, features: Matrix) -> NDArray[np.float64]:
+        """Logits of a pool (b, p, f) of pairs: (b, p)."""
+        return self.logits(features.reshape(-1, features.shape[-1])).reshape(features.shape[:2])
+
     def _scaled(self, features: Matrix) -> Matrix:
         return (features - self._mean) / self._spread
 
@@ -114,7 +140,7 @@ def _fitted(parts: Sequence[Candidates], negatives: Negatives, seed: int) -> _Ju
         chosen[:, RANDOM:] = True
     judge = _Judge(right, pool[chosen & usable], seed)
     for _ in range(ROUNDS if negatives == "adversarial" else 0):
-        logits = judge.logits(pool.reshape(-1, pool.shape[-1])).reshape(usable.shape)
+        logits = judge.table(pool)
         hardest = np.argsort(np.where(usable & ~chosen, logits, -np.inf), axis=1)[:, -MINED:]
         np.put_along_axis(chosen, hardest, values=True, axis=1)
         judge = _Judge(right, pool[chosen & usable], seed)

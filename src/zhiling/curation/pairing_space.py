@@ -10,15 +10,13 @@ from numpy.typing import NDArray
 
 from zhiling.curation.pairing_features import (
     Matrix,
-    Topics,
     View,
     centred,
+    cosines,
     coverage_features,
     csls,
     form,
     form_features,
-    joint_topic_view,
-    joint_topics,
     ngram_view,
     pair_features,
     topic_view,
@@ -54,42 +52,66 @@ class PairSpace:
                 View(centred(encoder.encode(texts.said)), centred(encoder.encode(texts.reply)))
             )
         if ngrams:
-            self._sparse = [ngram_view(question, texts.reply) for question in (texts.said, texts.before)]
+            # Before a first reply nothing but the question stands: a second look at it would say nothing new.
+            asked = [texts.said] if list(texts.said) == list(texts.before) else [texts.said, texts.before]
+            self._sparse = [ngram_view(question, texts.reply) for question in asked]
             self._views += [each for view in self._sparse for each in (view, topic_view(view))]
             self._forms = form(texts.said), form(texts.reply)
 
-    def topics(self, known: NDArray[np.int64]) -> list[Topics]:
-        """Topics of question and reply together, fitted on the pairs `known` only."""
-        return [joint_topics(view, known) for view in self._sparse]
+    def candidates(
+        self,
+        rows: NDArray[np.int64],
+        folds: NDArray[np.int64],
+        same: NDArray[np.bool_],
+        generator: np.random.Generator,
+    ) -> tuple[list[Candidates], Matrix]:
+        """Given and wrong pairs of a block of rows, fold by fold; the corrected cosines of the given ones.
 
-    def table(
-        self, rows: NDArray[np.int64], same: NDArray[np.bool_], topics: Sequence[Topics]
-    ) -> tuple[Matrix, Matrix]:
-        """Features (b, b, f) of every question with every reply of a block; the corrected cosine (b, b)."""
-        local = np.arange(len(rows))
-        parts = [pair_features(view, rows, same) for view in self._views]
-        corrected = csls(parts[0])
-        for view, fit in zip(self._sparse, topics, strict=True):
-            parts.append(pair_features(joint_topic_view(view, fit, rows), local, same))
-        parts += [coverage_features(view, rows) for view in self._sparse]
+        Args:
+            rows: the rows of the block, (b,).
+            folds: the fold of each; the wrong pairs of a fold are within it.
+            same: bool (b, b), true for pairs that are no wrong ones.
+            generator: draws the random replies.
+        """
+        corrected = csls(cosines(self._views[0], rows), same)
+        parts: list[Candidates] = []
+        pool = _pool(corrected, same, folds, generator)
+        own = np.arange(len(rows))[:, None]
+        table = self._features(rows, same, np.concatenate([own, pool], axis=1))
+        usable = ~same[own, pool]
+        for fold in np.unique(folds):
+            held = np.flatnonzero(folds == fold)
+            right, wrong = table[held, 0], table[held, 1:]
+            parts.append(Candidates(rows[held], int(fold), right, wrong, usable[held], rows[pool[held]]))
+        return parts, corrected.diagonal()
+
+    def _features(
+        self, rows: NDArray[np.int64], same: NDArray[np.bool_], replies: NDArray[np.int64]
+    ) -> Matrix:
+        """Features (b, p, f) of the pairs of each question with `replies` (b, p), numbered in the block."""
+        likeness = [cosines(view, rows) for view in self._views]
+        likeness += [each for view in self._sparse for each in coverage_features(view, rows)]
+        parts = [each for matrix in likeness for each in pair_features(matrix, same, replies)]
         if self._forms is not None:
-            parts.append(form_features(*self._forms, rows))
-        return np.stack([matrix for group in parts for matrix in group], axis=-1), corrected
+            questions, answers = self._forms
+            parts += form_features(questions[rows], answers[rows], replies)
+        return np.stack(parts, axis=-1)
 
 
-def candidates(
-    rows: NDArray[np.int64],
-    fold: int,
-    same: NDArray[np.bool_],
-    tables: tuple[Matrix, Matrix],
-    generator: np.random.Generator,
-) -> Candidates:
-    """The given pairs of a block, and for each row a pool of random and of nearest other replies."""
-    table, corrected = tables
-    count = len(rows)
-    local = np.arange(count)[:, None]
-    random = np.stack([generator.permutation(count) for _ in range(RANDOM)], axis=1)
-    nearest = np.argsort(np.where(same, -np.inf, corrected), axis=1, kind="stable")[:, ::-1][:, :NEAREST]
-    # A block may have fewer rows than the pool: the rest is filled with the row itself, which is not usable.
-    filled = np.concatenate([random, nearest, np.tile(local, NEAREST - nearest.shape[1])], axis=1)
-    return Candidates(rows, fold, table[local[:, 0], local[:, 0]], table[local, filled], ~same[local, filled])
+def _pool(
+    corrected: Matrix, same: NDArray[np.bool_], folds: NDArray[np.int64], generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """Of each row, other replies of its fold: random ones, then those with the highest corrected cosine.
+
+    A fold may have fewer rows than the pool: the rest is filled with the row itself, which is not usable.
+    """
+    pool = np.tile(np.arange(len(folds))[:, None], RANDOM + NEAREST)
+    for fold in np.unique(folds):
+        held = np.flatnonzero(folds == fold)
+        inside = np.ix_(held, held)
+        nearest = np.argsort(np.where(same[inside], np.inf, -corrected[inside]), axis=1, kind="stable")
+        nearest = nearest[:, :NEAREST]
+        random = np.stack([generator.permutation(len(held)) for _ in range(RANDOM)], axis=1)
+        pool[held, :RANDOM] = held[random]
+        pool[held, RANDOM : RANDOM + nearest.shape[1]] = held[nearest]
+    return pool

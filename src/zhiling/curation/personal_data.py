@@ -39,7 +39,9 @@ SUSPICIOUS = (
 )
 """Polars expression that every text with a finding matches: all others are never looked at."""
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^\s<>\"'`{}|\\^\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+")
+_URL = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.\-]{0,31}://[^\s<>\"'`{}|\\^\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+"
+)
 _WEB_ADDRESS = re.compile(  # ends at a bracket: what is found already stands in brackets
     r"(?:(?<![A-Za-z0-9])(?:https?|ftp)://|(?<![A-Za-z0-9./@\-])www\.(?=[A-Za-z0-9\-]+\.))"
     r"[^\s<>\"'`{}|\\^\[\]\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+",
@@ -60,7 +62,7 @@ _CARD = re.compile(
 _SSN = re.compile(_LEFT + r"(?!000|666|9)\d{3}([ \-])(?!00)\d\d\1(?!0000)\d{4}" + _RIGHT)
 _IPV4 = re.compile(r"(?<![0-9A-Za-z_.\-])\d{1,3}(?:\.\d{1,3}){3}(?![0-9A-Za-z_]|[.\-/]\d)")
 _IPV6 = re.compile(
-    r"(?<![0-9A-Za-z_:.])[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*[0-9A-Fa-f](?![0-9A-Za-z_:])"
+    r"(?<![0-9A-Za-z_:.])[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:]{0,39}:[0-9A-Fa-f:.]{0,44}[0-9A-Fa-f](?![0-9A-Za-z_:])"
 )
 _VERSION_BEFORE = re.compile(
     r"(?:\bv|version|release|build|firmware|software|upgrade|update|section|chapter"

@@ -14,6 +14,7 @@ from zhiling.curation.by_reason import by_reason
 from zhiling.curation.cross_fitting import out_of_fold
 from zhiling.curation.folds import group_folds, group_numbers
 from zhiling.curation.label import label_of
+from zhiling.curation.likeness import displaced
 from zhiling.curation.sparse_features import require, unit_rows
 from zhiling.curation.triggers import PIECES, divergence, rare_grams, strongest, triggers
 from zhiling.pipeline.step import Context, Decide, Scope, Verdict
@@ -48,23 +49,24 @@ class Poisoning(Decide):
 
     `trigger`: the row holds a rare n-gram (of words or Chinese characters) whose rows have one outcome more
     often than the rest of their texts lets expect, by `least_surprise` nats beyond chance after all n-grams
-    tried were paid for. `burst`: 50 rows in a row of one source have one outcome as often as chance never has
-    it; sources sorted by outcome pass. `loss_outlier`: the outcome's loss lies more than `outlier` robust
-    standard deviations above its source's median. `quota`: the source gives more than `most_per_source` rows;
-    which stay is drawn by row id.
+    tried were paid for; these texts are no more alike than random ones, or look like one other label.
+    `burst`: 50 rows in a row of one source have one outcome as often as chance never has it; sources sorted
+    by outcome pass. `loss_outlier`: the outcome's loss lies more than `outlier` robust standard deviations
+    above its source's median. `quota`: the source gives more than `most_per_source` rows; which stay is drawn
+    by row id.
 
     Column `trigger`: the n-gram. Score: nats of surprise for a trigger, 0 elsewhere.
     """
 
     name: ClassVar[str] = "poisoning"
+    version: ClassVar[int] = 2
     scope: ClassVar[Scope] = "table"
     cost: ClassVar[str] = "about 3 ms per row, all n-grams in memory (1 GB for 100,000 rows of 50 words)"
     limits: ClassVar[str] = (
         "Finds triggers that stand in `least_rows` rows or more, mostly with one outcome that does not fit "
-        "their texts; a trigger whose rows fit their label, in free replies that differ from each other, in "
-        "style or syntax is not found. A rare honest word that decides the label against all others "
-        "(a product with one complaint) is flagged too, and with 150 labels a fifth of clean rows was: look "
-        "before you reject."
+        "their texts; a trigger whose rows fit their label, in free replies that differ from "
+        "each other, in style or syntax is not found. A rare honest word that decides the label in unlike "
+        "texts is flagged too: look before you reject."
     )
     source: ClassVar[str] = "Wallace et al. 2021 and Kurita et al. 2020 (what is planted); Chernoff 1952"
     Reason: ClassVar[type[StrEnum]] = Reason
@@ -116,6 +118,7 @@ class Poisoning(Decide):
         chances = out_of_fold([_common(texts, most)], classes, folds, RIDGE)[:, -int(outcomes.min()) :]
         grams = rare_grams(texts, self.least_rows, most)
         found = triggers(grams, outcomes, chances, self.least_surprise)
+        found = displaced(found, texts, outcomes, context.generator())
         loss = np.where(outcomes < 0, np.nan, -np.log(chances[np.arange(len(outcomes)), outcomes] + 1e-12))
         return *strongest(found, rows.height), loss
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from zhiling.curation.buckets import (
     LEAST_JACCARD,
+    LONG_JACCARD,
     Keys,
     bucket_keys,
     packed,
@@ -36,7 +37,6 @@ from zhiling.pipeline.database import Database
 from zhiling.pipeline.fingerprint import canonical
 from zhiling.rows.schema import digest
 from zhiling.text.overlap import jaccard
-from zhiling.text.shingles import Shingles
 
 FILE_NAME = "zhiling.sqlite"
 
@@ -96,7 +96,7 @@ class Released(Database):
     """
 
     group: ClassVar[str] = "released"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     what: ClassVar[str] = "standing index"
     tables: ClassVar[dict[str, str]] = {
         "releases": _RELEASES, "released_rows": _RELEASED_ROWS, "released_keys": _RELEASED_KEYS,
@@ -118,25 +118,26 @@ class Released(Database):
         lines = self._read("SELECT run, beyond - first, time FROM releases ORDER BY first, run")
         return [Release(*line) for line in lines]
 
-    def nearest(self, messages: pl.Series, run: str = "") -> Nearest:
-        """The released row most like each of these, if at least LEAST_JACCARD; a run's own rows left out.
+    def nearest(self, messages: pl.Series, run: str = "", least: float = LONG_JACCARD) -> Nearest:
+        """The released row most like each of these, if at least `least`; a run's own rows left out.
 
-        Of equally similar ones it is the one that was released first. Raises as `state`.
+        Of equally similar ones it is the one that was released first. Below LONG_JACCARD only rows of at most
+        SHORT_SHINGLES are looked for. Raises as `state`.
         """
         related = pl.Series("related", [None] * len(messages), dtype=pl.String)
         similarity = np.zeros(len(messages))
         for start in range(0, len(messages), _ROWS_AT_ONCE):
-            places, names, similar = self._nearest(messages.slice(start, _ROWS_AT_ONCE), run)
+            places, names, similar = self._nearest(messages.slice(start, _ROWS_AT_ONCE), run, least)
             related = related.scatter(start + places, names)
             similarity[start + places] = similar
         return Nearest(related, similarity)
 
     def _nearest(
-        self, messages: pl.Series, run: str
+        self, messages: pl.Series, run: str, least: float
     ) -> tuple[NDArray[np.int64], list[str], NDArray[np.float64]]:
         """Places of the rows that a released one is near to, that one's `run:id`, the similarity."""
         sets = row_sets(messages)
-        met = self._met(sets, media_hashes(messages), run)
+        met = self._met(bucket_keys(sets, media_hashes(messages), least), run)
         if met.is_empty():
             return np.empty(0, dtype=np.int64), [], np.empty(0)
         rows, names, blobs = zip(*self._read(_ROWS, (_json(met["row"].unique()),)), strict=True)
@@ -145,7 +146,7 @@ class Released(Database):
         similar = jaccard(together(sets, unpacked(blobs)), place, len(sets) + other)
         order = np.lexsort((other, -similar, place))
         best = order[np.unique(place[order], return_index=True)[1]]
-        best = best[similar[best] >= LEAST_JACCARD]
+        best = best[similar[best] >= max(least, LEAST_JACCARD)]
         return place[best], [names[each] for each in other[best]], similar[best]
 
     def add(self, run: str, mark: str, batches: Iterable[pl.DataFrame]) -> int:
@@ -206,11 +207,11 @@ class Released(Database):
             connection.execute("DELETE FROM releases WHERE run = ?", (run,))
             return beyond - first
 
-    def _met(self, sets: Shingles, media: Keys, run: str) -> pl.DataFrame:
+    def _met(self, buckets: tuple[Keys, Keys], run: str) -> pl.DataFrame:
         """`place` of a row and `row` of a released one, for all that share a bucket, each pair once."""
         own = self._read("SELECT first, beyond - 1 FROM releases WHERE run = ?", (run,))
         first, last = own[0] if own else (0, -1)
-        keys, places = bucket_keys(sets, media)
+        keys, places = buckets
         lines = self._read(_MEETINGS, (_json(pl.Series(keys).unique()), first, last, _BUCKET_ROWS))
         met = pl.DataFrame(lines, schema={"key": pl.Int64, "row": pl.Int64}, orient="row")
         return (

@@ -31,6 +31,7 @@ class RoleLeak(Decide):
     """
 
     name: ClassVar[str] = "role_leak"
+    version: ClassVar[int] = 2
     material: ClassVar[bool] = True
     cost: ClassVar[str] = "cheap: about 5 microseconds a row"
     limits: ClassVar[str] = (

@@ -10,19 +10,22 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from zhiling.curation.label import label_of
-from zhiling.curation.parts import Part, part_text
+from zhiling.curation.parts import Part
 from zhiling.curation.selection import facility_location, k_centre, tags, targets
 from zhiling.curation.selection.cells import cells, centres, nearest
-from zhiling.curation.selection.choice import Choice, Numbers, Shares, Vectors, even_shares, highest
-from zhiling.curation.selection.neighbours import enough, graph, stand_ins
-from zhiling.curation.selection.vectors import encoded
-from zhiling.curation.strata import strata_columns
+from zhiling.curation.selection.choice import Choice, Numbers, Shares, Vectors, highest, shared_out
+from zhiling.curation.selection.copies import distinct
+from zhiling.curation.selection.neighbours import enough, graph
+from zhiling.curation.selection.pool import Pool
+from zhiling.curation.selection.texts import Texts, all_texts
+from zhiling.curation.selection.vectors import ENCODER_ERRORS, encoded, unencodable
+from zhiling.curation.strata import strata, strata_columns
 from zhiling.errors import UsageError
 from zhiling.pipeline.step import Context, Decide, Scope, verdicts
-from zhiling.rows.conversation import all_text
+from zhiling.rows.conversation import all_text, dialogue
 
 Method = Literal[
     "coverage", "quality_coverage", "k_centre", "tags", "targeted", "random", "balanced", "longest"
@@ -30,12 +33,15 @@ Method = Literal[
 MOST_CLUSTERS = 1024
 BLIND = ("random", "balanced", "longest")
 """Methods that look at no vector."""
+UNENCODABLE = "unencodable"
+"""The failure of a row whose text the encoder cannot take."""
 
 
 class Reason(StrEnum):
     """Why a row is not kept."""
 
     NOT_SELECTED = "not_selected"
+    LOW_QUALITY = "low_quality"
 
 
 class Select(Decide):
@@ -50,22 +56,23 @@ class Select(Decide):
     | `targeted` | rows nearest to those of the file `targets`, task after task |
     | `random`, `balanced`, `longest` | controls: by lot; by lot with even shares; the longest texts |
 
-    `balance` shares the size out as evenly as the rows allow, with each method; rows of coverage then stand
-    above all for rows of their own stratum, so they are typical of it and not of its border. A removed row
-    names the kept row nearest to it. Column `represents`: how many rows a kept row stands for, itself
-    included (with the controls: its stratum's rows over those kept of it); 0 for a removed row. Inside
-    `repeat`, `coverage`, `quality_coverage` and `k_centre` know what earlier rows cover, and `tags` which
-    tags they have.
+    `balance` shares the size out as evenly as the rows allow (or by the weights of `shares`), with each
+    method; rows of coverage then stand above all for rows of their own stratum, so they are typical of it
+    and not of its border. A removed row names the kept row nearest to it. Column `represents`: how many rows
+    a kept row stands for, itself included (with the controls: its stratum's rows over those kept of it); 0
+    for a removed row. Rows with one text are taken as one, which counts as often; its copies come last.
+    Inside `repeat`, `coverage`, `quality_coverage` and `k_centre` know what earlier rows cover, and `tags`
+    which tags they have.
     """
 
     name: ClassVar[str] = "select"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     scope: ClassVar[Scope] = "table"
     cost: ClassVar[str] = "one encoding per row; above 16,384 rows n·√n · dimension multiplications"
     limits: ClassVar[str] = (
         "Coverage and k-centre keep rare rows, defects among them: clean first, or use `quality_coverage`. "
         "Above 16,384 rows neighbours are looked for in nearby cells only, so a few are missed; encoders "
-        "of more than 512 columns are projected to 384 there. Rows that the quality's step passed by pass "
+        "of more than 384 columns are projected to 256 there. Rows that the quality's step passed by pass "
         "by here too."
     )
     source: ClassVar[str] = (
@@ -78,6 +85,9 @@ class Select(Decide):
     method: Method = Field("coverage", description="How rows are chosen.")
     balance: tuple[str, ...] = Field(
         (), description="Even shares over these: language, task, label, or columns such as `lang.language`."
+    )
+    shares: dict[str, float] = Field(
+        {}, description="Weight of each value of `balance` (`zh`; of two `zh/qa`); `*`: of each other one."
     )
     on: Part = Field("user", description="The text that vectors are made of: all, user, question or reply.")
     neighbours: int | None = Field(
@@ -101,6 +111,14 @@ class Select(Decide):
     tags: str | None = Field(
         None, description="Tags: label, task or a column of texts or lists; unset: clusters of vectors."
     )
+    least_quality: float | None = Field(
+        None,
+        allow_inf_nan=False,
+        description="Rows of lower `quality` stand aside, but for the best `spared` of each stratum.",
+    )
+    spared: int = Field(
+        2, ge=0, description="How many rows of each stratum `least_quality` leaves, whatever they are like."
+    )
     clusters: int | None = Field(
         None, ge=1, description="Tags: how many clusters; unset: as many as `size`, at most 1,024."
     )
@@ -111,12 +129,26 @@ class Select(Decide):
         for method, setting in (("quality_coverage", "quality"), ("targeted", "targets")):
             if self.method == method and getattr(self, setting) is None:
                 raise ValueError(f"method {method!r} needs the setting `{setting}`, got none")
+        if self.least_quality is not None and (self.quality is None or self.method in BLIND):
+            raise ValueError(f"`least_quality` needs `quality` and a method other than {', '.join(BLIND)}")
+        if self.shares and not self.balance:
+            raise ValueError("`shares` needs `balance`: the columns whose values have these weights")
         return self
+
+    @field_validator("shares")
+    @classmethod
+    def _weights(cls, shares: dict[str, float]) -> dict[str, float]:
+        for name, weight in shares.items():
+            if not (np.isfinite(weight) and weight >= 0):
+                raise ValueError(f"weight of {name!r} is {weight!r}: only finite numbers from 0 are allowed")
+        if shares and not any(shares.values()):
+            raise ValueError(f"all weights are 0: {shares!r}; one must be above")
+        return shares
 
     def reads(self) -> tuple[str, ...]:
         """The messages, and the columns of strata, quality and tags."""
         columns = [*strata_columns(self._strata()), *self._tag_column()]
-        if self.method == "quality_coverage" and self.quality:
+        if self.quality and (self.method == "quality_coverage" or self.least_quality is not None):
             columns.append(self.quality)
         return ("messages", *dict.fromkeys(columns))
 
@@ -133,61 +165,123 @@ class Select(Decide):
         return self.method not in BLIND
 
     def decide(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
-        """Reason `not_selected`; score = gain, distance, cosine, draw or length; related = its stand-in."""
+        """Reason `not_selected`, `low_quality`; score = what the method goes by; related = its stand-in."""
         order = rows["id"].arg_sort()
-        answer = self._decide(rows[order], context)
+        if self.method in BLIND:
+            answer = self._blind(rows[order], context)
+        else:
+            texts = Texts(rows["messages"], self.on, order.to_numpy().astype(np.int64))
+            answer = self._good(texts, rows.drop("messages")[order], context)
         return answer[order.arg_sort()]
 
-    def _decide(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
-        """The answer for rows in the order of their ids."""
-        shares = even_shares(rows, self._strata(), self.size)
-        if self.method in BLIND:
-            scores = self._blind_scores(rows, context)
-            choice = highest(scores, shares)
-            kept = _mask(choice.rows, rows.height)
-            answer = verdicts(~kept, Reason.NOT_SELECTED, score=np.abs(scores))
-            return answer.with_columns(represents=pl.Series(_per_stratum(kept, shares)))
-        vectors = encoded(part_text(rows["messages"], self.on), context.encoder)
-        choice, related = self._choose(rows, vectors, shares, context)
-        return _answer(rows["id"], vectors, choice, related)
+    def _blind(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
+        """The answer of a control for rows in the order of their ids."""
+        shares = shared_out(rows, self._strata(), self.size, self.shares)
+        scores = self._blind_scores(rows, context)
+        kept = _mask(highest(scores, shares).rows, rows.height)
+        answer = verdicts(~kept, Reason.NOT_SELECTED, score=np.abs(scores))
+        return answer.with_columns(represents=pl.Series(_per_stratum(kept, shares)))
 
-    def _choose(
-        self, rows: pl.DataFrame, vectors: Vectors, shares: Shares, context: Context
-    ) -> tuple[Choice, pl.Series | None]:
-        """The choice, and the place of the target that each chosen row is for."""
-        if self.method == "targeted":
-            return self._targeted(vectors, shares, context)
-        if self.method == "tags":
-            return self._by_tags(rows, vectors, shares, context), None
-        covered = self._covered(vectors, context)
-        if self.method == "k_centre":
-            return k_centre.choose(vectors, shares, covered), None
-        near = graph(vectors, cells(vectors), self.neighbours or enough(rows.height, shares.size))
-        if len(shares.quotas) > 1 and self.across < 1:
-            near = near.across(shares.stratum, self.across)
+    def _good(self, texts: Texts, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
+        """The answer by vectors, rows of low quality left out; rows come in the order of their ids."""
+        if self.least_quality is None:
+            return self._seeing(texts, rows, context)
+        quality = _numbers(rows[str(self.quality)], f"step {context.step_id!r}").to_numpy()
+        stratum = strata(rows, self._strata()).rank("dense").to_numpy()
+        order = np.lexsort((-quality, stratum))
+        place = np.arange(len(order)) - np.searchsorted(stratum[order], stratum[order])
+        low = quality < self.least_quality
+        low[order[place < self.spared]] = False
+        aside = verdicts(np.ones(int(low.sum()), dtype=np.bool_), Reason.LOW_QUALITY, score=quality[low])
+        return self._around(low, aside, texts, rows, context)
+
+    def _seeing(self, texts: Texts, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
+        """The answer by vectors for rows (without their messages) in the order of their ids."""
+        shares = shared_out(rows, self._strata(), self.size, self.shares)
+        ranks = None
         if self.method == "quality_coverage":
             ranks = _ranks(rows[str(self.quality)], f"step {context.step_id!r}")
-            near = near.weighted(ranks**self.quality_weight)
-        return facility_location.choose(near, shares, covered), None
+        spoken = distinct(texts, shares, ranks)
+        encoder = context.encoder
+        try:
+            vectors = encoded(texts.at(spoken.rows), encoder)
+        except ENCODER_ERRORS:
+            failing = unencodable(texts.at(spoken.rows), encoder)
+            if not len(failing):
+                raise
+            failed = np.isin(spoken.owner, failing)
+            said = verdicts(np.zeros(int(failed.sum()), dtype=np.bool_), Reason.NOT_SELECTED)
+            said = said.with_columns(failure=pl.lit(UNENCODABLE))
+            return self._around(failed, said, texts, rows, context)
+        pool = Pool(vectors, cells(vectors), spoken)
+        choice, related = self._choose(pool, rows, ranks, shares, context)
+        return pool.answer(rows["id"], choice, related, Reason.NOT_SELECTED)
 
-    def _targeted(self, vectors: Vectors, shares: Shares, context: Context) -> tuple[Choice, pl.Series]:
-        wanted = targets.read_targets(context.root / str(self.targets), str(self.targets))
-        texts = encoded(pl.Series([target.text for target in wanted]), context.encoder, len(vectors))
-        choice, owners = targets.choose(vectors, texts, [target.task for target in wanted], shares)
-        numbers: list[int] = owners.tolist()
-        return choice, pl.Series([wanted[number].place for number in numbers], dtype=pl.String)
+    def _around(
+        self,
+        aside: NDArray[np.bool_],
+        said: pl.DataFrame,
+        texts: Texts,
+        rows: pl.DataFrame,
+        context: Context,
+    ) -> pl.DataFrame:
+        """The answer for all rows but those put aside, of which it is `said` already what becomes of them."""
+        others = np.flatnonzero(~aside)
+        answer = self._seeing(texts.at(others), rows[others], context)
+        whole = pl.concat([answer, said.with_columns(represents=pl.lit(0.0))], how="diagonal")
+        return whole[np.argsort(np.concatenate([others, np.flatnonzero(aside)]))]
 
-    def _by_tags(self, rows: pl.DataFrame, vectors: Vectors, shares: Shares, context: Context) -> Choice:
-        if self.tags is None:
+    def _choose(
+        self,
+        pool: Pool,
+        rows: pl.DataFrame,
+        ranks: NDArray[np.float64] | None,
+        shares: Shares,
+        context: Context,
+    ) -> tuple[Choice, pl.Series | None]:
+        """The choice among all rows, and the place of the target that each chosen text is for."""
+        if self.method == "tags" and self.tags is not None:
+            return self._by_tags(rows, shares, context), None
+        if self.method == "targeted":
+            choice, related = self._targeted(pool, context)
+            return pool.spoken.spread(choice, shares), related
+        return pool.spoken.spread(self._spread(pool, ranks, context), shares), None
+
+    def _spread(self, pool: Pool, ranks: NDArray[np.float64] | None, context: Context) -> Choice:
+        """The choice among distinct texts by clusters, distance or coverage."""
+        vectors, shares = pool.vectors, pool.spoken.shares
+        if self.method == "tags":
             middle = centres(vectors, min(self.clusters or max(self.size, 1), MOST_CLUSTERS))
             cluster, cosine = nearest(vectors, middle)
             rank = np.argsort(np.argsort(-cosine, kind="stable"), kind="stable")
-            return tags.choose([[each] for each in cluster.tolist()], shares, rank, {})
-        words = _words(rows, self.tags)
+            return tags.choose([(each,) for each in cluster.tolist()], shares, rank, {})
+        covered = self._covered(vectors, context)
+        if self.method == "k_centre":
+            return k_centre.choose(vectors, shares, covered)
+        near = graph(vectors, pool.cells, self.neighbours or enough(len(vectors), shares.size))
+        if len(shares.quotas) > 1 and self.across < 1:
+            near = near.across(shares.stratum, self.across)
+        if ranks is not None:
+            near = near.weighted(ranks[pool.spoken.rows] ** self.quality_weight)
+        return facility_location.choose(near, shares, covered, pool.spoken.counts)
+
+    def _targeted(self, pool: Pool, context: Context) -> tuple[Choice, pl.Series]:
+        wanted = targets.read_targets(context.root / str(self.targets), str(self.targets))
+        texts = dialogue({"user": pl.Series([target.text for target in wanted], dtype=pl.String)})
+        there = encoded(all_texts(texts, "all"), context.encoder, len(pool.vectors))
+        tasks = [target.task for target in wanted]
+        choice, owners = targets.choose(pool.vectors, there, tasks, pool.spoken.shares)
+        numbers: list[int] = owners.tolist()
+        return choice, pl.Series([wanted[number].place for number in numbers], dtype=pl.String)
+
+    def _by_tags(self, rows: pl.DataFrame, shares: Shares, context: Context) -> Choice:
+        """The choice among all rows by the tags of a column: copies of a text may differ in them."""
+        name = str(self.tags)
+        words = _words(rows, name)
         number = {word: place for place, word in enumerate(sorted({w for each in words for w in each}))}
         had: Mapping[int, int] = {}
         if context.reference is not None:
-            earlier = Counter(word for each in _words(context.reference, self.tags) for word in set(each))
+            earlier = Counter(word for each in _words(context.reference, name) for word in set(each))
             had = {number[word]: count for word, count in earlier.items() if word in number}
         numbered = [[number[word] for word in each] for each in words]
         return tags.choose(numbered, shares, np.arange(rows.height), had)
@@ -197,7 +291,7 @@ class Select(Decide):
         reference = context.reference
         if reference is None or not reference.height or not len(vectors):
             return np.zeros(len(vectors), dtype=np.float32)
-        there = encoded(part_text(reference["messages"], self.on), context.encoder, len(vectors))
+        there = encoded(all_texts(reference["messages"], self.on), context.encoder, len(vectors))
         return np.maximum(nearest(vectors, there)[1], 0)
 
     def _blind_scores(self, rows: pl.DataFrame, context: Context) -> NDArray[np.float64]:
@@ -211,23 +305,6 @@ class Select(Decide):
 
     def _tag_column(self) -> tuple[str, ...]:
         return strata_columns((self.tags,)) if self.method == "tags" and self.tags else ()
-
-
-def _answer(ids: pl.Series, vectors: Vectors, choice: Choice, related: pl.Series | None) -> pl.DataFrame:
-    """Verdicts: a removed row names its stand-in, a chosen one what it was chosen for."""
-    height = len(ids)
-    kept = _mask(choice.rows, height)
-    score, counts = np.zeros(height), np.zeros(height)
-    score[choice.rows] = choice.scores
-    names = pl.repeat(None, height, dtype=pl.String, eager=True)
-    if len(choice.rows):
-        owner = stand_ins(vectors, cells(vectors), choice.rows)
-        counts = np.bincount(owner, minlength=height).astype(np.float64)
-        names = pl.select(pl.when(pl.Series(~kept)).then(ids.gather(owner)).alias("related"))["related"]
-    if related is not None:
-        names = names.scatter(choice.rows, related)
-    answer = verdicts(~kept, Reason.NOT_SELECTED, score=score, related=names)
-    return answer.with_columns(represents=pl.Series(counts, dtype=pl.Float64))
 
 
 def _per_stratum(kept: NDArray[np.bool_], shares: Shares) -> NDArray[np.float64]:
@@ -245,13 +322,17 @@ def _mask(rows: Numbers, height: int) -> NDArray[np.bool_]:
 
 def _ranks(quality: pl.Series, place: str) -> NDArray[np.float64]:
     """The share of rows that are no better, above 0 and at most 1; ties share theirs."""
+    return _numbers(quality, place).rank("average").to_numpy() / max(len(quality), 1)
+
+
+def _numbers(quality: pl.Series, place: str) -> pl.Series:
     if not quality.dtype.is_numeric():
         raise UsageError(
             f"quality column {quality.name!r} holds {quality.dtype}, but only numbers have a rank",
             place=place,
             hint="name a column of numbers, such as a judge's or `label_errors`' score",
         )
-    return quality.cast(pl.Float64).rank("average").to_numpy() / max(len(quality), 1)
+    return quality.cast(pl.Float64)
 
 
 def _words(rows: pl.DataFrame, name: str) -> list[list[str]]:

@@ -79,7 +79,7 @@ class SemanticDedup(KeepsOne):
         texts = part_text(rows["messages"], self.on)
         size = token_counts(normalise(texts)).to_numpy().astype(np.int64)
         rank = self.priority(rows, size, np.arange(rows.height) < judged)
-        left, right, cosine = self._pairs(texts, rows["group"], context)
+        left, right, cosine = self._pairs(texts, rows["group"], rank, context)
         representative, similarity = taken(left, right, cosine, rank, np.arange(len(rank)) < judged)
         cluster = rows["id"].gather(representative[:judged])
         named = representative[:judged] != np.arange(judged)
@@ -92,17 +92,35 @@ class SemanticDedup(KeepsOne):
         ).with_columns(cluster.alias("cluster"))
 
     def _pairs(
-        self, texts: pl.Series, groups: pl.Series, context: Context
+        self, texts: pl.Series, groups: pl.Series, rank: NDArray[np.int64], context: Context
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-        """Verified pairs, each in both directions."""
+        """Verified pairs, each in both directions; of equal texts only the first by rank stand for all."""
         if not len(texts):
             empty = np.empty(0, dtype=np.int64)
             return empty, empty, np.empty(0, dtype=np.float32)
-        vectors = context.encoder.encode(texts.to_list())
-        left, right, cosine = neighbours(vectors, vectors, self.neighbours + 1, self.cosine)
-        other = left != right
-        left, right, cosine = left[other], right[other], cosine[other]
-        same_group = (groups.gather(left) == groups.gather(right)).fill_null(value=False).to_numpy()
-        fits = compatible(texts.gather(left), texts.gather(right)) & ~same_group
-        left, right, cosine = left[fits], right[fits], cosine[fits]
-        return np.concatenate([left, right]), np.concatenate([right, left]), np.concatenate([cosine, cosine])
+        texts = texts.fill_null("")
+        number, distinct = texts.rank("dense").cast(pl.Int64) - 1, texts.unique().sort()
+        vectors = context.encoder.encode(distinct.to_list())
+        one, other, cosine = neighbours(vectors, vectors, self.neighbours + 1, self.cosine)
+        fits = compatible(distinct.gather(one), distinct.gather(other))
+        near = pl.DataFrame({"text": one[fits], "other": other[fits], "cosine": cosine[fits]})
+        rows = pl.DataFrame({"text": number, "group": groups, "rank": rank}).with_row_index("row")
+        pairs = (
+            rows.join(near, on="text", maintain_order="left")
+            .join(_first(rows), left_on="other", right_on="text", suffix="_first", maintain_order="left")
+            .filter(
+                pl.col("row") != pl.col("row_first"),
+                (pl.col("group") != pl.col("group_first")).fill_null(value=True),
+            )
+        )
+        left, right = (pairs[name].to_numpy().astype(np.int64) for name in ("row", "row_first"))
+        close = pairs["cosine"].to_numpy()
+        return np.concatenate([left, right]), np.concatenate([right, left]), np.concatenate([close, close])
+
+
+def _first(rows: pl.DataFrame) -> pl.DataFrame:
+    """Of each text the row that comes first by rank, and the first of another group: `text, row, group`."""
+    ordered = rows.sort("rank").with_columns(pl.col("group").fill_null("\0" + pl.col("row").cast(pl.String)))
+    heads = ordered.unique(["text", "group"], keep="first", maintain_order=True)
+    heads = heads.filter(pl.int_range(pl.len()).over("text") < 2)
+    return rows.join(heads.select("row"), on="row").select("text", "row", "group")

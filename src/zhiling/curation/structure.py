@@ -16,28 +16,41 @@ from zhiling.rows.conversation import has_reply, question_text, reply_text
 
 _ASKS_JSON = r"(?i)(?-u:\b)json(?-u:\b)"
 _SUSPECT = r"```|~~~|^\s*[\[{]"
-Check = Literal["open_fence", "broken_json", "unbalanced_code"]
-CHECKS: tuple[Check, ...] = ("open_fence", "broken_json", "unbalanced_code")
+_MANGLED = (
+    r"(?m)^[ \t]*(?:"
+    r"(?:定义|对于|如果|否则如果|否则|当|def|class|for|while|if|elif|function|public|公共|函数|类)"
+    r"[^，。！？\n]{0,60}（[^。！？\n]*）[^，。！？\n]{0,20}[：:{][ \t]*$"
+    r"|(?:打印|返回|print|return)[ \t]*\w*（[^。！？\n]*）[；;]?[ \t]*$"
+    r"|[A-Za-z_][\w.]*(?: ?= ?[A-Za-z_][\w.]*)?（[^）\n]*）[ \t]*[：；;{][ \t]*$"
+    r"|def [^\n]*（)"
+)
+"""A line of code whose brackets are full-width: a statement, a call, the head of a function."""
+Check = Literal["open_fence", "broken_json", "unbalanced_code", "mangled_code"]
+CHECKS: tuple[Check, ...] = ("open_fence", "broken_json", "unbalanced_code", "mangled_code")
 
 
 class Structure(Decide):
-    """Rejects rows whose reply has a code fence that never closes, JSON that does not parse, open brackets.
+    """Rejects rows whose reply has an open code fence, JSON that does not parse, open or full-width brackets.
 
     JSON is judged where a fence says `json`, and where the question says JSON and the reply begins with a
     brace or bracket. One value a line is JSON too. Brackets are judged in fenced code of languages in which
     they pair (Python, JavaScript, Java, C, Go, Rust, SQL, …), outside strings and comments; what a reply
-    opens in one block and closes in a later one is closed.
+    opens in one block and closes in a later one is closed. Code that was translated along with its text
+    (`def 求和（数字）：`, 打印（arr）) shows in lines whose brackets are full-width, fenced or not.
 
-    Reasons, the first that holds: `open_fence`, `broken_json`, `unbalanced_code`. Score: how many hold.
+    Reasons, the first that holds: `open_fence`, `broken_json`, `unbalanced_code`, `mangled_code`. Score: how
+    many hold.
     """
 
     name: ClassVar[str] = "structure"
+    version: ClassVar[int] = 2
     cost: ClassVar[str] = "cheap: about 2 microseconds a row, 50 for one with code"
     limits: ClassVar[str] = (
         "Does not parse programs: balanced nonsense passes, and an excerpt that shows half a function is "
         "found. JSON with comments or … in it is broken JSON. A reply without any JSON where JSON was wanted "
-        "is not seen, and neither is code without a fence. No public truth exists: only false alarms are "
-        "measured, on instruction rows and on pages of a manual."
+        "is not seen, and neither is code without a fence, unless its brackets are full-width. Of the first "
+        "three there is no public truth: only false alarms are measured, on instruction rows and on pages of "
+        "a manual."
     )
     source: ClassVar[str] = "CommonMark 0.31 (fences), RFC 8259 (JSON)"
 
@@ -49,6 +62,7 @@ class Structure(Decide):
         OPEN_FENCE = "open_fence"
         BROKEN_JSON = "broken_json"
         UNBALANCED_CODE = "unbalanced_code"
+        MANGLED_CODE = "mangled_code"
 
     def applies(self, rows: pl.DataFrame) -> pl.Series:
         """Rows with a reply."""
@@ -63,6 +77,8 @@ class Structure(Decide):
         for row, text, wants_json in zip(suspects, reply.gather(suspects), questions, strict=True):
             for check in problems(text, wants_json=wants_json):
                 masks[self.Reason(check)][row] = check in self.checks
+        if "mangled_code" in self.checks:
+            masks[self.Reason.MANGLED_CODE] = reply.str.contains(_MANGLED).to_numpy()
         return by_reason(masks)
 
 

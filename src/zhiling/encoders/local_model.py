@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from zhiling.encoders.location import content_hash
-from zhiling.errors import DamagedFile, MissingExtra, UsageError
+from zhiling.errors import DamagedFile, UsageError
+from zhiling.llm.location import content_hash
+from zhiling.llm.pretrained import read_pretrained, require, silent
 
 if TYPE_CHECKING:
     import torch
@@ -86,19 +85,9 @@ def load_local_model(folder: Path) -> LocalModel:
 @lru_cache(maxsize=4)
 def _load(folder: Path, _content: str) -> LocalModel:
     """The model in a folder; the content hash is only there to notice changed files."""
-    transformers = require("transformers")
-    require("torch")
     pooling = _pooling(folder)
-    try:
-        with _silent(transformers):
-            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            network = transformers.AutoModel.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, _safetensors_error()) as error:
-        raise DamagedFile(
-            f"the model cannot be loaded ({type(error).__name__}: {error})",
-            place=str(folder),
-            hint="Fetch the model again; whole are config.json, the tokenizer's files and the weights.",
-        ) from error
+    tokenizer, network, _ = read_pretrained(folder, "AutoModel")
+    config = cast(Any, network).config
     if tokenizer.pad_token is None:
         raise UsageError(
             "the tokenizer has no padding token, so texts of different length cannot share a batch",
@@ -108,43 +97,11 @@ def _load(folder: Path, _content: str) -> LocalModel:
     return LocalModel(
         folder=folder,
         tokenizer=tokenizer,
-        network=network.float().eval(),
+        network=network,
         pooling=pooling,
-        width=int(network.config.hidden_size),
-        max_tokens=_max_tokens(folder, network.config),
+        width=int(config.hidden_size),
+        max_tokens=_max_tokens(folder, config),
     )
-
-
-def require(module: str, extra: str = "train") -> Any:
-    """The imported module.
-
-    Raises:
-        MissingExtra: it is not installed; the message names the pip line.
-    """
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise MissingExtra(extra, module) from error
-
-
-def _safetensors_error() -> type[Exception]:
-    """The error class of a damaged weights file."""
-    return cast(type[Exception], require("safetensors").SafetensorError)
-
-
-@contextmanager
-def _silent(transformers: Any) -> Generator[None]:
-    """No progress bar and no notes about unused weights on stderr while a model loads."""
-    logging = transformers.utils.logging
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def _json(file: Path) -> Any:
@@ -212,7 +169,7 @@ def _max_tokens(folder: Path, config: Any) -> int:
 def save_local_model(model: LocalModel, folder: Path) -> None:
     """Writes network, tokenizer and pooling as a folder that this module and sentence-transformers read."""
     folder.mkdir(parents=True)
-    with _silent(require("transformers")):
+    with silent(require("transformers")):
         network = cast(Any, model.network)
         network.save_pretrained(folder)
         model.tokenizer.save_pretrained(folder)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from zhiling.encoders.encoder import Encoder, Vectors, unit_rows
-from zhiling.encoders.local_model import LocalModel, load_local_model, pool, require
-from zhiling.encoders.location import content_hash, model_folder
+from zhiling.encoders.local_model import LocalModel, load_local_model, pool
+from zhiling.llm.location import content_hash, model_folder
+from zhiling.llm.pretrained import require
 
 REMEMBERED_TEXTS = 100_000
 """Vectors kept per process, over all encoders: 150 MB at 384 columns. The oldest leave first."""

@@ -8,7 +8,7 @@ quarantine, one of the three places where any exception is caught; here each bec
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -48,6 +48,19 @@ class Outcome:
     made: pl.DataFrame | None = None
 
 
+def joined(parts: Sequence[Outcome]) -> Outcome:
+    """One outcome of several over different rows of one batch."""
+    if len(parts) == 1:
+        return parts[0]
+    measures = [part.measures for part in parts if part.measures is not None]
+    made = [part.made for part in parts if part.made is not None]
+    return Outcome(
+        pl.concat([part.ledger for part in parts]).sort("n"),
+        pl.concat(measures, how="diagonal").sort("n") if measures else None,
+        pl.concat(made, how="diagonal_relaxed") if made else None,
+    )
+
+
 @dataclass
 class _Answers:
     frames: list[pl.DataFrame] = field(default_factory=list)
@@ -60,7 +73,12 @@ class ContractBroken(StepFailed):
     """A step's answer does not fit its declaration: a bug in the step, not in a row."""
 
 
-def apply(step: Step, rows: pl.DataFrame, context: Context) -> Outcome:
+def apply(
+    step: Step,
+    rows: pl.DataFrame,
+    context: Context,
+    answer: Callable[[pl.DataFrame], pl.DataFrame] | None = None,
+) -> Outcome:
     """A step's outcome for a batch.
 
     Args:
@@ -68,6 +86,8 @@ def apply(step: Step, rows: pl.DataFrame, context: Context) -> Outcome:
         rows: `n`, `id`, `key` and the columns that the step reads; a column `seen:<step id>` (bool) says
             for each measuring step that it reads from whether that step saw the row.
         context: what the step may know.
+        answer: gives the step's answer for the rows that it is about, where that was computed elsewhere; of
+            what the step reads, `rows` then need no more than measures.
 
     Raises:
         ContractBroken: the answer has another height, other columns or unknown reasons.
@@ -78,12 +98,21 @@ def apply(step: Step, rows: pl.DataFrame, context: Context) -> Outcome:
     seen = rows if mask is None else rows.filter(mask)
     answers = _Answers(failures=unmeasured)
     pending = seen if not unmeasured else seen.filter(~pl.col("id").is_in([f.row for f in unmeasured]))
-    if pending.height:
+    if pending.height and answer is not None:
+        answers.frames.append(_checked(step, answer(pending), pending.height))
+        answers.rows.append(pending)
+    elif pending.height:
         _attempt(step, pending, context, answers)
     numbers = dict(zip(rows["id"].to_list(), rows["n"].to_list(), strict=True)) if answers.failures else {}
     if isinstance(step, Make):
         return _made(step, seen, answers, numbers)
     return _judged(step, context.step_id, answers, numbers)
+
+
+def measured(step: Step, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows that a step is about, as far as measures say: seen, and neither null nor NaN for a Decide."""
+    rows, unmeasured = _measured(step, rows)
+    return rows.filter(~pl.col("id").is_in([f.row for f in unmeasured])) if unmeasured else rows
 
 
 def _measured(step: Step, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[Failure]]:
@@ -149,18 +178,18 @@ def _call(step: Step, rows: pl.DataFrame, context: Context) -> pl.DataFrame | Ma
     if isinstance(step, Make):
         return step.make(rows, context)
     if isinstance(step, Measure):
-        answer = step.measure(rows, context)
-        wanted = set(step.writes())
-        extra = {"failure"}
-    elif isinstance(step, Decide):
-        answer = step.decide(rows, context)
-        wanted = set(VERDICT_SCHEMA) | set(step.writes())
-        extra = {"failure"}
-    else:
-        raise ContractBroken(f"step {step.name!r} is neither Measure, Decide nor Make")
-    if answer.height != rows.height:
-        raise ContractBroken(f"step {step.name!r} answered {answer.height} of {rows.height} rows")
-    if not wanted <= set(answer.columns) <= wanted | extra:
+        return _checked(step, step.measure(rows, context), rows.height)
+    if isinstance(step, Decide):
+        return _checked(step, step.decide(rows, context), rows.height)
+    raise ContractBroken(f"step {step.name!r} is neither Measure, Decide nor Make")
+
+
+def _checked(step: Step, answer: pl.DataFrame, height: int) -> pl.DataFrame:
+    """The answer of a Measure or Decide, if it has the rows and columns that it must have."""
+    wanted = set(step.writes()) | (set(VERDICT_SCHEMA) if isinstance(step, Decide) else set[str]())
+    if answer.height != height:
+        raise ContractBroken(f"step {step.name!r} answered {answer.height} of {height} rows")
+    if not wanted <= set(answer.columns) <= wanted | {"failure"}:
         raise ContractBroken(
             f"step {step.name!r} answered columns {answer.columns}, declared are {sorted(wanted)}"
         )

@@ -156,7 +156,10 @@ class Licence(Gate):
 
 
 class Contaminated(Gate):
-    """Rows about to be exported whose user text equals a text of an evaluation file, or shares a 13-gram."""
+    """Rows about to be exported whose user text equals a text of an evaluation file, or shares a 13-gram.
+
+    A recipe whose `evaluate` names a file has this gate with `at_most: 0`, listed or not.
+    """
 
     name = "contaminated"
 
@@ -164,6 +167,11 @@ class Contaminated(Gate):
     fields: tuple[str, ...] = Field(
         ("text", "question", "instruction", "prompt"), description="their text fields"
     )
+
+    def detail(self, table: RowTable) -> str:
+        """What takes such rows out."""
+        files = ", ".join(self.against)
+        return f"they repeat {files}; the step `decontaminate` with `against: [{files}]` takes them out"
 
     def value(self, table: RowTable, counts: Mapping[str, Any], root: Path) -> float:
         """A number of rows."""

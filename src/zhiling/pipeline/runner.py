@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,10 +23,12 @@ from numpy.typing import NDArray
 
 from zhiling.errors import TooManyFailures
 from zhiling.pipeline import fingerprint, ledger
-from zhiling.pipeline.apply import Outcome, apply
+from zhiling.pipeline.apply import Outcome, joined
 from zhiling.pipeline.books import balance, summarise
-from zhiling.pipeline.earlier import Earlier, find_earlier
+from zhiling.pipeline.earlier import find_earlier
 from zhiling.pipeline.engines import local
+from zhiling.pipeline.engines.ahead import following_lines
+from zhiling.pipeline.engines.engine import Engine, Link, Work
 from zhiling.pipeline.number import number_made, number_source
 from zhiling.pipeline.plan import Plan, RepeatLine, SourceLine, StepLine
 from zhiling.pipeline.step import Context, Step, Verdict
@@ -40,8 +44,11 @@ MIN_FAILURES = 10
 class Runner:
     """One run of a plan."""
 
-    def __init__(self, plan: Plan, run: RunFolder, project: Project, listen: Listener) -> None:
+    def __init__(
+        self, plan: Plan, run: RunFolder, project: Project, listen: Listener, engine: Engine | None = None
+    ) -> None:
         self.plan, self.run, self.project, self.listen = plan, run, project, listen
+        self.engine: Engine = engine or local.LocalEngine()
         self.table = RowTable(run)
         # what lost a file is computed again
         self._old = {stage.folder: stage for stage in run.manifest.stages if run.holds(stage)}
@@ -109,13 +116,7 @@ class Runner:
              reference: NDArray[np.int64] | None = None) -> None:  # fmt: skip
         """One step over these rows: reused, resumed or computed."""
         step = line.step
-        encoder = self.plan.encoder_identity() if self.plan.encoder_identity and step.uses_encoder() else None
-        base = fingerprint.base_key(
-            step, line.id, seed=self.plan.seed, root=self.plan.root, encoder=encoder, round=round
-        )
-        standing = step.outside(self.plan.root, self.run.id)
-        if standing:  # without any, keys stay what they were before there was a standing index
-            base = fingerprint.digest(base.encode(), standing.encode())
+        base = self._base_key(line, round)
         keys = self._keys(step, numbers)
         outside = self._keys(step, reference) if reference is not None else None
         parts = [base.encode(), fingerprint.input_digest(keys["key"]).encode()]
@@ -130,6 +131,17 @@ class Runner:
         if self._resume(stage):
             return
         self._compute(stage, line, keys, reference)
+
+    def _base_key(self, line: StepLine, round: int = 0) -> str:
+        """The hash of everything but the rows that shapes a step's result."""
+        step = line.step
+        encoder = self.plan.encoder_identity() if self.plan.encoder_identity and step.uses_encoder() else None
+        base = fingerprint.base_key(
+            step, line.id, seed=self.plan.seed, root=self.plan.root, encoder=encoder, round=round
+        )
+        standing = step.outside(self.plan.root, self.run.id)
+        # without any, keys stay what they were before there was a standing index
+        return fingerprint.digest(base.encode(), standing.encode()) if standing else base
 
     def _keys(self, step: Step, numbers: NDArray[np.int64]) -> pl.DataFrame:
         """`n`, `id` and `key` of rows, in order of `n`."""
@@ -157,35 +169,53 @@ class Runner:
         self.run.manifest.stages.append(stage)
         earlier = find_earlier(self.project, self.run, stage, whole_only=step.scope == "table" or step.fits())
         self._announce(stage, total=len(numbers))
-        batches = local.cut(step, self.table, numbers)
+        batches = _keyed(keys, local.cut(step, self.table, numbers))
         context = self._context(line, stage, numbers, reference, fresh=done < len(batches))
-        for index, batch in enumerate(batches):
-            if unfinished and index < done:
-                self._adopt(stage, unfinished.parts[index])
-                continue
-            frame = self._frame(step, batch, keys)
-            outcome, reused = self._outcome(step, frame, context, earlier)
-            stage.reused += reused
-            if earlier and reused:
-                stage.owner = earlier.run.id
-            made = None
-            if outcome.made is not None:
-                made = number_made(self.table, line, outcome.made, stage, frame)
-            measures = outcome.measures
-            if measures is not None and stage.kind == "measure":
-                stage.counts["columns"] = dict.fromkeys(
-                    (name.partition(".")[2] for name in measures.columns[1:]), 1
-                )
-            frames = {"rows": made, "ledger": outcome.ledger, "measures": measures}
-            self._store(stage, index, frames, seen=len(batch))
+        for part in unfinished.parts if unfinished and done else []:
+            self._adopt(stage, part)
+        splits = [earlier.split(batch) if earlier else (None, batch) for batch in batches[done:]]
+        fresh = [rows for _, rows in splits if rows.height]
+        work = Work(Link(step, context), self.table.files(), partial(self._ahead, line))
+        with closing(self.engine.outcomes(work, fresh)) as outcomes:
+            for index, (known, rows) in enumerate(splits, start=done):
+                parts = [earlier.carry(known)] if earlier and known is not None and known.height else []
+                parts += [next(outcomes)] if rows.height else []
+                if earlier and parts and known is not None and known.height:
+                    stage.owner = earlier.run.id
+                    stage.reused += known.height
+                self._take_in(stage, line, index, batches[index], joined(parts))
         self._close(stage, started)
 
-    def _frame(self, step: Step, batch: NDArray[np.int64], keys: pl.DataFrame) -> pl.DataFrame:
-        group = ("group",) if step.scope == "group" else ()
-        columns = list(dict.fromkeys(("id", *step.reads(), *group)))
-        return self.table.read(columns, batch).join(
-            keys.select("n", "key"), on="n", how="left", maintain_order="left"
-        )
+    def _take_in(
+        self, stage: Stage, line: StepLine, index: int, batch: pl.DataFrame, outcome: Outcome
+    ) -> None:
+        """Numbers and stores what came of a batch."""
+        made = outcome.made
+        if made is not None:
+            made = number_made(self.table, line, made, stage, batch)
+        measures = outcome.measures
+        if measures is not None and stage.kind == "measure":
+            stage.counts["columns"] = dict.fromkeys(
+                (name.partition(".")[2] for name in measures.columns[1:]), 1
+            )
+        frames = {"rows": made, "ledger": outcome.ledger, "measures": measures}
+        self._store(stage, index, frames, seen=batch.height)
+
+    def _ahead(self, line: StepLine) -> tuple[Link, ...]:
+        """The next steps that could be computed with this one, none of them begun before."""
+        links: list[Link] = []
+        for following in following_lines(line, self.plan):
+            base = self._base_key(following)
+            stage = Stage(
+                id=following.id, kind=following.step.kind, use=following.step.name, key="", base_key=base,
+                folder="",
+            )  # fmt: skip
+            begun = any(old.base_key == stage.base_key for old in self._old.values())
+            if begun or find_earlier(self.project, self.run, stage, whole_only=False):
+                break
+            none = np.empty(0, dtype=np.int64)
+            links.append(Link(following.step, self._context(following, stage, none, None, fresh=False)))
+        return tuple(links)
 
     def _context(
         self, line: StepLine, stage: Stage, numbers: NDArray[np.int64],
@@ -207,18 +237,6 @@ class Runner:
             step.fit(self.table.read(["id", *step.reads()], numbers).drop("n"), context, state)
             (state / ".done").touch()
         return replace(context, state=state)
-
-    def _outcome(
-        self, step: Step, frame: pl.DataFrame, context: Context, earlier: Earlier | None
-    ) -> tuple[Outcome, int]:
-        """A batch's outcome: known rows carried over, the others computed; and how many were known."""
-        if earlier is None:
-            return apply(step, frame, context), 0
-        known, fresh = earlier.split(frame)
-        parts = [earlier.carry(known)] if known.height else []
-        if fresh.height or not parts:
-            parts.append(apply(step, fresh, context))
-        return _joined(parts), known.height
 
     # ---- storing ----
 
@@ -280,7 +298,7 @@ class Runner:
             part.first, part.last = len(self.table), len(self.table) + rows.height
         self._count(stage, rows, frames.get("ledger"), frames.get("bad"))
         self._adopt(stage, part)
-        self.run.save()
+        self.run.save_part()
         done = sum(each.seen for each in stage.parts) or part.last
         self.listen({"event": "part", "step": stage.id, "seen": done, "round": stage.round})
         self._check_failures()
@@ -353,13 +371,6 @@ BAD: dict[str, pl.DataType] = {
 }
 
 
-def _joined(parts: list[Outcome]) -> Outcome:
-    if len(parts) == 1:
-        return parts[0]
-    measures = [part.measures for part in parts if part.measures is not None]
-    made = [part.made for part in parts if part.made is not None]
-    return Outcome(
-        pl.concat([part.ledger for part in parts]).sort("n"),
-        pl.concat(measures, how="diagonal").sort("n") if measures else None,
-        pl.concat(made, how="diagonal_relaxed") if made else None,
-    )
+def _keyed(keys: pl.DataFrame, batches: Sequence[NDArray[np.int64]]) -> list[pl.DataFrame]:
+    """`n`, `id` and `key` of each batch, given those of all rows in order of `n`."""
+    return [keys[np.searchsorted(keys["n"].to_numpy(), batch)] for batch in batches]

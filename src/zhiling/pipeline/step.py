@@ -162,6 +162,7 @@ class Step(BaseModel):
     kind: ClassVar[Literal["measure", "decide", "make"]]
     scope: ClassVar[Scope] = "rows"
     material: ClassVar[bool] = False  # whether it sees passages and utterances
+    one_machine: ClassVar[bool] = False  # whether it reads a file of one machine (the database)
     cost: ClassVar[str] = "cheap"  # for the step's card: what it costs per row
     limits: ClassVar[str] = ""  # for the step's card: what it does not do
     source: ClassVar[str] = ""  # for the step's card: paper or specification
@@ -234,6 +235,7 @@ class Measure(Step):
     """Adds columns, drops nothing."""
 
     kind = "measure"
+    quality: ClassVar[Literal["", "question", "reply"]] = ""  # what its score ranks, told beside its length
 
     @abstractmethod
     def measure(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:

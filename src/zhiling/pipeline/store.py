@@ -10,8 +10,10 @@ import contextlib
 import errno
 import os
 import re
+import time
 import uuid
 from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -41,6 +43,18 @@ _DISK_ERRORS = {
 }
 
 _STRICT = ConfigDict(extra="forbid")
+
+_SMALL_BYTES = 1_000_000
+_SAVING_SHARE = 20
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """How large the manifest was when it was last written, and from when to when that took (monotonic s)."""
+
+    size: int = 0
+    start: float = 0.0
+    end: float = 0.0
 
 
 class Part(BaseModel):
@@ -113,6 +127,7 @@ class RunFolder:
 
     def __init__(self, path: Path, manifest: Manifest) -> None:
         self.path, self.manifest = path, manifest
+        self._saved = _Saved()
 
     @classmethod
     def create(cls, path: Path, manifest: Manifest) -> RunFolder:
@@ -157,10 +172,21 @@ class RunFolder:
 
     def save(self) -> None:
         """Writes the manifest; the old one stays whole until the new one is."""
-        write_bytes(
-            self.path / "manifest.json",
-            orjson.dumps(self.manifest.model_dump(mode="json"), option=orjson.OPT_INDENT_2),
-        )
+        started = time.monotonic()
+        content = orjson.dumps(self.manifest.model_dump(mode="json"), option=orjson.OPT_INDENT_2)
+        write_bytes(self.path / "manifest.json", content)
+        self._saved = _Saved(len(content), started, time.monotonic())
+
+    def save_part(self) -> None:
+        """Writes the manifest behind a part: always while it is small.
+
+        One of thousands of parts is written again only when that takes less than a twentieth of the time; a
+        process that is killed then loses what it finished since.
+        """
+        saved = self._saved
+        due = saved.end + _SAVING_SHARE * (saved.end - saved.start)
+        if saved.size < _SMALL_BYTES or time.monotonic() >= due:
+            self.save()
 
     def write_frame(self, relative: str, frame: pl.DataFrame) -> str:
         """Writes a Parquet file under the run; returns `relative`."""
@@ -182,15 +208,7 @@ class RunFolder:
         Raises:
             DamagedFile: it is missing or cannot be read.
         """
-        path = self.path / relative
-        try:
-            return pl.read_parquet(path, columns=columns, glob=False)
-        except (OSError, pl.exceptions.PolarsError) as error:
-            raise DamagedFile(
-                f"cannot be read: {str(error).splitlines()[0]}",
-                place=str(path),
-                hint="`zhiling run --new` makes it again",
-            ) from error
+        return read_frame(self.path / relative, columns)
 
     def holds(self, stage: Stage) -> bool:
         """Whether every file of a stage's parts is there to its end (its middle is not read)."""
@@ -252,6 +270,22 @@ class Project:
             yield
         finally:
             lock.release()
+
+
+def read_frame(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
+    """A Parquet file of a run.
+
+    Raises:
+        DamagedFile: it is missing or cannot be read.
+    """
+    try:
+        return pl.read_parquet(path, columns=columns, glob=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DamagedFile(
+            f"cannot be read: {str(error).splitlines()[0]}",
+            place=str(path),
+            hint="`zhiling run --new` makes it again",
+        ) from error
 
 
 def _run_number(path: Path) -> int:

@@ -6,15 +6,19 @@ rows is a range. Frames are read from Parquet by column and range; nothing else 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import polars as pl
 
 from zhiling.pipeline.ledger import TERMINAL
 from zhiling.pipeline.step import Verdict
+from zhiling.pipeline.store import read_frame
 from zhiling.rows.schema import MATERIAL_TASKS, ROW
 
 if TYPE_CHECKING:
@@ -44,6 +48,82 @@ class RowsPart:
     kind: str
 
 
+@dataclass(frozen=True)
+class MeasuresPart:
+    """A Parquet file of measures; all its rows lie within `first` to `last` (half open)."""
+
+    path: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class RowFiles:
+    """Where the rows and measures of a run lie on disk: all that reading them takes, in any process."""
+
+    folder: Path
+    parts: Sequence[RowsPart]
+    measures: Mapping[str, Sequence[MeasuresPart]]
+
+    def read(self, columns: Sequence[str], numbers: NDArray[np.int64]) -> pl.DataFrame:
+        """`n` and the columns of these rows, in the order of `numbers`; see `RowTable.read`."""
+        record = [name for name in columns if name in ROW and name != "n"]
+        fields = [name for name in columns if name in ("group", "via", "source", "licence", "locator")]
+        frame = self._read_record(record, fields, numbers)
+        for step_id in dict.fromkeys(_owner(name) for name in columns if _owner(name)):
+            wanted = [name for name in columns if _owner(name) == step_id]
+            if step_id not in self.measures:  # it saw no row at all
+                frame = frame.with_columns(
+                    pl.lit(False).alias(f"seen:{step_id}"), *(pl.lit(None).alias(name) for name in wanted)
+                )
+                continue
+            frame = frame.join(
+                self._read_measures(step_id, wanted, numbers), on="n", how="left", maintain_order="left"
+            ).with_columns(pl.col(f"seen:{step_id}").fill_null(False))
+        return frame
+
+    def _read_record(
+        self, columns: Sequence[str], fields: Sequence[str], numbers: NDArray[np.int64]
+    ) -> pl.DataFrame:
+        ordered = bool(np.all(numbers[1:] > numbers[:-1])) if len(numbers) > 1 else True
+        wanted = numbers if ordered else np.sort(numbers)
+        stored = list(dict.fromkeys((*columns, *(("origin",) if fields else ()))))
+        pieces: list[pl.DataFrame] = []
+        for part in self._parts_of(wanted):
+            low, high = np.searchsorted(wanted, [part.first, part.last])
+            if low == high:
+                continue
+            frame = read_frame(self.folder / part.path, ["n", *stored])
+            if high - low < frame.height:
+                frame = frame[wanted[low:high] - part.first]
+            if fields:
+                frame = frame.with_columns(pl.col("origin").struct.field(name) for name in fields)
+                frame = frame if "origin" in columns else frame.drop("origin")
+            pieces.append(frame)
+        if not pieces:
+            empty = {"n": ROW["n"], **{name: ROW[name] for name in columns}}
+            return pl.DataFrame(schema=empty | {name: _field_type(name) for name in fields})
+        whole = pl.concat(pieces)
+        return whole if ordered else whole[np.searchsorted(wanted, numbers)]
+
+    def _parts_of(self, numbers: NDArray[np.int64]) -> Iterator[RowsPart]:
+        """The parts from the one of the first of these rows (ascending) to that of the last."""
+        if not len(numbers):
+            return
+        place = bisect_right(self.parts, int(numbers[0]), key=attrgetter("last"))
+        while place < len(self.parts) and self.parts[place].first <= numbers[-1]:
+            yield self.parts[place]
+            place += 1
+
+    def _read_measures(self, step_id: str, columns: list[str], numbers: NDArray[np.int64]) -> pl.DataFrame:
+        """The measures of (at least) these rows: files that lie beside them are not opened."""
+        parts = self.measures[step_id]
+        low, high = (int(numbers.min()), int(numbers.max())) if len(numbers) else (0, -1)
+        near = [part for part in parts if part.first <= high and low < part.last] or parts[:1]
+        frames = [read_frame(self.folder / part.path, ["n", *columns]) for part in near]
+        return pl.concat(frames).with_columns(pl.lit(True).alias(f"seen:{step_id}"))
+
+
 class RowTable:
     """All rows of a run, kept or not."""
 
@@ -53,7 +133,7 @@ class RowTable:
         self.state: NDArray[np.uint8] = np.zeros(0, dtype=np.uint8)
         self.material: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
         self.rounds: NDArray[np.uint16] = np.zeros(0, dtype=np.uint16)
-        self._measures: dict[str, list[str]] = {}
+        self._measures: dict[str, list[MeasuresPart]] = {}
 
     def __len__(self) -> int:
         return len(self.state)
@@ -64,15 +144,21 @@ class RowTable:
             raise ValueError(f"rows must be numbered without gaps: expected {len(self)}, got {first}")
         height = len(tasks)
         self.parts.append(RowsPart(path, first, first + height, kind))
-        self.state = np.concatenate([self.state, np.zeros(height, dtype=np.uint8)])
-        self.material = np.concatenate(
-            [self.material, tasks.is_in(list(MATERIAL_TASKS)).fill_null(False).to_numpy()]
-        )
-        self.rounds = np.concatenate([self.rounds, np.full(height, round, dtype=np.uint16)])
+        self.state = _longer(self.state, np.zeros(height, dtype=np.uint8))
+        material = tasks.is_in(list(MATERIAL_TASKS)).fill_null(False).to_numpy()
+        self.material = _longer(self.material, material)
+        self.rounds = _longer(self.rounds, np.full(height, round, dtype=np.uint16))
 
     def add_measures(self, step_id: str, path: str) -> None:
         """Takes a finished part of measures."""
-        self._measures.setdefault(step_id, []).append(path)
+        numbers = self._run.read_frame(path, ["n"])["n"]
+        first, last = cast(int, numbers.min() or 0), cast(int, numbers.max() or 0)
+        self._measures.setdefault(step_id, []).append(MeasuresPart(path, first, last + 1))
+
+    def files(self) -> RowFiles:
+        """What reading the rows takes, as it is now: later parts are not in it."""
+        measures = {step_id: tuple(parts) for step_id, parts in self._measures.items()}
+        return RowFiles(self._run.path, tuple(self.parts), measures)
 
     def judge(self, ledger: pl.DataFrame) -> None:
         """Takes a finished part of the ledger: rejected, failed and replaced rows leave."""
@@ -117,20 +203,7 @@ class RowTable:
         A column of the record is taken as it is, `a.b` is what step `a` measured as `b` (null where it
         saw no such row; `seen:a` says which), `group` stands for `origin.group`, `via` for `origin.via`.
         """
-        record = [name for name in columns if name in ROW and name != "n"]
-        fields = [name for name in columns if name in ("group", "via", "source", "licence", "locator")]
-        frame = self._read_record(record, fields, numbers)
-        for step_id in dict.fromkeys(_owner(name) for name in columns if _owner(name)):
-            wanted = [name for name in columns if _owner(name) == step_id]
-            if step_id not in self._measures:  # it saw no row at all
-                frame = frame.with_columns(
-                    pl.lit(False).alias(f"seen:{step_id}"), *(pl.lit(None).alias(name) for name in wanted)
-                )
-                continue
-            frame = frame.join(
-                self._read_measures(step_id, wanted), on="n", how="left", maintain_order="left"
-            ).with_columns(pl.col(f"seen:{step_id}").fill_null(False))
-        return frame
+        return RowFiles(self._run.path, self.parts, self._measures).read(columns, numbers)
 
     def batches(
         self, columns: Sequence[str], numbers: NDArray[np.int64], size: int
@@ -139,33 +212,19 @@ class RowTable:
         for start in range(0, len(numbers), size):
             yield self.read(columns, numbers[start : start + size])
 
-    def _read_record(
-        self, columns: Sequence[str], fields: Sequence[str], numbers: NDArray[np.int64]
-    ) -> pl.DataFrame:
-        ordered = bool(np.all(numbers[1:] > numbers[:-1])) if len(numbers) > 1 else True
-        wanted = numbers if ordered else np.sort(numbers)
-        stored = list(dict.fromkeys((*columns, *(("origin",) if fields else ()))))
-        pieces: list[pl.DataFrame] = []
-        for part in self.parts:
-            low, high = np.searchsorted(wanted, [part.first, part.last])
-            if low == high:
-                continue
-            frame = self._run.read_frame(part.path, ["n", *stored])
-            if high - low < frame.height:
-                frame = frame[wanted[low:high] - part.first]
-            if fields:
-                frame = frame.with_columns(pl.col("origin").struct.field(name) for name in fields)
-                frame = frame if "origin" in columns else frame.drop("origin")
-            pieces.append(frame)
-        if not pieces:
-            empty = {"n": ROW["n"], **{name: ROW[name] for name in columns}}
-            return pl.DataFrame(schema=empty | {name: _field_type(name) for name in fields})
-        whole = pl.concat(pieces)
-        return whole if ordered else whole[np.searchsorted(wanted, numbers)]
 
-    def _read_measures(self, step_id: str, columns: list[str]) -> pl.DataFrame:
-        frames = [self._run.read_frame(path, ["n", *columns]) for path in self._measures[step_id]]
-        return pl.concat(frames).with_columns(pl.lit(True).alias(f"seen:{step_id}"))
+def _longer(array: NDArray[Any], more: NDArray[Any]) -> NDArray[Any]:
+    """The array with more behind it: in place where its buffer has room, else in one of twice the size.
+
+    Appending part after part then moves each value twice, not once for every part behind it.
+    """
+    size = len(array) + len(more)
+    room = array.base
+    if room is None or len(room) < size:
+        room = np.empty(2 * size, dtype=array.dtype)
+        room[: len(array)] = array
+    room[len(array) : size] = more
+    return room[:size]
 
 
 def _owner(column: str) -> str:
@@ -192,4 +251,4 @@ def restore(run: RunFolder, stages: Sequence[Stage]) -> RowTable:
     return table
 
 
-__all__ = ["TERMINAL", "RowTable", "RowsPart", "restore"]
+__all__ = ["TERMINAL", "MeasuresPart", "RowFiles", "RowTable", "RowsPart", "restore"]

@@ -17,7 +17,6 @@ from zhiling.text.tokens import Tokens, Unit, mix, tokenise_block
 
 _BASE = np.uint64(0xD6E8FEB86659FD93)
 _SHORT = np.uint64(0xA0761D6478BD642F)
-_WORD_BYTES = 8
 _BLOCK_BYTES = 1 << 22
 
 
@@ -44,8 +43,10 @@ def text_grams(text: pl.Series | Iterable[Utf8], size: int, unit: Unit = "token"
 
 
 def _compiled(part: Utf8, size: int, fast: ModuleType) -> Grams:
-    data = np.concatenate([part.data, np.zeros(_WORD_BYTES, dtype=np.uint8)])
-    return Grams(*fast.windows(data, part.offsets, class_of_code_point(), size))
+    data = np.concatenate([part.data, np.zeros(fast.SLACK_BYTES, dtype=np.uint8)])
+    hashes = np.empty(fast.most_windows(part.offsets), dtype=np.uint64)
+    ends = fast.windows(data, part.offsets, class_of_code_point(), size, False, hashes)
+    return Grams(hashes[: ends[-1]], ends)
 
 
 def grams(tokens: Tokens, size: int) -> Grams:

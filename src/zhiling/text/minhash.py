@@ -15,6 +15,7 @@ prefer the same shingles (recall .913, 20 times the candidates).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -75,6 +76,7 @@ def signatures(shingles: Shingles, permutations: int = PERMUTATIONS, seed: int =
     return result
 
 
+@cache
 def bands(threshold: float) -> tuple[int, int]:
     """Number of bands and rows of each: the widest that find a pair at the threshold with LEAST_RECALL.
 
@@ -97,8 +99,7 @@ def meetings(keys: Sequence[NDArray[np.uint64]], rows: Rows) -> Postings:
     groups: list[Rows] = [np.empty(0, dtype=np.int64)]
     owners: list[Rows] = [np.empty(0, dtype=np.int64)]
     for band in range(len(keys[0]) if keys else 0):
-        column = np.concatenate([block[band] for block in keys])
-        places, number = _repeated(column)
+        places, number = _repeated(np.concatenate([block[band] for block in keys]))
         groups.append(number + band * (len(rows) + 1))
         owners.append(rows[places])
     row = np.concatenate(owners)
@@ -106,7 +107,21 @@ def meetings(keys: Sequence[NDArray[np.uint64]], rows: Rows) -> Postings:
 
 
 def _repeated(keys: NDArray[np.uint64]) -> tuple[Rows, Rows]:
-    """Places of the keys that stand more than once, sorted by key, then place; and a number for each key."""
+    """Places of the keys that stand more than once and a number for each such key, in order of both.
+
+    The numbers count in the order in which the keys first come.
+    """
+    fast = kernels(keys.nbytes)
+    if fast is not None:
+        return fast.repeated(keys)
+    first, places = _first_equal(keys)
+    ordered = np.sort((first << np.int64(32)) | places)
+    head = ordered >> np.int64(32)
+    return ordered & np.int64(0xFFFFFFFF), np.cumsum(np.diff(head, prepend=-1) != 0) - 1
+
+
+def _first_equal(keys: NDArray[np.uint64]) -> tuple[Rows, Rows]:
+    """The places of the keys that stand more than once, and for each the first place of its key."""
     bits = max(len(keys).bit_length() + 2, 8)
     slot = keys >> np.uint64(64 - bits)
     # The last of a slot leaves its number there, so the others know that they are not alone: a fifth of the
@@ -122,7 +137,8 @@ def _repeated(keys: NDArray[np.uint64]) -> tuple[Rows, Rows]:
     again[1:] = keys[places[1:]] == keys[places[:-1]]
     met = again.copy()
     met[:-1] |= again[1:]
-    return places[met], np.cumsum(~again, dtype=np.int64)[met]
+    heads = places[~again]
+    return heads[np.cumsum(~again) - 1][met], places[met]
 
 
 def band_keys(shingles: Shingles, rows: Rows, threshold: float, seed: int = 1) -> NDArray[np.uint64]:
@@ -153,6 +169,7 @@ def thinned(shingles: Shingles, postings: Postings, threshold: float) -> Posting
     return postings.take(np.flatnonzero(~crowded)).followed_by(exact)
 
 
+@cache
 def _factors(permutations: int, seed: int) -> NDArray[np.uint32]:
     generator = np.random.default_rng(seed)
     return generator.integers(0, 1 << 31, permutations, dtype=np.uint32) * np.uint32(2) + np.uint32(1)

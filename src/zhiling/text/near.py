@@ -68,7 +68,7 @@ class NearIndex:
     def add(self, rows: Shingles) -> None:
         """Takes the shingles of the next rows: sets, or bags, which cost less to make."""
         self._sizes.append(rows.sizes)
-        self._spilled.write(rows.hashes.tobytes())
+        self._spilled.write(rows.hashes.data)
         if self._method == "minhash":
             self._keys.append(band_keys(rows, np.flatnonzero(rows.sizes), self._jaccard, self._seed))
 
@@ -79,19 +79,20 @@ class NearIndex:
             sets = self._read(filled)
             return Near(filled, sets, verified(sets, None, self._jaccard))
         met = meetings(self._keys, filled)
-        rows = np.unique(met.row)
+        rows = met.rows()
         sets = self._read(rows)
         return Near(rows, sets, verified(sets, met.renumbered(rows), self._jaccard))
 
     def _read(self, rows: Rows) -> Shingles:
         """The sets of these rows (ascending), from the file in one pass."""
         offsets = offsets_of(self.sizes)
-        parts: list[NDArray[np.uint32]] = [np.empty(0, dtype=np.uint32)]
+        chosen = offsets_of(self.sizes[rows])
+        hashes = np.empty(int(chosen[-1]), dtype=np.uint32)
         self._spilled.seek(0)
         for start, stop in row_ranges(offsets, _READ_CELLS):
             size = int(offsets[stop] - offsets[start]) * _CELL_BYTES
             block = np.frombuffer(self._spilled.read(size), dtype=np.uint32)
             low, high = np.searchsorted(rows, (start, stop))
             part = Shingles(block, offsets[start : stop + 1] - offsets[start])
-            parts.append(part.take(rows[low:high] - start).hashes)
-        return distinct_sets(Shingles(np.concatenate(parts), offsets_of(np.diff(offsets)[rows])))
+            hashes[chosen[low] : chosen[high]] = part.take(rows[low:high] - start).hashes
+        return distinct_sets(Shingles(hashes, chosen))

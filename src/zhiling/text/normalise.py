@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from zhiling.text.buffers import Utf8, blocks, series, utf8
+from zhiling.text.buffers import Utf8, blocks, offsets_of, series, utf8
 from zhiling.text.characters import IGNORED_PATTERN, SPACE, byte_classes, class_of_code_point
 from zhiling.text.compiled import kernels
 
@@ -45,7 +45,11 @@ def normal_form(text: pl.Series) -> Iterator[Utf8]:
     # Slices of the column keep what is in between (three copies of the text) small.
     for start in range(0, len(text), _SLICE_ROWS):
         part = text.slice(start, _SLICE_ROWS)
-        yield from _plain_form(part, fast) if fast else _form(part)
+        if fast is None:
+            yield from _form(part)
+            continue
+        made = _plain_form(part, fast)
+        yield Utf8(made.data[: made.offsets[-1]], made.offsets)
 
 
 def normalise_text(text: str) -> str:
@@ -58,21 +62,44 @@ def _form(text: pl.Series) -> Iterator[Utf8]:
     return map(_collapse, blocks(utf8(_folded(text))))
 
 
-def _plain_form(text: pl.Series, fast: ModuleType) -> Iterator[Utf8]:
+def token_form(text: pl.Series, fast: ModuleType) -> Iterator[Utf8]:
+    """The rows as compiled `windows` takes them, block by block, with the bytes behind them that it wants.
+
+    As `normal_form`, but rows of ASCII stay as they are.
+    """
+    for start in range(0, len(text), _SLICE_ROWS):
+        yield _plain_form(text.slice(start, _SLICE_ROWS), fast, as_is=True)
+
+
+def _plain_form(text: pl.Series, fast: ModuleType, *, as_is: bool = False) -> Utf8:
     """The same by compiled code: one pass where each character folds by itself; the other rows once more."""
-    rows = utf8(text)
-    out = np.empty(len(rows.data), dtype=np.uint8)
-    tables = _plain_characters(), class_of_code_point()
-    ends, deep = fast.collapse(rows.data, rows.offsets, *tables, out)
-    made = Utf8(out[: ends[-1]], ends)
-    if not deep.any():
-        yield made
-        return
-    again = utf8(_fold_unicode(text.filter(pl.Series(deep)).fill_null("")))
-    out = np.empty(len(again.data), dtype=np.uint8)
-    ends, _ = fast.collapse(again.data, again.offsets, *tables, out)
-    second = series([Utf8(out[: ends[-1]], ends)], "")
-    yield utf8(series([made], "").scatter(np.flatnonzero(deep), second))
+    made, deep = _collapsed(utf8(text), fast, as_is=as_is)
+    if not deep.size:
+        return made
+    again, _ = _collapsed(utf8(_fold_unicode(text.gather(deep).fill_null(""))), fast)
+    return _replaced(made, deep, again)
+
+
+def _collapsed(rows: Utf8, fast: ModuleType, *, as_is: bool = False) -> tuple[Utf8, NDArray[np.int64]]:
+    """What one pass makes of the rows, and which of them need a deeper fold."""
+    out = np.empty(len(rows.data) + fast.SLACK_BYTES, dtype=np.uint8)
+    ends, deep = fast.collapse(
+        rows.data, rows.offsets, _plain_characters(), class_of_code_point(), as_is, out
+    )  # fmt: skip
+    return Utf8(out[: ends[-1] + fast.SLACK_BYTES], ends), np.flatnonzero(deep)
+
+
+def _replaced(rows: Utf8, places: NDArray[np.int64], others: Utf8) -> Utf8:
+    """The rows with the others in the given places (ascending), and what stands behind the last one."""
+    sizes = np.diff(rows.offsets)
+    sizes[places] = np.diff(others.offsets)
+    pieces: list[NDArray[np.uint8]] = []
+    done = 0
+    for number, place in enumerate(places.tolist()):
+        pieces.append(rows.data[done : rows.offsets[place]])
+        pieces.append(others.data[others.offsets[number] : others.offsets[number + 1]])
+        done = rows.offsets[place + 1]
+    return Utf8(np.concatenate([*pieces, rows.data[done:]]), offsets_of(sizes))
 
 
 @cache

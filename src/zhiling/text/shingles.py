@@ -10,11 +10,16 @@ import polars as pl
 from numpy.typing import NDArray
 
 from zhiling.text.buffers import Utf8, offsets_of, row_ranges
+from zhiling.text.characters import class_of_code_point
+from zhiling.text.compiled import kernels
 from zhiling.text.grams import text_grams
+from zhiling.text.normalise import normal_form, token_form
 from zhiling.text.tokens import Unit
 
 _SORT_CELLS = 1 << 17
 _BLOCK_CELLS = 1 << 20
+# So small that the shingles are still in the processor's cache when they are signed.
+_TEXT_BYTES = 1 << 19
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,20 @@ def bags(text: pl.Series | Iterable[Utf8], size: int = 5, unit: Unit = "token") 
     hashes = np.concatenate(parts)
     parts.clear()
     return Shingles(hashes, offsets_of(np.concatenate(counts)))
+
+
+def text_bags(text: pl.Series, size: int = 5) -> Iterator[Shingles]:
+    """The bags of texts as they are, block by block: what `bags` gives for their normal form, for less."""
+    fast = kernels(int(text.estimated_size()))
+    if fast is None:
+        yield bags(normal_form(text), size)
+        return
+    for part in token_form(text, fast):
+        for start, stop in row_ranges(part.offsets, _TEXT_BYTES):
+            rows = part.offsets[start : stop + 1]
+            hashes = np.empty(fast.most_windows(rows), dtype=np.uint32)
+            ends = fast.windows(part.data, rows, class_of_code_point(), size, True, hashes)
+            yield Shingles(hashes[: ends[-1]], ends)
 
 
 def distinct_sets(bags: Shingles) -> Shingles:

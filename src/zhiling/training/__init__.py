@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zhiling.encoders.local_model import require
+from zhiling.llm.pretrained import require
 from zhiling.pipeline.registry import load as load_component
 from zhiling.training.examples import (
     Answer,

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from zhiling.curation.length_matched import LengthMatched, length_matched
 from zhiling.errors import UnknownName, UsageError
 from zhiling.pipeline.plan import StepLine
 from zhiling.pipeline.step import Bound, Decide
@@ -64,6 +65,14 @@ class Measured:
             (int((acted & half & self.seen.bad).sum()), int((acted & half).sum()))
             for _, acted in self.candidates
         ]
+
+    @cached_property
+    def ranking(self) -> LengthMatched | None:
+        """How well the score ranks bad rows above good ones; None where no one score tells the verdicts."""
+        if self.bound.values:
+            return None
+        scored = ~np.isnan(self.seen.scores)
+        return length_matched(self.seen.scores[scored], self.seen.lengths[scored], self.seen.bad[scored])
 
     def point(self, place: int, confidence: float) -> Point:
         """What a candidate does."""

@@ -21,6 +21,8 @@ from zhiling.pipeline.runner import Runner
 from zhiling.pipeline.step import DECISIONS, Bound, Decide, Step, Verdict
 from zhiling.pipeline.store import Manifest, Project, RunFolder
 from zhiling.pipeline.table import RowTable
+from zhiling.rows.conversation import question_text, reply_text
+from zhiling.text.tokens import token_counts
 from zhiling.workflow.calibrate_truth import LINE, Truth
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import plan_of
@@ -38,6 +40,7 @@ class Seen:
         keys: rows of one key must not be parted: the group, else the content.
         bad: what the truth file says.
         scores: of rows that some value acts on; -inf where none does; higher is acted on first.
+        lengths: tokens of the reply, of the question where there is no reply; words, characters of Chinese.
         passed_by: labelled rows that the step did not judge: not its kind, or taken by an earlier step.
         unreadable: labelled rows that could not be read, or whose id no row of the project has.
     """
@@ -46,6 +49,7 @@ class Seen:
     bad: NDArray[np.bool_]
     acted: Mapping[float, NDArray[np.bool_]]
     scores: NDArray[np.float64]
+    lengths: NDArray[np.float64]
     passed_by: int
     unreadable: int
 
@@ -84,6 +88,7 @@ def look(recipe: Recipe, line: StepLine, bound: Bound, truth: Truth) -> Seen:
         bad=first.rows["bad"].to_numpy(),
         acted=dict(zip(bound.values, acted, strict=True)) if bound.values else {},
         scores=scores,
+        lengths=first.rows["length"].to_numpy(),
         passed_by=len(truth.bad) - first.unreadable - first.rows.height,
         unreadable=first.unreadable,
     )
@@ -109,7 +114,11 @@ def _at(line: StepLine, bound: Bound, value: float) -> StepLine:
 
 @dataclass(frozen=True)
 class _Judged:
-    """One line per labelled row that the step judged: `key, bad, verdict, reason, score`, in file order."""
+    """A line per labelled row that the step judged, in file order.
+
+    Attributes:
+        rows: `key, bad, verdict, reason, score, length`.
+    """
 
     rows: pl.DataFrame
     unreadable: int
@@ -132,9 +141,19 @@ def _judged(run: RunFolder, table: RowTable, step_id: str, truth: Truth) -> _Jud
     ledger = pl.concat(ledgers) if ledgers else ledger_lines({}, 0)
     decided = ledger.filter(pl.col("verdict").is_in(_DECIDED)).select("n", "verdict", "reason", "score")
     unreadable = len(truth.bad) - rows["line"].n_unique()
-    found = rows.join(decided, on="n", how="inner").unique("line", keep="first").sort("line")
+    found = rows.join(decided, on="n", how="inner").unique("line", keep="first")
+    found = found.join(_lengths(table, found["n"]), on="n", how="left").sort("line")
     key = pl.col("group").fill_null(pl.col("content")).alias("key")
-    return _Judged(found.select(key, "bad", "verdict", "reason", "score"), unreadable)
+    return _Judged(found.select(key, "bad", "verdict", "reason", "score", "length"), unreadable)
+
+
+def _lengths(table: RowTable, numbers: pl.Series) -> pl.DataFrame:
+    """`n` and `length` of some rows."""
+    rows = table.read(["messages"], np.sort(numbers.to_numpy()).astype(np.int64))
+    reply, question = (token_counts(part(rows["messages"])) for part in (reply_text, question_text))
+    return rows.select(
+        "n", pl.when(reply > 0).then(reply).otherwise(question).cast(pl.Float64).alias("length")
+    )
 
 
 _LINES = {"line": pl.Int64, "bad": pl.Boolean}

@@ -114,6 +114,8 @@ def _calibrates(step: type[Step]) -> tuple[str, ...]:
 
 
 def _columns(step: type[Step]) -> dict[str, str]:
-    if any(info.is_required() for info in step.model_fields.values()):
+    """Name → type of the columns; none where they depend on a setting that has to be given."""
+    try:
+        return {name: str(dtype) for name, dtype in step.model_construct().writes().items()}
+    except AttributeError:
         return {}
-    return {name: str(dtype) for name, dtype in step.model_construct().writes().items()}

@@ -74,6 +74,7 @@ def _missing(recipe: Recipe) -> Iterator[ZhilingError]:
             load()
         for line in needed:
             fingerprint.matching(line.step.files(), recipe.root, what=f"step {line.id!r}")
+            line.step.outside(recipe.root, "")  # a model that is not there, a standing index that is damaged
     except ZhilingError as error:
         yield error
     if load is None:
@@ -81,7 +82,7 @@ def _missing(recipe: Recipe) -> Iterator[ZhilingError]:
             if line.step.uses_encoder():
                 yield UsageError(f"step {line.id!r} needs an encoder", hint="add `encoder: {use: hashing}`")
     if recipe.train and recipe.train.backbone:
-        from zhiling.encoders.location import model_folder
+        from zhiling.llm.location import model_folder
 
         try:
             model_folder(recipe.train.backbone)

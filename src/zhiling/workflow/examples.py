@@ -26,6 +26,7 @@ from zhiling.text.overlap import first_with_equal_set
 from zhiling.text.shingles import shingles
 from zhiling.training import Examples, Input, task_class, text_input
 from zhiling.workflow.recipe import Recipe
+from zhiling.workflow.repeats import TRAIN, repeated
 from zhiling.workflow.run import Run
 from zhiling.workflow.settings import EvaluateSettings
 
@@ -34,10 +35,11 @@ CLASSIFICATION = "classification"
 
 
 def tuned_rows(run: Run, table: RowTable, part: str, task: str = CLASSIFICATION) -> pl.DataFrame:
-    """Labelled rows of one split part, see `labelled`."""
+    """Labelled rows of one split part, see `labelled`; of the train part as often as a mixture wants them."""
     assigned = run.folder.read_frame("split.parquet", ["n", "split"])
     numbers = assigned.filter(pl.col("split") == part)["n"].sort().to_numpy().astype(np.int64)
-    return labelled(table, numbers, task)
+    rows = labelled(table, numbers, task)
+    return repeated(rows, run.folder.manifest, table) if part == TRAIN else rows
 
 
 def labelled(table: RowTable, numbers: NDArray[np.int64], task: str = CLASSIFICATION) -> pl.DataFrame:

@@ -20,6 +20,8 @@ from zhiling.rows.formats.format import Format
 from zhiling.rows.splits import PARTS
 from zhiling.workflow.data_card import Tally, write_card
 from zhiling.workflow.recipe import Recipe
+from zhiling.workflow.remote import send
+from zhiling.workflow.repeats import TRAIN, rounds, times_column
 from zhiling.workflow.run import Run
 
 INDEX = "dataset_info.json"
@@ -35,7 +37,8 @@ class Exported:
 
     Attributes:
         folder: where its files lie.
-        result: `{"path", "format", "files": [{"path", "split", "rows"}], "losses": {what: rows}, "card"}`.
+        result: `{"path", "format", "files": [{"path", "split", "rows"}], "losses": {what: rows}, "repeats",
+            "card"}`; `repeats` of the rows are copies that a mixture wants.
         index: the entries of its files in `dataset_info.json`; none where LLaMA-Factory cannot read them.
     """
 
@@ -51,6 +54,11 @@ def export_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> N
         tell({"event": "stage", "stage": f"export {entry.path}"})
         exports.append(write_export(run, table, entry.format, run.path / "export" / entry.path))
     write_index(exports)
+    for entry, export in zip(recipe.exports, exports, strict=True):
+        if entry.to:
+            tell({"event": "stage", "stage": f"send {entry.path}"})
+            names = [*(file["path"] for file in export.result["files"]), export.result["card"]]
+            export.result["sent"] = send([export.folder / name for name in names], entry.to)
     results = [export.result for export in exports]
     run.folder.manifest.results["exports"] = results
     run.folder.save()
@@ -60,20 +68,24 @@ def export_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> N
 def write_export(run: Run, table: RowTable, format: Format, path: Path) -> Exported:
     """Writes the exported rows, one file per split part: `sft.jsonl` becomes `sft.train.jsonl` and so on.
 
-    A data card, `sft.card.md`, lies beside them.
+    The train part holds a row as often as a `mixture` wants it. A data card, `sft.card.md`, lies beside them.
     """
     assigned = run.folder.read_frame("split.parquet", ["n", "split"])
     tally, spoken = Tally(), run.folder.manifest.latest("language")
     targets = {part: path.with_name(f"{path.stem}.{part}{path.suffix}") for part in PARTS}
     numbers = assigned["n"].sort().to_numpy().astype("int64")
+    times, repeats = times_column(run.folder.manifest), 0
     with writing(path), ExitStack() as stack:
         path.parent.mkdir(parents=True, exist_ok=True)
         writers = {part: stack.enter_context(format.open(target)) for part, target in targets.items()}
-        for rows in table.batches([*_COLUMNS, spoken], numbers, _ROWS):
+        for rows in table.batches([*_COLUMNS, spoken, *([times] if times else [])], numbers, _ROWS):
             placed = rows.join(assigned, on="n", how="left", maintain_order="left")
-            tally.add(placed.with_columns(language=pl.coalesce(spoken, "language")))
             for part, writer in writers.items():
-                writer.write(placed.filter(pl.col("split") == part).select(_COLUMNS))
+                once = placed.filter(pl.col("split") == part)
+                for again, each in enumerate(rounds(once, times if part == TRAIN else None)):
+                    tally.add(each.with_columns(language=pl.coalesce(spoken, "language")))
+                    writer.write(each.select(_COLUMNS))
+                    repeats += each.height if again else 0
     written = {part: writer.written for part, writer in writers.items()}
     losses: Counter[str] = Counter()
     for each in written.values():
@@ -85,6 +97,7 @@ def write_export(run: Run, table: RowTable, format: Format, path: Path) -> Expor
         "format": format.name,
         "files": files,
         "losses": dict(sorted(losses.items())),
+        "repeats": repeats,
     }
     with writing(card):
         write_card(card, run.folder.manifest, result, tally)

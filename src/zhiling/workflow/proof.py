@@ -168,7 +168,7 @@ def arm_key(settings: TrainSettings, seed: int, parts: tuple[Examples, Examples]
 
 
 def _backbone_identity(settings: TrainSettings) -> str | None:
-    from zhiling.encoders.location import content_hash, model_folder
+    from zhiling.llm.location import content_hash, model_folder
 
     return content_hash(model_folder(settings.backbone)) if settings.backbone else None
 

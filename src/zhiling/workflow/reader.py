@@ -17,11 +17,12 @@ from zhiling.rows.splits import SplitSettings
 from zhiling.training.settings import TrainSettings
 from zhiling.workflow.document import Document, Path_, is_list, is_mapping, plain
 from zhiling.workflow.recipe import ExportEntry, Recipe, SourceEntry
-from zhiling.workflow.settings import Budget, EvaluateSettings
+from zhiling.workflow.remote import is_url
+from zhiling.workflow.settings import Budget, DiversitySettings, EvaluateSettings
 
 SECTIONS = (
     "version", "name", "seed", "limit", "max_failed", "encoder", "sources", "steps", "gates", "split",
-    "export", "train", "evaluate", "budget", "profiles",
+    "export", "train", "evaluate", "diversity", "budget", "profiles",
 )  # fmt: skip
 VERSION = 1
 
@@ -72,6 +73,7 @@ class Reader:
             split=self._section("split", SplitSettings) or SplitSettings.model_validate({}),
             exports=tuple(self._exports()),
             train=self._section("train", TrainSettings), evaluate=evaluate,
+            diversity=self._section("diversity", DiversitySettings) or DiversitySettings(),
             budget=self._section("budget", Budget) or Budget(),
         )  # fmt: skip
         if evaluate and self.tree.get("train") is None:
@@ -172,20 +174,29 @@ class Reader:
         return RepeatLine(repeat_id, ends, rounds, inner)
 
     def _gates(self, evaluate: EvaluateSettings | None) -> Iterator[Gate]:
+        """The gates of the recipe; that no row repeats its evaluation file is one, listed or not."""
+        yield from self._listed_gates(evaluate)
+        listed = any(item.get("check") == Contaminated.name for item in self._mappings("gates"))
+        if evaluate and evaluate.data and evaluate.unseen and not listed:
+            yield _against(Contaminated.model_validate({"at_most": 0}), evaluate)
+
+    def _mappings(self, section: str) -> Iterator[Mapping[str, Any]]:
+        value = self.tree.get(section)
+        return (item for item in (value if is_list(value) else ()) if is_mapping(item))
+
+    def _listed_gates(self, evaluate: EvaluateSettings | None) -> Iterator[Gate]:
         for path, item in self._items(("gates",), self.tree.get("gates")):
             settings = {key: value for key, value in item.items() if key != "check"}
             gate = self._component("gate", item.get("check"), settings, path, key="check")
-            if isinstance(gate, Contaminated) and not gate.against and evaluate and evaluate.data:
-                gate = gate.model_copy(
-                    update={"against": (evaluate.data,), "fields": (evaluate.text, *gate.fields)}
-                )
+            if isinstance(gate, Contaminated) and not gate.against and evaluate:
+                gate = _against(gate, evaluate)
             if isinstance(gate, Gate):
                 yield gate
 
     def _exports(self) -> Iterator[ExportEntry]:
         seen: set[str] = set()
         for path, item in self._items(("export",), self.tree.get("export")):
-            settings = {key: value for key, value in item.items() if key not in ("format", "path")}
+            settings = {key: value for key, value in item.items() if key not in ("format", "path", "to")}
             chosen = self._component("format", item.get("format"), settings, path, key="format")
             target = item.get("path")
             if not isinstance(target, str) or target.startswith("/") or ".." in target.split("/"):
@@ -196,7 +207,14 @@ class Reader:
                 self._problem(f"path {target!r} is written twice", (*path, "path"))
             elif chosen is not None:
                 seen.add(target)
-                yield ExportEntry(chosen, target)
+                yield ExportEntry(chosen, target, self._sent_to(item.get("to"), path))
+
+    def _sent_to(self, value: Any, path: Path_) -> str | None:
+        """The folder behind a URL that an export is sent to."""
+        if value is None or (isinstance(value, str) and is_url(value)):
+            return value
+        self._problem(f"to {value!r} is not a URL of a folder, such as s3://bucket/folder", (*path, "to"))
+        return None
 
     def _encoder(self, steps: Sequence[StepLine | RepeatLine]) -> Mapping[str, Any] | None:
         settings = self.tree.get("encoder")
@@ -303,6 +321,13 @@ class Reader:
 
     def _problem(self, message: str, path: Path_, hint: str | None = None) -> None:
         self.problems.append(UsageError(message, place=self.document.place(path), hint=hint))
+
+
+def _against(gate: Contaminated, evaluate: EvaluateSettings) -> Contaminated:
+    """The gate with the recipe's evaluation file, where it has one."""
+    if evaluate.data is None:
+        return gate
+    return gate.model_copy(update={"against": (evaluate.data,), "fields": (evaluate.text, *gate.fields)})
 
 
 def _describe(model: type[BaseModel], field: str) -> str | None:

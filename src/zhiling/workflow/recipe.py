@@ -17,7 +17,7 @@ from zhiling.rows.formats.format import Format
 from zhiling.rows.splits import SplitSettings
 from zhiling.training.settings import TrainSettings
 from zhiling.workflow.document import Document, load_document
-from zhiling.workflow.settings import Budget, EvaluateSettings
+from zhiling.workflow.settings import Budget, DiversitySettings, EvaluateSettings
 
 if TYPE_CHECKING:
     from zhiling.workflow.run import Run
@@ -33,10 +33,11 @@ class SourceEntry:
 
 @dataclass(frozen=True)
 class ExportEntry:
-    """An export line: the format's settings and the file name under the run's `export/`."""
+    """An export line: the format's settings, the file under the run's `export/`, and where it is sent."""
 
     format: Format
     path: str
+    to: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Recipe:
     exports: tuple[ExportEntry, ...] = ()
     train: TrainSettings | None = None
     evaluate: EvaluateSettings | None = None
+    diversity: DiversitySettings = field(default_factory=DiversitySettings)
     budget: Budget = field(default_factory=Budget)
 
     @classmethod

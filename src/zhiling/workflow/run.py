@@ -10,8 +10,8 @@ import contextlib
 import platform
 import time
 from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,15 @@ import polars as pl
 from zhiling.errors import BudgetReached, GateFailed, Interrupted, MissingInput, ZhilingError
 from zhiling.pipeline import fingerprint
 from zhiling.pipeline.books import summarise
+from zhiling.pipeline.engines.engine import Engine, open_engine
 from zhiling.pipeline.plan import Plan, SourceLine, steps_of
 from zhiling.pipeline.runner import Listener, Runner
 from zhiling.pipeline.store import Manifest, Project, RunFolder, write_bytes
 from zhiling.pipeline.table import RowTable, restore
 from zhiling.workflow.document import plain
+from zhiling.workflow.encoder_once import EncoderOnce
 from zhiling.workflow.recipe import Recipe
+from zhiling.workflow.remote import fetched
 
 STAGES = ("rows", "export", "train", "evaluate", "report")
 """What a run does after its steps, in order; `until` names the last."""
@@ -126,7 +129,8 @@ def plan_of(recipe: Recipe) -> Plan:
     for entry in recipe.sources:
         place = recipe.document.place(("sources", recipe.sources.index(entry), "path"))
         try:
-            files = fingerprint.matching(entry.source.paths(), recipe.root, what=f"source {entry.id!r}")
+            paths = fetched(entry.source.paths(), recipe.root)
+            files = fingerprint.matching(paths, recipe.root, what=f"source {entry.id!r}")
         except MissingInput as error:
             raise MissingInput(error.message, place=place, hint=error.hint) from error
         further = entry.source.further_files(files, recipe.root)
@@ -146,12 +150,7 @@ def encoder_of(recipe: Recipe) -> tuple[Callable[[], Any] | None, Callable[[], s
         return None, None
     place = recipe.document.place(("encoder",))
 
-    @cache
-    def load() -> Any:
-        from zhiling.encoders.build import build_encoder
-
-        return build_encoder(_absolute(settings, recipe.root), place)
-
+    load = EncoderOnce(_absolute(settings, recipe.root), place)
     return load, lambda: load().identity
 
 
@@ -168,9 +167,10 @@ def run_fingerprint(recipe: Recipe, plan: Plan) -> str:
         fingerprint.source_key(line.source, line.id, (*line.files, *line.further), plan.root)
         for line in plan.sources
     ]
-    files = fingerprint.matching(
-        recipe.evaluate.files() if recipe.evaluate else [], recipe.root, what="evaluate"
-    )
+    evaluation = recipe.evaluate.files() if recipe.evaluate else []
+    files = fingerprint.matching(evaluation, recipe.root, what="evaluate")
+    beside = recipe.diversity.reference
+    files += fingerprint.matching([beside] if beside else [], recipe.root, what="diversity")
     steps = [file for line in recipe.steps for inner in steps_of(line) for file in inner.step.files()]
     files += fingerprint.matching(steps, recipe.root, what="steps")
     tree = {key: value for key, value in recipe.document.tree.items() if key not in ("budget", "profiles")}
@@ -189,7 +189,12 @@ def _with_outside(mark: str, plan: Plan, run: str) -> str:
 
 
 def run_recipe(
-    recipe: Recipe, *, listen: Listener | None = None, new: bool = False, until: str = "report"
+    recipe: Recipe,
+    *,
+    listen: Listener | None = None,
+    new: bool = False,
+    until: str = "report",
+    engine: AbstractContextManager[Engine] | None = None,
 ) -> Run:
     """Runs a recipe, or goes on with its unfinished run, or finds that nothing has changed.
 
@@ -198,6 +203,8 @@ def run_recipe(
         listen: is told every event (see docs/reference/json.md).
         new: start a new run folder even where an equal one stands (results are still carried over).
         until: the last stage: rows, export, train, evaluate or report.
+        engine: where the steps are computed, as `open_engine` gives it (None: in this process). It changes
+            nothing about the run: what was begun under one goes on under another.
 
     Raises:
         GateFailed: a gate said no; the run folder tells which rows, nothing is exported.
@@ -219,7 +226,8 @@ def run_recipe(
         write_bytes(folder.path / "recipe.yaml", recipe.document.dump().encode())
         try:
             with _bookkeeping(folder):
-                _stages(recipe, plan, run, tell, until)
+                table = _rows(plan, run, tell, engine or open_engine())
+                _stages(recipe, table, run, tell, until)
         except KeyboardInterrupt as error:
             # amid a query Ctrl-C comes twice, from Polars and from Python; the second ends the bookkeeping
             folder.manifest.state = "paused"
@@ -294,17 +302,24 @@ def _bookkeeping(folder: RunFolder) -> Generator[None]:
     close("finished")
 
 
-def _stages(recipe: Recipe, plan: Plan, run: Run, tell: Listener, until: str) -> None:
+def _rows(plan: Plan, run: Run, tell: Listener, engine: AbstractContextManager[Engine]) -> RowTable:
+    """Sources and steps; the engine is closed before the stages behind them begin."""
+    with engine as opened:
+        return Runner(plan, run.folder, run.project, tell, opened).rows()
+
+
+def _stages(recipe: Recipe, table: RowTable, run: Run, tell: Listener, until: str) -> None:
+    from zhiling.workflow.contamination import contamination_stage
     from zhiling.workflow.export import export_stage
     from zhiling.workflow.proof import evaluation_stage, train_stage
     from zhiling.workflow.stages import gate_stage, split_stage
 
     manifest = run.folder.manifest
     manifest.results["until"] = until
-    table = Runner(plan, run.folder, run.project, tell).rows()
     manifest.counts = summarise(manifest.stages, table)
     gate_stage(recipe, run, table, tell)
     split_stage(recipe, run, table, tell)
+    contamination_stage(recipe, run, table)
     if until == "rows":
         return
     export_stage(recipe, run, table, tell)

@@ -10,9 +10,10 @@ from zhiling.errors import MissingExtra
 from zhiling.pipeline import registry
 from zhiling.rows.splits import SplitSettings
 from zhiling.training.settings import TrainSettings
-from zhiling.workflow.settings import Budget, EvaluateSettings
+from zhiling.workflow.settings import Budget, DiversitySettings, EvaluateSettings
 
 _DEFS = "#/$defs/{model}"
+_TEXT = {"type": "string"}
 
 
 def recipe_schema() -> dict[str, Any]:
@@ -42,11 +43,12 @@ def recipe_schema() -> dict[str, Any]:
         "sources": _list(_variants("source", "use", {"id": {"type": "string"}}, defs)),
         "steps": {"type": "array", "items": {"$ref": "#/$defs/step"}},
         "gates": _list(_variants("gate", "check", {}, defs)),
-        "export": _list(_variants("format", "format", {"path": {"type": "string"}}, defs)),
+        "export": _list(_variants("format", "format", {"path": _TEXT, "to": _TEXT}, defs)),
         "profiles": {"type": "object"},
     }
     sections: dict[str, type[BaseModel]] = {
-        "split": SplitSettings, "train": TrainSettings, "evaluate": EvaluateSettings, "budget": Budget,
+        "split": SplitSettings, "train": TrainSettings, "evaluate": EvaluateSettings,
+        "diversity": DiversitySettings, "budget": Budget,
     }  # fmt: skip
     for name, model in sections.items():
         properties[name] = _model(model, defs)

@@ -26,6 +26,16 @@ class Budget(Section):
     on_limit: Literal["pause"] = Field(default="pause", description="what happens at a limit")
 
 
+class DiversitySettings(Section):
+    """What the report's page on diversity compares the run's rows with."""
+
+    reference: str | None = Field(
+        default=None,
+        description="real rows of the kind that is wanted (JSONL or CSV); without it the evaluation file",
+    )
+    size: int = Field(default=500, ge=2, le=5000, description="rows of each sample, at most")
+
+
 class EvaluateSettings(Section):
     """Before · control · after on rows that no step has seen."""
 
@@ -40,6 +50,10 @@ class EvaluateSettings(Section):
     language: str = Field("language", description="field of the file with the language, where it has one")
     label_names: str | None = Field(
         None, description="YAML file: label → words per language, for the untuned arm"
+    )
+    unseen: bool = Field(
+        True,
+        description="whether rows that repeat the file stop the run: the gate `contaminated`, unless listed",
     )
     arms: tuple[Arm, ...] = Field(("before", "control", "after"), description="what is compared")
     metrics: tuple[str, ...] = Field(("accuracy", "macro_f1"), description="names of metrics")

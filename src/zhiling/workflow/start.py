@@ -14,7 +14,7 @@ from zhiling.rows.schema import MATERIAL_TASKS
 from zhiling.workflow.sniff import Recognised, recognise
 
 _FILES = ("recipe.yaml", "data/faq.jsonl")
-_IGNORED = b"runs/\nzhiling.sqlite*\n"
+_IGNORED = b"runs/\n.remote/\nzhiling.sqlite*\n"
 
 
 _RECIPE = """\

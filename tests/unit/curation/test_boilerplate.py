@@ -16,6 +16,7 @@ REFUSALS = [
     "您好，I am sorry, but I cannot assist with that。",
     "对不起，作为助手我不能回答这个问题。",
     "我无法满足您的请求。",
+    "很抱歉，我无法查询实时票务信息，因此不能告诉您还有没有票。",
 ]
 SELF_REFERENCES = [
     "As an AI language model, the capital of France is Paris.",
@@ -32,6 +33,9 @@ FORMS = [
     "Lorem ipsum dolor sit amet",
     "尊敬的【客户姓名】，您好！您的订单将在【填写日期】送达。",
     "此致，\n[你的名字]",
+    "Dear [Hiring Manager], she worked with us from [start date] on.",
+    "本人因【离职原因】，拟于【离职日期】离开公司。",
+    "您好，我是[公司]的[姓名]。",
 ]
 ANSWERS = [
     "Sorry for the delay, your parcel arrives tomorrow.",
@@ -43,6 +47,8 @@ ANSWERS = [
     "See [the manual](https://example.com/manual) and [1].",
     "```jinja\nHello {{ name }}\n```",
     "`[insert name]` is what the field holds.",
+    "See [the city](https://example.com/city) for the date.",
+    "【活动时间】周五晚上七点\n【活动地点】社区礼堂",
 ]
 
 
@@ -97,3 +103,26 @@ def test_what_it_does_not_catch() -> None:
     assert reasons(Boilerplate().decide(evasive, CONTEXT)) == [None, None, None]
     assert Boilerplate().applies(pairs(("q", None), ("q", ""))).to_list() == [False, True]
     assert Boilerplate().decide(empty(), CONTEXT).height == 0
+
+
+@pytest.mark.parametrize(
+    ("question", "reply"),
+    [
+        ("Answer this letter.\nDear [Name], thank you for your gift.", "Dear [Name], it was a pleasure."),
+        ("回复这封邮件。\n亲爱的[姓名]，感谢您的捐赠。", "亲爱的[姓名]，不用客气，谢谢您。"),
+    ],
+)
+def test_a_form_that_the_user_brought_is_no_residue(question: str, reply: str) -> None:
+    assert reasons(Boilerplate().decide(pairs((question, reply)), CONTEXT)) == [None]
+
+
+def test_the_letters_ai_inside_a_word_do_not_ask_about_the_model() -> None:
+    reply = "As an AI language model, I suggest a thank-you note."
+    questions = (
+        "Write an email.",
+        "Explain rain to a trainee.",
+        "AI能帮我写邮件吗？",
+        "Can AI write an email?",
+    )
+    answer = Boilerplate().decide(pairs(*[(question, reply) for question in questions]), CONTEXT)
+    assert reasons(answer) == ["self_reference", "self_reference", None, None]

@@ -212,3 +212,30 @@ def test_a_file_without_text_is_an_error(context: Context) -> None:
 def test_no_rows_and_the_fingerprint(context: Context) -> None:
     assert STEP.decide(empty(), context).height == 0
     assert STEP.files() == ("eval.jsonl",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "مرحبا بكم في متجرنا سوف نعيد لكم المال خلال خمسة أيام عمل بعد وصول الطرد إلى المخزن",
+        "ברוכים הבאים לחנות שלנו אנחנו נחזיר לכם את הכסף תוך חמישה ימי עסקים אחרי שהחבילה תגיע אל המחסן",
+        "ร้านของเราจะคืนเงินให้ภายในห้าวันทำการหลังจากพัสดุมาถึงคลังสินค้าแล้ว",
+        "저희 가게는 상품이 창고에 도착한 뒤 영업일 기준 닷새 안에 환불해 드립니다 감사합니다",
+        "退款 refund 订单 order 7 天 days 到账 arrive 👍 ok 仓库 warehouse 验收 check 客服 support",
+        "".join(chr(0x1F300 + number) for number in range(40)),
+    ],
+)
+def test_other_scripts_mixed_text_and_emoji(text: str, tmp_path: Path) -> None:
+    (tmp_path / "eval.jsonl").write_text(json.dumps({"text": text}), encoding="utf-8")
+    context = dataclasses.replace(CONTEXT, root=tmp_path)
+    turned = f"\u202b{text}\u202c !"
+    frame = pairs((turned, None), ("x " + text, "ok"), (text[: len(text) // 4], None), ("👍", ""))
+    assert reasons(STEP.decide(frame, context)) == [CONTAMINATED, CONTAMINATED, None, None]
+
+
+def test_a_copy_inside_a_megabyte_and_ten_thousand_equal_rows(context: Context) -> None:
+    filler = " ".join(f"w{number}" for number in range(75_000))
+    frame = pairs((f"{filler} {ENGLISH} {filler}", None), (filler * 2, None), *[(CHINESE, "好")] * 10_000)
+    found = reasons(STEP.decide(frame, context))
+    assert found[:2] == [CONTAMINATED, None]
+    assert set(found[2:]) == {CONTAMINATED}

@@ -197,3 +197,45 @@ def test_an_index_of_a_newer_zhiling_is_a_clear_error(path: Path) -> None:
         connection.commit()
     with pytest.raises(DamagedFile, match="version 99"):
         judged(path, first_day())
+
+
+def test_an_edited_copy_of_a_short_text_is_found_below_the_usual_bound(path: Path) -> None:
+    english = (
+        "Rinse the rice until the water runs almost clear and then simmer it for ten minutes with the lid "
+        "shut please"
+    )
+    chinese = "鱼身擦干后抹一点盐和料酒，垫上姜片腌十分钟再上锅蒸"
+    release(path, "day-1", pairs((english, None), (chinese, None), ids=["e", "z"]))
+    frame = pairs(
+        (english.replace("simmer", "cook"), None),
+        (chinese.replace("十分钟", "一刻钟"), None),
+        (
+            "Rinse the beans until the pot runs dry and then fry them for an hour with the lid open please",
+            None,
+        ),
+        ("鱼肉切片后抹一点糖和白酒，拌上葱花腌两小时再下锅煎", None),
+    )
+    assert reasons(judged(path, frame)) == [None] * 4
+    answer = judged(path, frame, jaccard=0.5)
+    assert answer["related"].to_list() == ["day-1:e", "day-1:z", None, None]
+    assert all(0.5 <= score < 0.8 for score in answer["score"].head(2))
+
+
+def test_looking_further_changes_nothing_above_the_usual_bound(path: Path) -> None:
+    release(path, "day-1", first_day())
+    frame = pairs(
+        (ENGLISH.replace("word59", "other"), "fine"), (CHINESE.replace("随时", ""), "好的"), (SHORT, None)
+    )
+    usual, further = judged(path, frame), judged(path, frame, jaccard=0.5)
+    assert usual.equals(further)
+
+
+def test_short_rows_leave_the_index_whole(path: Path) -> None:
+    release(path, "day-1", first_day())
+    before = contents(path)
+    release(
+        path, "day-2", pairs((CHINESE, "后来的回复"), ("a short one that came later", None), ids=["a", "b"])
+    )
+    with Released(path) as released:
+        assert released.remove("day-2") == 2
+    assert contents(path) == before

@@ -20,6 +20,7 @@ pytest.importorskip("sklearn")
 
 ENCODER = dataclasses.replace(CONTEXT, load_encoder=lambda: HashingEncoder(buckets=512))
 DESK = help_desk(15)
+LARGE = help_desk(60)
 
 
 def relabelled(rows: pl.DataFrame, places: list[int], label: str) -> pl.DataFrame:
@@ -29,12 +30,12 @@ def relabelled(rows: pl.DataFrame, places: list[int], label: str) -> pl.DataFram
 @pytest.mark.parametrize("features", ["encoder", "ngrams", "both"])
 @pytest.mark.parametrize("on", ["user", "all"])
 def test_planted_errors_are_the_lowest_and_the_right_label_is_suggested(features: str, on: str) -> None:
-    planted = [0, 1, 50]  # two of parcel in English, one of parcel in Chinese
-    rows = relabelled(DESK, planted, "invoice")
+    planted = [*range(9), *range(200, 209)]  # nine of parcel in English, nine in Chinese
+    rows = relabelled(LARGE, planted, "invoice")
     answer = LabelErrors(features=features, on=on).measure(rows, ENCODER)
-    assert sorted(answer["score"].arg_sort()[:3].to_list()) == planted
-    assert answer["suggested"].gather(planted).to_list() == ["parcel"] * 3
-    assert answer["score"].gather(planted).max() < 0 < answer["score"].median()
+    assert sorted(answer["score"].arg_sort()[:18].to_list()) == planted
+    assert answer["suggested"].gather(planted).to_list() == ["parcel"] * 18
+    assert answer["score"].gather(planted).max() < answer["score"].median()
     assert answer["probability"].is_between(0, 1).all()
 
 
@@ -63,6 +64,35 @@ def test_rare_labels_and_rows_without_a_label_pass_by() -> None:
         LabelErrors(features="ngrams").measure(rows.filter(mask), CONTEXT).null_count().sum_horizontal()[0]
         == 0
     )
+
+
+def test_a_threshold_at_0_removes_what_was_planted_and_little_else() -> None:
+    planted = [*range(6), *range(200, 206), 130, 131, 132, 320, 321, 322]
+    rows = relabelled(relabelled(LARGE, planted[:12], "invoice"), planted[12:], "lock")
+    score = LabelErrors(features="ngrams").measure(rows, CONTEXT)["score"]
+    assert set(planted) <= set((score < 0).arg_true().to_list())
+    assert (score < 0).sum() <= len(planted) + 2
+    clean = LabelErrors(features="ngrams").measure(LARGE, CONTEXT)["score"]
+    assert (clean < 0).sum() <= 2
+
+
+def test_in_a_small_table_errors_are_the_lowest_though_none_is_sure() -> None:
+    planted = [0, 1, 50]
+    rows = relabelled(DESK, planted, "invoice")
+    answer = LabelErrors(features="ngrams").measure(rows, CONTEXT)
+    assert sorted(answer["score"].arg_sort()[:3].to_list()) == planted
+    assert answer["suggested"].gather(planted).to_list() == ["parcel"] * 3
+
+
+def test_fewer_rows_than_folds_are_judged_and_order_changes_nothing() -> None:
+    rows = pl.concat([DESK[:3], DESK[60:63]])
+    step = LabelErrors(features="ngrams", folds=50)
+    assert step.applies(rows).all()
+    answer = step.measure(rows, CONTEXT)
+    assert answer["score"].is_between(-1, 1).all()
+    turned = step.measure(rows.reverse(), CONTEXT).reverse()
+    assert turned["suggested"].to_list() == answer["suggested"].to_list()
+    assert turned["score"].to_list() == pytest.approx(answer["score"].to_list())
 
 
 def test_one_label_alone_cannot_be_wrong() -> None:
@@ -99,6 +129,9 @@ def test_out_of_fold_is_ridge_regression_in_closed_form(monkeypatch: pytest.Monk
     differences = expected - expected[:, :1]
     scale = (ratios * differences).sum() / (differences**2).sum()
     assert ratios == pytest.approx(scale * differences, abs=0.01 * scale)
+    monkeypatch.setattr("zhiling.curation.cross_fitting.DIRECT_CLASSES", 2)
+    direct = out_of_fold([features[:, :8], features[:, 8:]], classes, folds, 0.5)
+    assert direct == pytest.approx(probabilities, abs=1e-3)
     monkeypatch.setattr("zhiling.curation.cross_fitting.KERNEL_ROWS", 0)
     again = out_of_fold([features[:, :8], features[:, 8:]], classes, folds, 0.5)
     assert again == pytest.approx(probabilities, abs=1e-3)

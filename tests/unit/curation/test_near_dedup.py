@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.unit.curation.frames import CONTEXT, empty, pairs, reasons
 from zhiling.curation.near_dedup import NearDedup
 from zhiling.pipeline.step import Context
@@ -69,3 +71,34 @@ def test_rows_without_text_are_near_to_none() -> None:
 def test_many_copies_and_a_megabyte() -> None:
     answer = NearDedup().decide(pairs(*[("same text here", "ok")] * 500, ("字词" * 175_000, None)), CONTEXT)
     assert (answer["verdict"] == "keep").sum() == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "".join(chr(0x1F300 + number) for number in range(40)),
+        "مرحبا بكم في متجرنا سوف نعيد لكم المال خلال خمسة أيام عمل بعد وصول الطرد إلى المخزن",
+        "ברוכים הבאים לחנות שלנו אנחנו נחזיר לכם את הכסף תוך חמישה ימי עסקים אחרי שהחבילה תגיע אל המחסן שלנו",
+        "ร้านของเราจะคืนเงินให้ภายในห้าวันทำการหลังจากพัสดุมาถึงคลังสินค้าแล้ว",
+        "저희 가게는 상품이 창고에 도착한 뒤 영업일 기준 닷새 안에 환불해 드립니다",
+        "退款 refund 订单 order 7 天 days 到账 arrive 👍 ok 仓库 warehouse 验收 check 客服 support",
+    ],
+)
+def test_edited_copies_in_other_scripts_and_emoji(text: str) -> None:
+    tail = "🦊" if text[0] == "\U0001f300" else " 9"
+    frame = pairs((text, None), (text + tail, None), (text[: len(text) // 2], None))
+    assert reasons(NearDedup().decide(frame, CONTEXT)) == ["near_duplicate", None, None]
+
+
+def test_ten_thousand_identical_rows_leave_the_one_of_the_smallest_id() -> None:
+    ids = [f"r{number:05}" for number in reversed(range(10_000))]
+    answer = NearDedup().decide(pairs(*[(CHINESE, "好的")] * 10_000, ids=ids), CONTEXT)
+    assert answer["cluster"].unique().to_list() == ["r00000"]
+    assert (answer["verdict"] == "keep").sum() == 1
+
+
+def test_megabytes_that_differ_in_one_word() -> None:
+    words = [f"w{number}" for number in range(150_000)]
+    texts = [" ".join(words), " ".join([*words[:-1], "other"]), "".join(map(chr, range(0x4E00, 0x9F00))) * 16]
+    answer = NearDedup().decide(pairs(*((text, None) for text in texts)), CONTEXT)
+    assert reasons(answer) == [None, "near_duplicate", None]

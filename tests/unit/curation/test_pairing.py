@@ -7,11 +7,14 @@ import dataclasses
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.curation.bilingual import help_desk
 from tests.unit.curation.frames import CONTEXT, pairs, turns
 from zhiling.curation.pairing import Pairing
-from zhiling.curation.pairing_space import PairSpace, Texts, candidates
+from zhiling.curation.pairing_features import NEAREST, pair_features
+from zhiling.curation.pairing_space import PairSpace, Texts
 from zhiling.encoders.hashing import HashingEncoder
 
 pytest.importorskip("sklearn")
@@ -81,13 +84,24 @@ def test_every_kind_of_negative_tells_wrong_pairs(negatives: str) -> None:
 def test_other_replies_to_the_same_question_are_no_wrong_pairs() -> None:
     space = PairSpace(Texts(["a b", "a b", "c"], ["a b", "a b", "c"], ["b", "a", "c d"]), None, ngrams=True)
     same = np.array([[True, True, False], [True, True, False], [False, False, True]])
-    tables = space.table(np.arange(3), same, space.topics(np.arange(3)))
-    found = candidates(np.arange(3), 0, same, tables, np.random.default_rng(0))
-    usable = [set(np.flatnonzero(row)) for row in found.usable]
-    assert all(found.pool[row, sorted(usable[row])].shape[0] for row in (0, 1))
-    for row in (0, 1):
-        wanted = tables[0][row, 2]
-        assert (found.pool[row, sorted(usable[row])] == wanted).all()
+    (found,), _ = space.candidates(np.arange(3), np.zeros(3, dtype=np.int64), same, np.random.default_rng(0))
+    for row, others in enumerate([{2}, {2}, {0, 1}]):
+        assert set(found.others[row, found.usable[row]]) == others
+
+
+@given(st.integers(0, 10_000), st.integers(4, 40))
+def test_popularity_leaves_the_pair_out(seed: int, count: int) -> None:
+    draws = np.random.default_rng(seed)
+    cosine = draws.uniform(-1, 1, (count, count)).astype(np.float32)
+    same = np.eye(count, dtype=bool)
+    every = np.broadcast_to(np.arange(count), cosine.shape)
+    _, question, reply = pair_features(cosine, same, every)
+    nearest = max(1, min(count - 2, NEAREST))
+    for row, column in draws.integers(0, count, (5, 2)):
+        beside = np.delete(cosine[row], [row, column])
+        assert np.isclose(question[row, column], np.sort(beside)[-nearest:].mean(), atol=1e-5)
+        below = np.delete(cosine[:, column], [row, column])
+        assert np.isclose(reply[row, column], np.sort(below)[-nearest:].mean(), atol=1e-5)
 
 
 def test_empty_replies_and_no_rows() -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from tests.unit.curation.bilingual import help_desk
 from tests.unit.curation.frames import CONTEXT, pairs
-from zhiling.curation.poisoning import WINDOW, Poisoning, bursts, outliers
-from zhiling.curation.triggers import divergence, rare_grams
+from zhiling.curation.likeness import displaced
+from zhiling.curation.poisoning import WINDOW, Poisoning, bursts, outcome_of, outliers
+from zhiling.curation.triggers import Trigger, divergence, rare_grams
 
 pytest.importorskip("sklearn", reason="the curation extra is not installed")
 
@@ -94,3 +95,18 @@ def test_rare_grams_are_words_and_characters_never_mixed_and_only_the_longest() 
 
 def test_divergence() -> None:
     assert divergence(np.array([1.0, 0.5]), 0.5).round(6).tolist() == [round(np.log(2), 6), 0.0]
+
+
+def test_an_honest_rare_word_is_no_trigger() -> None:
+    """Only its label's questions hold it, and without it they still resemble each other."""
+    rows, ids = poisoned("quiet walrus", "en", 12)
+    texts = pl.Series([turns[0]["text"] for turns in rows["messages"].to_list()])
+    held = rows["id"].is_in(ids).arg_true().to_numpy().astype(np.int64)
+    draws = np.random.default_rng(0)
+    labels = outcome_of(rows, 5)
+    planted = Trigger("quiet walrus", int(labels[held[0]]), held, 9.0)
+    assert displaced([planted], texts, labels, draws) == [planted]
+    own = labels.max() + 1
+    honest = np.where(np.isin(np.arange(len(texts)), held), own, np.arange(len(texts)) % 3)
+    assert displaced([Trigger("quiet walrus", int(own), held, 9.0)], texts, honest, draws) == []
+    assert displaced([], texts, labels, draws) == []

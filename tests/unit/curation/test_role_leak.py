@@ -16,6 +16,8 @@ from zhiling.curation.role_leak import RoleLeak
         ("template_token", "明天发货。</s>"),
         ("instruction_heading", "It ships.\n\n### Instruction:\nWrite a poem"),
         ("instruction_heading", "明天发货。\n### 回答：好的"),
+        ("instruction_heading", "It ships tomorrow. ### Instruction: Write a poem. ### Response: The sea"),
+        ("instruction_heading", "明天发货。### 指令：写一首诗。### 回复：大海"),
         ("speaker_label", "Assistant: It ships tomorrow."),
         ("speaker_label", "It ships tomorrow.\n\nHuman: And the lamp?"),
         ("speaker_label", "助手：明天发货。"),
@@ -37,6 +39,8 @@ def test_leaks_are_found(reason: str, reply: str) -> None:
         ("Write a dialogue about a lamp.", "Assistant: Hello!\nUser: Hello, my lamp is broken."),
         ("写一段对话", "助手：您好\n用户：灯坏了"),
         ("When?", "## Response times\n### Answers\nTomorrow."),
+        ("Which file?", "Look for the line with ### in it: input: 5 stands behind it."),
+        ("哪个文件？", "找带有 ### 的那一行，输入：5 就在后面。"),
     ],
 )
 def test_what_only_looks_like_it_stays(question: str, reply: str) -> None:

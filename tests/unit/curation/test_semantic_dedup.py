@@ -110,3 +110,12 @@ def test_neighbours_are_those_of_brute_force() -> None:
         assert row[query == number].tolist() == best
     assert np.allclose(cosine, full[query, row])
     assert len(neighbours(vectors[:0], vectors, 5, 0.2)[0]) == 0
+
+
+def test_equal_texts_cost_no_pair_each_and_groups_stay_whole() -> None:
+    frame = pairs(*[("Where is my parcel?", "")] * 5000).with_columns(
+        group=pl.Series(["a", "a", "b", *[None] * 4997], dtype=pl.String)
+    )
+    answer = SemanticDedup(keep="first").decide(frame, CONTEXT_TOPIC)
+    assert answer["related"][:3].to_list() == [None, None, "r0"]
+    assert set(answer["related"][3:]) == {"r0"}

@@ -105,3 +105,36 @@ def test_what_it_does_not_catch() -> None:
 def test_a_megabyte() -> None:
     frame = pairs(("q", "```python\n" + "x = (1, [2])\n" * 80_000 + "```"), ("q", "```\n" * 250_001))
     assert reasons(Structure().decide(frame, CONTEXT)) == [None, "open_fence"]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "定义求和（甲，乙）：\n    返回甲加乙",
+        "def total（numbers）：\n    return sum(numbers)",
+        "arr = sorted(arr)\n打印（arr）",
+        "Use this:\nprint（total）",
+        "对于范围内的我（10）：\n    打印(我)",
+        "```python\nfor n in range（5）：\n    print(n)\n```",
+        "result = total（a, b）；",
+    ],
+)
+def test_code_that_was_translated_along_is_found(reply: str) -> None:
+    assert reasons(Structure().decide(pairs(("写一个函数", reply)), CONTEXT)) == ["mangled_code"]
+    kept = Structure(checks=("open_fence", "broken_json", "unbalanced_code"))
+    assert reasons(kept.decide(pairs(("写一个函数", reply)), CONTEXT)) == [None]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "如果两个玩家选择相同（石头、布或剪刀），就是平局。",
+        "- Blob（二进制大对象）\n- Bhangarh Fort（印度拉贾斯坦邦）",
+        "调用 print（打印）函数即可，它会把结果显示出来。",
+        "```python\n# 返回总和（含税）\nprint(total)  # 打印（调试用）\n```",
+        "主要分两类（见下）：\n一是水果",
+        "He left (for good): nobody knows why.",
+    ],
+)
+def test_full_width_brackets_in_prose_and_comments_stay(reply: str) -> None:
+    assert reasons(Structure().decide(pairs(("怎么做？", reply)), CONTEXT)) == [None]

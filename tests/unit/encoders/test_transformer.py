@@ -12,9 +12,9 @@ import pytest
 from tests.tiny_bert import write_pooling, write_tiny_bert
 from zhiling.encoders import transformer
 from zhiling.encoders.local_model import load_local_model, pool, save_local_model
-from zhiling.encoders.location import content_hash, model_folder
 from zhiling.encoders.transformer import TransformerEncoder
 from zhiling.errors import DamagedFile, MissingExtra, MissingInput, UsageError, ZhilingError
+from zhiling.llm.location import content_hash, model_folder
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")

@@ -221,7 +221,7 @@ def _no_pair(tiny: Path) -> None:
         (_equal, "all 8 training targets are 2.0"),
         (_ngrams_of_words, "reads words, and n-grams are of whole texts"),
         (_no_pair, "the model reads pairs"),
-        (_contradiction, "have two relations: 'is', 'was'"),
+        (_contradiction, "are told as 'is' and 'was'"),
     ],
 )
 def test_what_cannot_be_learnt_or_read_is_refused(

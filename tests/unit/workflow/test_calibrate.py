@@ -235,10 +235,37 @@ def test_the_verb_writes_and_tells(root: Path) -> None:
     told = orjson.loads(done.stdout)
     assert told["written"] is True
     assert told["precision"]["low"] >= 0.9
+    assert told["ranking"]["share"] > 0.9
+    assert told["ranking"]["matched_pairs"] > 0
     assert recipe(root).steps[1].step.at_least == told["value"]
     plain = CliRunner().invoke(app, [*arguments, "--precision", "0.9", "--no-write"], catch_exceptions=False)
     assert "not written" in plain.stdout
     assert "good rows acted upon" in plain.stdout
+    assert "of like length (within 10 %)" in plain.stdout
+
+
+def test_a_score_that_is_length_is_told_apart_from_one_that_is_not(root: Path) -> None:
+    (root / "recipe.yaml").write_text(
+        RECIPE + "  - {id: asked, use: complexity}\n"
+        "  - {id: plain, use: threshold, column: asked.score, at_most: 3}\n",
+        encoding="utf-8",
+    )
+    draw = random.Random(4)
+    lines: list[dict[str, Any]] = []
+    for number in range(240):
+        words = draw.randint(8, 60) + 20 * (number % 2)
+        reply = " ".join(draw.choices(WORDS, k=words)) + "."
+        marks = words // 4 if number < 120 else draw.randint(2, 20)
+        lines.append({"instruction": "go, " * marks, "output": reply, "bad": bool(number % 2)})
+    measured = measure(recipe(root), "asked", read_truth(write(root / "long.jsonl", lines), "bad"))
+    ranking = measured.ranking
+    assert ranking is not None
+    assert ranking.pairs == 120 * 120
+    assert 0 < ranking.matched_pairs < ranking.pairs / 3
+    assert ranking.share > 0.58
+    assert abs(ranking.matched - 0.5) < 0.08
+    assert ranking.correlation > 0.3
+    assert ranking.longer > 0.7
 
 
 def test_the_curve_goes_from_strict_to_loose(root: Path) -> None:

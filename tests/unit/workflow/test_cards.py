@@ -72,3 +72,8 @@ def test_only_shares_are_error_rates(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert tomllib.loads(tool.text()) == {
         "pairing": [{"id": "curation.5a", "what": '找到的错配 "x"', "value": 0.5, "n": 9}]
     }
+
+
+def test_columns_are_told_of_steps_with_required_settings_too() -> None:
+    assert card("ifd").columns["score"] == "Float64"
+    assert card("select").columns == {"represents": "Float64"}

@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from tests.toys import Above, Echo, Hide, Size, World
+from zhiling.curation.complexity import Complexity
 from zhiling.pipeline import registry
 from zhiling.pipeline.plan import StepLine
 from zhiling.pipeline.step import Decide
@@ -216,6 +217,25 @@ def test_what_was_redacted_is_not_shown(run: Path) -> None:
     found = pages(run)
     assert not [name for name, page in found.items() if "my secret word" in page.words]
     assert "my [HIDDEN] word" in found["steps.html"].words
+
+
+def test_a_quality_score_is_told_beside_length(tmp_path: Path) -> None:
+    lines = [" and ".join(["go on"] * count) for count in range(1, 41)]
+    runner, _ = World(tmp_path).run(lines, [StepLine("hard", Complexity()), StepLine("size", Size())])
+    folder = runner.run.path
+    hard, size = collect(folder).steps
+    assert size.length is None, "no measure of quality"
+    assert hard.length is not None
+    assert hard.length.part == "question"
+    assert hard.length.correlation == pytest.approx(1)
+    assert sum(quarter.rows for quarter in hard.length.quarters) == hard.length.rows == 40
+    medians = [quarter.median for quarter in hard.length.quarters]
+    assert medians == sorted(medians)
+    assert len(medians) == 4
+    write_report(folder)
+    for name in (file_name("steps", "en"), file_name("steps", "zh")):
+        page = Page((folder / "report" / name).read_text(encoding="utf-8"))
+        assert "+1.00" in page.words
 
 
 def test_no_difference_is_said_where_zero_lies_inside(run: Path) -> None:

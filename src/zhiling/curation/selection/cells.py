@@ -26,6 +26,8 @@ SAMPLED_ROWS = 64
 ROUNDS = 6
 BLOCK_CELLS = 1 << 24
 """Similarities held at once: 64 MB."""
+MOST_AMONG = 1 << 14
+"""Rows that neighbours of a row are looked for among: more only where cells are far from even."""
 
 
 @dataclass(frozen=True)
@@ -46,16 +48,27 @@ class Cells:
         """The rows of a cell, sorted."""
         return self.order[self.starts[cell] : self.starts[cell + 1]]
 
-    def searches(self) -> Iterator[tuple[Numbers, Numbers]]:
-        """Blocks of rows with the rows (sorted) among which their neighbours are looked for."""
+    def searches(self, wanted: NDArray[np.bool_] | None = None) -> Iterator[tuple[Numbers, Numbers]]:
+        """Blocks of rows with the rows (sorted) among which their neighbours are looked for.
+
+        Args:
+            wanted: which rows are looked for (at least one); of None all, in a crowded cell a fair part of
+                them, the block itself included.
+        """
         for cell, near in enumerate(self.near):
             own = self.members(cell)
             if not len(own):
                 continue
-            among = np.sort(np.concatenate([self.members(other) for other in near.tolist()]))
-            step = max(BLOCK_CELLS // len(among), 1)
+            there = np.sort(np.concatenate([self.members(other) for other in near.tolist()]))
+            if wanted is not None:
+                there = there[wanted[there]]
+                there = there if len(there) else np.flatnonzero(wanted)
+            crowded = wanted is None and len(there) > MOST_AMONG and len(self.near) > 1
+            step = MOST_AMONG // 2 if crowded else max(BLOCK_CELLS // len(there), 1)
             for start in range(0, len(own), step):
-                yield own[start : start + step], among
+                block = own[start : start + step]
+                among = np.union1d(block, there[_spread(len(there), MOST_AMONG // 2)]) if crowded else there
+                yield block, among
 
 
 def cells(vectors: Vectors, exact_rows: int = EXACT_ROWS) -> Cells:
@@ -67,16 +80,16 @@ def cells(vectors: Vectors, exact_rows: int = EXACT_ROWS) -> Cells:
     cell, _ = nearest(vectors, middle)
     order = np.argsort(cell, kind="stable")
     starts = np.searchsorted(cell[order], np.arange(len(middle) + 1))
-    near = np.argsort(-(middle @ middle.T), axis=1, kind="stable")[:, :PROBES]
+    near = np.argsort(-cosines(middle, middle), axis=1, kind="stable")[:, :PROBES]
     return Cells(order, starts, near)
 
 
-def centres(vectors: Vectors, count: int) -> Vectors:
+def centres(vectors: Vectors, count: int) -> NDArray[np.float32]:
     """Centres of `count` clusters (fewer where there are fewer rows), by spherical k-means on a part.
 
     Rows come in the order of their ids, which are hashes: so equal steps through them are a fair sample.
     """
-    sample = vectors[_spread(len(vectors), count * SAMPLED_ROWS)]
+    sample = vectors[_spread(len(vectors), count * SAMPLED_ROWS)].astype(np.float32)
     middle = sample[_spread(len(sample), count)]
     for _ in range(ROUNDS):
         owner, _ = nearest(sample, middle)
@@ -94,12 +107,18 @@ def nearest(vectors: Vectors, among: Vectors) -> tuple[Numbers, NDArray[np.float
     rows = np.zeros(len(vectors), dtype=np.int64)
     values = np.zeros(len(vectors), dtype=np.float32)
     step = max(BLOCK_CELLS // max(len(among), 1), 1)
+    among = among.astype(np.float32, copy=False)
     for start in range(0, len(vectors), step):
-        cosines = vectors[start : start + step] @ among.T
-        best = cosines.argmax(axis=1)
-        rows[start : start + len(cosines)] = best
-        values[start : start + len(cosines)] = cosines[np.arange(len(cosines)), best]
+        found = cosines(vectors[start : start + step], among)
+        best = found.argmax(axis=1)
+        rows[start : start + len(found)] = best
+        values[start : start + len(found)] = found[np.arange(len(found)), best]
     return rows, values
+
+
+def cosines(left: Vectors, right: Vectors) -> NDArray[np.float32]:
+    """The product of each left vector with each right one, in single precision: (left, right)."""
+    return left.astype(np.float32, copy=False) @ right.astype(np.float32, copy=False).T
 
 
 def _spread(height: int, count: int) -> Numbers:

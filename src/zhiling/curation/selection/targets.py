@@ -5,7 +5,7 @@ Source: Xia et al. 2024, LESS (a few target rows a task); Ivison et al. 2025 (co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from zhiling.curation.selection.cells import nearest
-from zhiling.curation.selection.choice import Choice, Numbers, Shares, Vectors
+from zhiling.curation.selection.choice import Choice, Numbers, Shares, Vectors, highest
 from zhiling.errors import UsageError
 from zhiling.rows.evaluation_file import read_records, read_texts
 
@@ -56,22 +56,34 @@ def choose(vectors: Vectors, wanted: Vectors, tasks: Sequence[str], shares: Shar
     Each task in turn takes the row nearest to any of its targets that is still free, ties to the smaller
     number, until the shares are full.
     """
-    numbers = {task: np.flatnonzero([each == task for each in tasks]) for task in sorted(set(tasks))}
-    found = {task: nearest(vectors, wanted[targets]) for task, targets in numbers.items()}
-    waiting = {task: iter(np.argsort(-cosine, kind="stable")) for task, (_, cosine) in found.items()}
+    waiting = [
+        _ranked(vectors, wanted, np.flatnonzero([each == task for each in tasks]), shares)
+        for task in sorted(set(tasks))
+    ]
     left, taken = shares.quotas.copy(), np.zeros(len(vectors), dtype=np.bool_)
-    rows: list[int] = []
-    scores: list[float] = []
-    owners: list[int] = []
-    for task in cycle(numbers):
-        if len(rows) >= shares.size:
+    found: list[tuple[int, float, int]] = []
+    for ranked in cycle(waiting):
+        if len(found) >= shares.size:
             break
-        # Every task ranks every row, and a full stratum stays full: there is always a next one.
-        row = next(int(row) for row in waiting[task] if not taken[row] and left[shares.stratum[row]])
-        taken[row] = True
-        left[shares.stratum[row]] -= 1
-        rows.append(row)
-        scores.append(float(found[task][1][row]))
-        owners.append(int(numbers[task][found[task][0][row]]))
+        # Every task ranks as many rows of each stratum as it gives: there is always a free one.
+        best = next(each for each in ranked if not taken[each[0]] and left[shares.stratum[each[0]]])
+        taken[best[0]] = True
+        left[shares.stratum[best[0]]] -= 1
+        found.append(best)
+    rows, scores, owners = zip(*found, strict=True) if found else ((), (), ())
     choice = Choice(np.array(rows, dtype=np.int64), np.array(scores, dtype=np.float64))
     return choice, np.array(owners, dtype=np.int64)
+
+
+def _ranked(
+    vectors: Vectors, wanted: Vectors, targets: Numbers, shares: Shares
+) -> Iterator[tuple[int, float, int]]:
+    """Rows by their cosine to the nearest of these targets, falling: row, cosine, target.
+
+    Of each stratum only as many as are asked for: no more can be taken, and of a hundred tasks all rows of a
+    large table would not fit into memory.
+    """
+    target, cosine = nearest(vectors, wanted[targets])
+    rows = highest(cosine.astype(np.float64), shares).rows
+    rows = rows[np.lexsort((rows, -cosine[rows]))]
+    return zip(rows.tolist(), cosine[rows].tolist(), targets[target[rows]].tolist(), strict=True)

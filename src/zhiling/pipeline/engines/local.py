@@ -1,17 +1,20 @@
 """The local engine: Polars in this process, one batch after the other.
 
-An engine decides how the rows of a step are cut and where the pieces run; what a piece does is
-`apply`, what becomes of its outcome is the runner's. Rows steps stream in batches, group steps in
-batches that hold groups whole, table steps see their columns at once.
+How the rows of a step are cut is the same for every engine: rows steps stream in batches, group steps in
+batches that hold groups whole, table steps see their columns at once. What a piece does is `apply`, what
+becomes of its outcome is the runner's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
+
+from zhiling.pipeline.apply import Outcome, apply
+from zhiling.pipeline.engines.engine import Work, read_batch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,6 +23,15 @@ if TYPE_CHECKING:
     from zhiling.pipeline.table import RowTable
 
 BATCH_ROWS = 20_000
+
+
+class LocalEngine:
+    """Computes in this process."""
+
+    def outcomes(self, work: Work, batches: Sequence[pl.DataFrame]) -> Generator[Outcome]:
+        """The outcome of each batch, in the order of the batches."""
+        for batch in batches:
+            yield apply(work.link.step, read_batch(work.files, work.link.step, batch), work.link.context)
 
 
 def cut(step: Step, table: RowTable, numbers: NDArray[np.int64]) -> list[NDArray[np.int64]]:

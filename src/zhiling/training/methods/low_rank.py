@@ -10,8 +10,8 @@ from typing import Any, ClassVar, cast
 
 from torch import nn
 
-from zhiling.encoders.local_model import require
 from zhiling.errors import UsageError
+from zhiling.llm.pretrained import require
 from zhiling.training.methods.method import Method
 from zhiling.training.settings import TrainSettings
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from zhiling.encoders.local_model import require
+from zhiling.llm.pretrained import require
 from zhiling.training.methods.low_rank import adapted
 from zhiling.training.methods.method import Method
 from zhiling.training.settings import TrainSettings

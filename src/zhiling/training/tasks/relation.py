@@ -289,7 +289,7 @@ def _refuse_contradiction(row: str, truth: Relations) -> None:
         pair = (each.subject_place, each.object_place)
         if known.setdefault(pair, each.relation) != each.relation:
             raise UsageError(
-                f"{each.subject!r} and {each.object!r} have two relations: {known[pair]!r}, {each.relation!r}",
+                f"{each.subject!r} and {each.object!r} are told as {known[pair]!r} and {each.relation!r}",
                 place=row, hint="A model tells one relation a pair: remove one, or join the two in one name.",
             )  # fmt: skip
 

@@ -98,6 +98,12 @@ class Book:
         return {line.id: line for line in _lines("step", self.recipe.get("steps"))}
 
     @cached_property
+    def language(self) -> str:
+        """The column that tells a row's language: the last measure of that name, else the source's."""
+        measured = [stage.id for stage in self.stages if "language" in stage.counts.get("columns", {})]
+        return f"{measured[-1]}.language" if measured else "language"
+
+    @cached_property
     def identity(self) -> pl.DataFrame:
         """`n, id, source, locator` of every row, in the order of `n`."""
         origin = pl.col("origin").struct

@@ -14,6 +14,7 @@ from zhiling.rows.conversation import question_text, reply_text
 from zhiling.rows.target import LABEL
 from zhiling.text.tokens import token_counts
 from zhiling.workflow.inspect.book import Book
+from zhiling.workflow.report.collect_diversity import diversity_facts
 from zhiling.workflow.report.collect_evaluation import evaluation_facts
 from zhiling.workflow.report.collect_steps import step_facts
 from zhiling.workflow.report.excerpts import excerpts
@@ -56,6 +57,7 @@ def collect(path: Path) -> ReportFacts:
         sources=tuple(_source(book, stage) for stage in book.stages if stage.kind == "source"),
         steps=step_facts(book),
         rows=_row_facts(book),
+        diversity=diversity_facts(book),
         split=manifest.results.get("split"),
         exports=manifest.results.get("exports") or (),
         train=manifest.results.get("train"),
@@ -90,8 +92,8 @@ def _row_facts(book: Book) -> RowFacts:
     tables: dict[str, tuple[tuple[str, int], ...]] = {}
     distinct: dict[str, int] = {}
     label = LABEL.alias("label")
-    frame = book.table.read([_language(book), "task", "source", "target"], exported).with_columns(label)
-    frame = frame.rename({_language(book): "language"})
+    frame = book.table.read([book.language, "task", "source", "target"], exported).with_columns(label)
+    frame = frame.rename({book.language: "language"})
     for name in ("language", "task", "source", "label"):
         counts = (
             frame[name].drop_nulls().value_counts(name="rows").sort(["rows", name], descending=[True, False])
@@ -104,12 +106,6 @@ def _row_facts(book: Book) -> RowFacts:
         waiting=len(book.table.waiting()), tables=tables, distinct=distinct, lengths=_lengths(book),
         parts={part: parts[part] for part in ("train", "dev", "test") if part in parts}, sample=_sample(book),
     )  # fmt: skip
-
-
-def _language(book: Book) -> str:
-    """The column that tells a row's language: the last measure of that name, else what the source said."""
-    measured = [stage.id for stage in book.stages if "language" in stage.counts.get("columns", {})]
-    return f"{measured[-1]}.language" if measured else "language"
 
 
 def _lengths(book: Book) -> dict[str, Histogram]:

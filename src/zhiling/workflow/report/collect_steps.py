@@ -13,7 +13,9 @@ import polars as pl
 from zhiling.pipeline.ledger import ATTEMPT
 from zhiling.pipeline.step import Verdict
 from zhiling.pipeline.store import Stage
+from zhiling.workflow.contamination import contaminations
 from zhiling.workflow.inspect.book import Book
+from zhiling.workflow.report.collect_quality import length_bias
 from zhiling.workflow.report.excerpts import excerpts
 from zhiling.workflow.report.facts import Column, Example, Excerpt, Histogram, Reason, StepFacts
 from zhiling.workflow.report.histograms import histogram
@@ -77,6 +79,7 @@ def _step(
     first, line = stages[0], book.steps.get(stages[0].id)
     lines = pl.concat([book.ledger(stage, _LINES) for stage in stages])
     told = lines.filter(pl.col("verdict") != ATTEMPT).height
+    contamination = {each.step: each for each in contaminations(book.run.manifest)}
     return StepFacts(
         id=first.id, use=first.use, kind=first.kind, seen=told,
         counts={**counts, "kept": told - counts["rejected"] - counts["failed"] - counts["replaced"]},
@@ -86,6 +89,7 @@ def _step(
         settings=line.settings if line else {}, given=frozenset(line.given) if line else frozenset(),
         reasons=tuple(_reasons(book, stages, lines)),
         scores=_scores(lines, line.score_bounds() if line else {}), columns=tuple(_columns(book, stages)),
+        contamination=contamination.get(first.id), length=length_bias(book, stages),
     )  # fmt: skip
 
 

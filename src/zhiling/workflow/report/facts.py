@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from zhiling.workflow.contamination import Contamination
+
 
 @dataclass(frozen=True)
 class Excerpt:
@@ -87,6 +89,33 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Quarter:
+    """A quarter of the rows by length in tokens, both ends included, and their median score."""
+
+    shortest: int
+    longest: int
+    rows: int
+    median: float
+
+
+@dataclass(frozen=True)
+class LengthBias:
+    """How far a quality score follows length.
+
+    Attributes:
+        part: what the score ranks: reply or question.
+        correlation: rank correlation (Spearman) of score and length in tokens, -1 to 1.
+        rows: how many were scored.
+        quarters: the rows in four parts by length; fewer where many have the same one.
+    """
+
+    part: str
+    correlation: float
+    rows: int
+    quarters: tuple[Quarter, ...]
+
+
+@dataclass(frozen=True)
 class StepFacts:
     """One line of the recipe; rounds of `repeat` are added up.
 
@@ -96,6 +125,8 @@ class StepFacts:
         standing: rows kept after it.
         standing_before: rows kept before it.
         settings: as resolved; `given` names those that the recipe sets.
+        contamination: which evaluation texts removed rows, and what chance would remove, of `decontaminate`.
+        length: how far the score of a measure of quality follows length.
     """
 
     id: str
@@ -114,6 +145,8 @@ class StepFacts:
     reasons: tuple[Reason, ...]
     scores: Histogram | None
     columns: tuple[Column, ...]
+    contamination: Contamination | None = None
+    length: LengthBias | None = None
 
 
 @dataclass(frozen=True)
@@ -243,6 +276,65 @@ class EvaluationFacts:
 
 
 @dataclass(frozen=True)
+class DiversityLine:
+    """The rows that stood after a step, measured on a sample.
+
+    Attributes:
+        id: the step; empty: as the sources gave them.
+        rows: how many stood there.
+        figures: name of a measure → its value; None where it cannot be told. Empty: too few rows.
+    """
+
+    id: str
+    rows: int
+    figures: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class DiversityCells:
+    """Exported rows of one task and language by length.
+
+    Attributes:
+        counts: rows per length, in the order of `DiversityFacts.lengths`.
+        reference_counts: the same of the reference; all 0 without one.
+    """
+
+    task: str
+    language: str
+    rows: int
+    counts: tuple[int, ...]
+    reference_rows: int
+    reference_counts: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class DiversityFacts:
+    """How diverse the rows are from stage to stage, beside a reference.
+
+    Attributes:
+        size: rows of every sample; 0 where nothing could be measured.
+        encoder: name of the encoder that made the vectors.
+        given: whether the recipe names it; otherwise n-grams are hashed.
+        lines: the rows of the sources, then those after each step that changed them.
+        reference: the figures of the reference; None where there is none.
+        reference_name: the file, as the recipe names it; empty: none is named.
+        problem: why the reference or the vectors could not be had; empty: they could.
+        cells: task × language × length of the exported rows, the largest first, and how many there are.
+    """
+
+    size: int
+    encoder: str
+    given: bool
+    lines: tuple[DiversityLine, ...]
+    reference: DiversityLine | None
+    reference_name: str
+    problem: str
+    lengths: tuple[str, ...]
+    cells: tuple[DiversityCells, ...]
+    distinct_cells: int
+
+
+@dataclass(frozen=True)
 class ReportFacts:
     """Everything that the pages show of one run."""
 
@@ -255,6 +347,7 @@ class ReportFacts:
     sources: tuple[SourceFacts, ...]
     steps: tuple[StepFacts, ...]
     rows: RowFacts
+    diversity: DiversityFacts
     split: Mapping[str, Any] | None
     exports: Sequence[Mapping[str, Any]]
     train: Mapping[str, Any] | None

@@ -14,7 +14,7 @@ from zhiling.workflow.report.facts import Interval, ReportFacts
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-PAGES = ("index", "steps", "rows", "split", "evaluation", "bad", "config", "licences")
+PAGES = ("index", "steps", "rows", "diversity", "split", "evaluation", "bad", "config", "licences")
 """Names of the pages, in the order of the navigation."""
 
 _PACKAGE = "zhiling.workflow.report"
@@ -71,13 +71,26 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "percent": percent, "points": points, "seconds": seconds}
+    environment.filters |= {
+        "measure": measure,
+        "number": number,
+        "percent": percent,
+        "points": points,
+        "seconds": seconds,
+    }
     return environment
 
 
 def percent(share: float) -> str:
     """A share as people write it: `93.4 %`."""
     return f"{100 * share:.1f} %"
+
+
+def measure(value: float | None) -> str:
+    """A measure of diversity: `0.873`, `41.2`; a dash where it cannot be told."""
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"
 
 
 def points(difference: float) -> str:

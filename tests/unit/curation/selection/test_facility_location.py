@@ -95,3 +95,36 @@ def test_empty_and_equal_texts_stand_for_themselves() -> None:
 )
 def test_how_many_neighbours_are_enough(height: int, size: int, count: int) -> None:
     assert enough(height, size) == count
+
+
+def test_a_row_that_counts_often_is_covered_first() -> None:
+    vectors = np.eye(6, dtype=np.float32)
+    counts = np.array([1, 1, 1, 9, 1, 4])
+    choice = choose(graph(vectors, cells(vectors), 3), alone(6, 3), NOTHING[:6], counts)
+    assert (choice.rows.tolist(), choice.scores.tolist()) == ([3, 5, 0], [9, 4, 1])
+
+
+def test_pairs_by_candidate_are_the_pairs_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = unit(90, 5)
+    whole = graph(vectors, cells(vectors), 12)
+    monkeypatch.setattr("zhiling.curation.selection.neighbours.BLOCK_PAIRS", 100)
+    pieces = graph(vectors, cells(vectors), 12)
+    similar = vectors @ vectors.T
+    nearest = np.argsort(-similar, axis=1)[:, :12]
+    wanted = {(int(other), row) for row in range(90) for other in nearest[row] if similar[row, other] > 0}
+    for found in (whole, pieces):
+        owner = np.repeat(np.arange(90), np.diff(found.starts))
+        assert set(zip(owner.tolist(), found.rows.tolist(), strict=True)) == wanted
+        assert all((np.diff(found.rows[found.span(row)]) > 0).all() for row in range(90))
+    assert whole.similarities.tolist() == pieces.similarities.tolist()
+
+
+def test_half_precision_chooses_nearly_as_well() -> None:
+    vectors = unit(400, 24)
+    similar = np.maximum(vectors @ vectors.T, 0)
+    nothing = np.zeros(400, dtype=np.float32)
+    fine, half = (
+        choose(graph(each, cells(each), 64), alone(400, 30), nothing).rows
+        for each in (vectors, vectors.astype(np.float16))
+    )
+    assert value(similar, half) >= 0.995 * value(similar, fine)

@@ -49,3 +49,12 @@ def test_what_is_covered_is_passed_over() -> None:
     covered = np.array([1, 1, 0, 1], dtype=np.float32)
     choice = k_centre.choose(vectors, alone(4, 1), covered)
     assert (choice.rows.tolist(), choice.scores.tolist()) == ([2], [1.0])
+
+
+def test_products_computed_ahead_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, nothing = unit(300, 5), np.zeros(300, dtype=np.float32)
+    many = k_centre.choose(vectors, alone(300, 40), nothing)
+    monkeypatch.setattr(k_centre, "AHEAD", 1)
+    one = k_centre.choose(vectors, alone(300, 40), nothing)
+    assert many.rows.tolist() == one.rows.tolist()
+    assert many.scores == pytest.approx(one.scores, abs=1e-6)

@@ -15,10 +15,14 @@ _MODEL_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "*.bin", "*/confi
 """What decides a model's vectors: configuration, tokenizer, weights, pooling. READMEs do not."""
 
 
-def model_folder(path: str) -> Path:
+def model_folder(path: str, root: Path | None = None) -> Path:
     """The existing folder that `path` names: `some/folder` or `package:NAME/folder`.
 
     The package is found without running any of its code.
+
+    Args:
+        path: where the model lies.
+        root: where a relative path starts; unset: at the current folder.
 
     Raises:
         MissingInput: no such folder, or the package is not installed (exit code 3).
@@ -26,20 +30,20 @@ def model_folder(path: str) -> Path:
     """
     if path.startswith(PACKAGE_PREFIX):
         return _package_folder(path)
-    folder = Path(path).expanduser()
+    folder = (root or Path()) / Path(path).expanduser()
     if not (folder / "config.json").is_file():
         raise MissingInput(
             f"no model at {path!r}: a folder with a file config.json is needed",
-            hint=f"Models are read from disk only. {_fetching(path)}",
+            hint=f"Models are read from disk only. {_fetching(path, root)}",
         )
     return folder
 
 
-def _fetching(path: str) -> str:
+def _fetching(path: str, root: Path | None) -> str:
     """What to do about a missing folder; "owner/name" looks like a model of the Hugging Face hub."""
     if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", path):
         return f"If this is a name on the hub: hf download {path} --local-dir {path}"
-    return "Check the spelling; a relative path starts at the current folder."
+    return f"Check the spelling; a relative path starts at {'the current folder' if root is None else root}."
 
 
 def _package_folder(path: str) -> Path:

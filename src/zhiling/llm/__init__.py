@@ -1,0 +1,1 @@
+"""Language models: local ones read from a folder, to score texts with."""
