@@ -73,8 +73,7 @@ def test_a_state_that_is_damaged_or_anothers_is_not_gone_on_with(
     with pytest.raises(_StoppedError):
         train(
             settings(tiny),
-            ROWS,
-            ROWS,
+            (ROWS, ROWS),
             seed=5,
             evaluate=accuracy,
             progress=_stop_after(2),
@@ -96,8 +95,7 @@ def test_micro_batches_give_the_gradient_of_the_batch(tiny: str) -> None:
     whole, cut = (
         train(
             settings(tiny, accumulate=pieces, dropout=0.0, encoder_dropout=0.0),
-            ROWS,
-            ROWS,
+            (ROWS, ROWS),
             seed=1,
             evaluate=accuracy,
         )
