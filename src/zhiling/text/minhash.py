@@ -95,7 +95,10 @@ def band_postings(shingles: Shingles, rows: Rows, threshold: float, seed: int = 
 
 
 def meetings(keys: Sequence[NDArray[np.uint64]], rows: Rows) -> Postings:
-    """Postings of the rows that share a key with another row in one band; `keys`: blocks (bands, rows)."""
+    """Postings of the rows that share a key with another row in one band; `keys`: blocks (bands, rows).
+
+    Near-duplicates meet in many bands, two by two: three of four postings say again what others say.
+    """
     groups: list[Rows] = [np.empty(0, dtype=np.int64)]
     owners: list[Rows] = [np.empty(0, dtype=np.int64)]
     for band in range(len(keys[0]) if keys else 0):
@@ -103,7 +106,7 @@ def meetings(keys: Sequence[NDArray[np.uint64]], rows: Rows) -> Postings:
         groups.append(number + band * (len(rows) + 1))
         owners.append(rows[places])
     row = np.concatenate(owners)
-    return Postings(np.concatenate(groups), row, np.zeros(len(row), dtype=np.int64))
+    return Postings(np.concatenate(groups), row, np.zeros(len(row), dtype=np.int64)).pairs_once()
 
 
 def _repeated(keys: NDArray[np.uint64]) -> tuple[Rows, Rows]:
