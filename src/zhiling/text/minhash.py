@@ -44,7 +44,7 @@ def near_duplicates(
 
     Every pair that is returned reaches the threshold (precision 1 on the shingles). With `minhash` a pair is
     found with a probability of at least .995, and then the two rows end up connected, directly or over
-    others. With `exact` all pairs are found (recall 1), for half as much time again. Equal sets are linked to
+    others. With `exact` all pairs are found (recall 1), for twice the time or more. Equal sets are linked to
     their first row. Left < right, sorted.
     """
     met = None
