@@ -229,7 +229,7 @@ its `file:line:col`. `zhiling schema` prints the same as a JSON Schema, with whi
 | `steps` | list of `{id, use, from, only, …}`; see [steps.md](steps.md) |
 | `gates` | list of `{check, at_least, at_most, …}`; a gate that says no stops the run before the export |
 | `split`, `train`, `evaluate`, `budget` | below |
-| `export` | list of `{format, path, to}`: files under `export/`, one per split part; `to`: a URL they are sent to |
+| `export` | list of `{format, path, to}`: files under `export/`, one per split part; `to`: a URL to copy to |
 | `profiles` | `NAME: {…}`, laid over the recipe by `--profile NAME` |
 
 `from: [ids]` shows a step only rows that came through these sources or steps;

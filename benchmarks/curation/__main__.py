@@ -1,10 +1,10 @@
 """All rows of curation, or one: python -m benchmarks.curation [ROW]
 
 ROW is 1 (near-duplicates of 130,000 rows), 2 (of 1,000,000), 3 (short Chinese texts), 4 (decontamination),
-5 (pairings), 6 (label errors), 7 (selection; 7s: of 1,000,000 rows), 8 (personal data), 9 (injection) or 10 (engines), with or
-without a letter; the environment variable ROW says the same. By name: `rules`, `standing`, `grounding`,
-`poisoning`, `quality` and `toxicity`. Each runs as a process of its own, on corpora that are made once; with
-a letter only that figure is recorded.
+5 (pairings), 6 (label errors), 7 (selection; 7s: of 1,000,000 rows), 8 (personal data), 9 (injection) or 10
+(engines), with or without a letter; the environment variable ROW says the same. By name: `heavy` (row 1
+beside slow peers), `rules`, `standing`, `grounding`, `poisoning`, `quality` and `toxicity`. Each runs as a
+process of its own, on corpora that are made once; with a letter only that figure is recorded.
 """
 
 from __future__ import annotations

@@ -28,7 +28,8 @@ def constants(corpus: Path, costs: dict[str, list[dict[str, Any]]]) -> list[dict
         costs: what `engine_job.py` told of runs under each engine.
     """
     run = Path(costs["local"][-1]["run"])
-    rows = sum(pl.scan_parquet(run.glob("00-rows/*/rows-*.parquet")).select(pl.len()).collect().to_series())
+    parts = sorted(run.glob("00-rows/*/rows-*.parquet"))
+    rows = pl.scan_parquet(parts).select(pl.len()).collect().item()
     gigabytes, millions = corpus.stat().st_size / 1e9, rows / 1e6
 
     def spent(how: str, field: str, stage: str) -> float:

@@ -48,13 +48,14 @@ class NearDedup(KeepsOne):
     )
     crowd_rows: ClassVar[int] = 64  # of larger buckets all rows are compared, whichever they met in
     cost: ClassVar[str] = (
-        "moderate: about 20 microseconds and 250 bytes a row, texts are not held; with the extra `fast` 10, "
+        "moderate: about 20 microseconds and 250 bytes a row, texts are not held; with the extra `fast` 4, "
         "from 24 MB of text on"
     )
     limits: ClassVar[str] = (
         "Case, punctuation and spaces do not count. A text of fewer than `size` tokens is near only to an "
         "equal one. Paraphrases share few shingles and stay. MinHash finds at least .995 of the pairs at "
-        "the threshold, and more above it; `method: exact` finds all, for a fifth more time."
+        "the threshold, and more above it; `method: exact` finds all, for a fifth more time (with `fast` "
+        "for three times as much)."
     )
     source: ClassVar[str] = (
         "Broder (1997), On the resemblance and containment of documents; see zhiling.text.minhash"

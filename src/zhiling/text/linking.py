@@ -63,6 +63,15 @@ class Postings:
         alone[:-1] &= alone[1:].copy()
         return kept.take(np.flatnonzero(~alone))
 
+    def pairs_once(self) -> Postings:
+        """The same meetings with one group for any two rows, however often they meet without a third."""
+        sizes = self.group_sizes()
+        first = np.flatnonzero(sizes == 2)[::2]
+        pairs = np.column_stack(_unique(self.row[first], self.row[first + 1]))
+        group = np.repeat(np.arange(len(pairs)), 2)
+        twos = Postings(group, pairs.ravel(), np.zeros_like(group))
+        return self.take(np.flatnonzero(sizes > 2)).followed_by(twos)
+
     def rows(self) -> Rows:
         """The rows that have postings, ascending."""
         present = np.zeros(int(self.row.max(initial=-1)) + 1, dtype=np.bool_)

@@ -44,7 +44,7 @@ def near_duplicates(
 
     Every pair that is returned reaches the threshold (precision 1 on the shingles). With `minhash` a pair is
     found with a probability of at least .995, and then the two rows end up connected, directly or over
-    others. With `exact` all pairs are found (recall 1), for half as much time again. Equal sets are linked to
+    others. With `exact` all pairs are found (recall 1), for twice the time or more. Equal sets are linked to
     their first row. Left < right, sorted.
     """
     met = None
@@ -95,7 +95,10 @@ def band_postings(shingles: Shingles, rows: Rows, threshold: float, seed: int = 
 
 
 def meetings(keys: Sequence[NDArray[np.uint64]], rows: Rows) -> Postings:
-    """Postings of the rows that share a key with another row in one band; `keys`: blocks (bands, rows)."""
+    """Postings of the rows that share a key with another row in one band; `keys`: blocks (bands, rows).
+
+    Near-duplicates meet in many bands, two by two: three of four postings say again what others say.
+    """
     groups: list[Rows] = [np.empty(0, dtype=np.int64)]
     owners: list[Rows] = [np.empty(0, dtype=np.int64)]
     for band in range(len(keys[0]) if keys else 0):
@@ -103,7 +106,7 @@ def meetings(keys: Sequence[NDArray[np.uint64]], rows: Rows) -> Postings:
         groups.append(number + band * (len(rows) + 1))
         owners.append(rows[places])
     row = np.concatenate(owners)
-    return Postings(np.concatenate(groups), row, np.zeros(len(row), dtype=np.int64))
+    return Postings(np.concatenate(groups), row, np.zeros(len(row), dtype=np.int64)).pairs_once()
 
 
 def _repeated(keys: NDArray[np.uint64]) -> tuple[Rows, Rows]:

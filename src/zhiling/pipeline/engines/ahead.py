@@ -33,6 +33,6 @@ def _follows(line: StepLine, material: bool) -> bool:
     return (
         isinstance(step, Measure | Decide)
         and step.scope == "rows"
-        and step.material == material
+        and (step.material or not material)  # else passages would be read for nothing
         and not (step.fits() or step.one_machine or line.sources or line.only)
     )

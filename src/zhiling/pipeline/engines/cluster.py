@@ -11,6 +11,7 @@ import importlib
 import os
 import secrets
 import shutil
+import socket
 import tempfile
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ _ALWAYS: Mapping[str, str] = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
+_ANSWER_S = 10
+_HINT = "start one with `ray start --head`, or leave --address (and RAY_ADDRESS) out"
 # A worker is given one CPU: more threads in it only get in each other's way.
 _WORKER: Mapping[str, str] = {"POLARS_MAX_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 
@@ -42,6 +45,7 @@ def cluster(address: str | None) -> Generator[Any]:
         with _own() as ray:
             yield ray
         return
+    _answers(address)
     with _environment(_ALWAYS):
         ray: Any = importlib.import_module("ray")
         try:
@@ -52,12 +56,23 @@ def cluster(address: str | None) -> Generator[Any]:
         except ConnectionError as error:
             raise MissingInput(
                 f"no Ray cluster at {address!r}: {str(error).splitlines()[0]}",
-                hint="start one with `ray start --head`, or leave --address (and RAY_ADDRESS) out",
+                hint=_HINT,
             ) from error
         try:
             yield ray
         finally:
             ray.shutdown()
+
+
+def _answers(address: str) -> None:
+    """Refuses HOST:PORT where nothing listens at once; Ray would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or "/" in host:
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
+    except OSError as error:
+        raise MissingInput(f"no Ray cluster at {address!r}: {error}", hint=_HINT) from error
 
 
 @contextmanager
