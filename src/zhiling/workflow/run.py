@@ -317,9 +317,9 @@ def _stages(recipe: Recipe, table: RowTable, run: Run, tell: Listener, until: st
     manifest = run.folder.manifest
     manifest.results["until"] = until
     manifest.counts = summarise(manifest.stages, table)
+    contamination_stage(recipe, run, table)
     gate_stage(recipe, run, table, tell)
     split_stage(recipe, run, table, tell)
-    contamination_stage(recipe, run, table)
     if until == "rows":
         return
     export_stage(recipe, run, table, tell)
