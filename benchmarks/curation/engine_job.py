@@ -10,7 +10,8 @@ started. Steps: all of STEPS, or those named.
 from __future__ import annotations
 
 import json
-import resource
+import os
+import secrets
 import shutil
 import sys
 import time
@@ -42,15 +43,14 @@ def cpu_s() -> float:
 
 def worker_mb() -> float:
     """The most memory that one of Ray's workers below this process has held; 0 where there is none."""
-    most = 0
-    for process in psutil.Process().children(recursive=True):
-        try:
-            status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
-            if process.name().startswith("ray::"):
-                most = max(most, int(status.partition("VmHWM:")[2].split()[0]))
-        except (psutil.NoSuchProcess, OSError):
-            continue
-    return most / 1024
+    below = psutil.Process().children(recursive=True)
+    return max((peak_mb(process.pid) for process in below if process.name().startswith("ray::")), default=0.0)
+
+
+def peak_mb(pid: int) -> float:
+    """The most memory that a process has held (`ru_maxrss` would count its caller's too); Linux only."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 class Meter:
@@ -112,12 +112,17 @@ def by_engine(name: str, folder: Path, steps: tuple[str, ...]) -> dict[str, Any]
         run = taken(folder / name, "corpus.jsonl", steps, opened, meter)
         cost = {"cpu_s": cpu_s() - before, "wall_s": time.monotonic() - started}
         cost["worker_mb"] = worker_mb()
-        cost["driver_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        cost["driver_mb"] = peak_mb(os.getpid())
     return cost | {"run": str(run.path), "stage_cpu_s": meter.all_s, "driver_cpu_s": meter.driver_s}
 
 
 def by_ray_data(folder: Path, steps: tuple[str, ...]) -> dict[str, Any]:
     """One step over the Parquet parts of a run, by Ray Data."""
+    os.environ |= {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+    }
     import ray
 
     parts = sorted(str(path) for path in (folder / "local" / "runs").rglob("rows-*.parquet"))
@@ -127,7 +132,7 @@ def by_ray_data(folder: Path, steps: tuple[str, ...]) -> dict[str, Any]:
     ray.data.DataContext.get_current().enable_progress_bars = False
 
     def count(files: list[str]) -> int:
-        rows = ray.data.read_parquet(files, columns=["id", "messages"])
+        rows = ray.data.read_parquet(files).select_columns(["id", "messages"])
         answers = rows.map_batches(judge, batch_format="pyarrow", batch_size=20_000)
         return sum(
             batch.num_rows for batch in answers.iter_batches(batch_format="pyarrow", batch_size=20_000)
