@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.house.tree import ROOT, project_files, relative
-from tools import docs, error_rates, readme
+from tools import capacity, docs, error_rates, readme
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
@@ -21,6 +21,38 @@ def test_reference_pages_match_the_code(name: str) -> None:
 
 def test_error_rates_of_cards_match_what_was_measured() -> None:
     assert error_rates.FILE.read_text("utf-8") == error_rates.text(), "run `make docs`"
+
+
+def test_the_capacity_page_matches_what_was_measured() -> None:
+    assert capacity.PAGE.read_text("utf-8") == capacity.text(), "run `make docs`"
+
+
+def test_capacity_is_reckoned_from_the_constants() -> None:
+    def row(name: str, value: float, **beside: float) -> dict[str, object]:
+        return {"id": f"curation.10.{name}", "value": value, "beside": beside}
+
+    step = {"Ray": 36.0, "of it driver": 3.6}
+    it = capacity.Reckoning(
+        [
+            row("rows", 2.0),
+            row("read", 36.0),
+            row("length", 30.0, **step),
+            row("driver.table", 4),
+            row("driver.keys", 36),
+            row("driver.linked", 60),
+            row("shuffle", 700.0),
+        ]
+    )
+    assert it.million == 2000
+    assert it.read_hours() == pytest.approx(10)
+    assert it.hours("length") == pytest.approx(20)
+    assert it.driver_hours() == pytest.approx(12)
+    assert it.wall_hours(2) == pytest.approx(10 + 18 / 2)
+    assert it.wall_hours(100) == pytest.approx(10 + 2)  # the driver is slower than a hundred cores
+    assert it.most_cores() == pytest.approx(9)
+    assert it.driver_gb() == pytest.approx(200)
+    assert it.terabytes("shuffle") == pytest.approx(1.4)
+    assert it.bottleneck() == ("reading the source", pytest.approx(10))
 
 
 @pytest.mark.parametrize("name", readme.FILES)
