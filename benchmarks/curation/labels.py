@@ -1,6 +1,6 @@
 """curation.6: planted label errors found by `label_errors` beside self-confidence, margin and cleanlab.
 
-    OMP_NUM_THREADS=1 python benchmarks/curation/labels.py [intents] [entities]
+    OMP_NUM_THREADS=1 python benchmarks/curation/labels.py [intents] [entities] [qa]
 
 Rows: 3,000 of BANKING77 are learnt from, all others judge, once; 5, 15 and 30 % of the labels are drawn anew,
 or 15 % become the label with the nearest texts. What `label_errors` says goes through `threshold` at 0. The
@@ -59,9 +59,14 @@ def main() -> None:
     """Measures and records every figure."""
     if not DATA.exists():
         raise SystemExit(f"{DATA} is not here: nothing can be measured")
+    from labels_answers import answers
     from labels_entities import entities
 
-    parts: dict[str, Callable[[], Iterator[Result]]] = {"intents": intents, "entities": entities}
+    parts: dict[str, Callable[[], Iterator[Result]]] = {
+        "intents": intents,
+        "entities": entities,
+        "qa": answers,
+    }
     for name in sys.argv[1:] or parts:
         for result in parts[name]():
             print(record("curation", [result]), file=sys.stderr)
