@@ -151,7 +151,11 @@ class RayEngine:
         try:
             return self._ray.get(ref)
         except self._ray.exceptions.RayTaskError as error:
-            raise error.cause from error
+            cause = error.cause
+            raise StepFailed(
+                f"a task failed: {type(cause).__name__}: {cause}",
+                hint="no single row was to blame, or it would have been put aside: -v shows the traceback",
+            ) from error
         except self._ray.exceptions.RayError as error:
             raise StepFailed(
                 f"Ray lost a task: {str(error).splitlines()[0]}",

@@ -21,7 +21,7 @@ from zhiling.curation.exact_dedup import ExactDedup
 from zhiling.curation.length import Length
 from zhiling.curation.near_dedup import NearDedup
 from zhiling.curation.redact import Redact
-from zhiling.errors import DamagedFile, MissingExtra, TooManyFailures, UnknownName, UsageError
+from zhiling.errors import DamagedFile, MissingExtra, StepFailed, TooManyFailures, UnknownName, UsageError
 from zhiling.pipeline.engines import engine as engines
 from zhiling.pipeline.engines import local
 from zhiling.pipeline.engines.ray import RayEngine
@@ -217,6 +217,28 @@ def test_an_error_of_a_worker_is_the_runs_error(tmp_path: Path) -> None:
     work = engines.Work(link, runner.table.files())
     with pytest.raises(DamagedFile, match="cannot be read"):
         list(RayEngine(InlineRay(), 2).outcomes(work, [batch]))
+
+
+def test_a_step_that_raises_in_a_shuffle_fails_as_a_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: NearDedup, rows: pl.DataFrame) -> pl.DataFrame:
+        raise ValueError("no shingles today")
+
+    monkeypatch.setattr(NearDedup, "prepared", broken)
+    engine = RayEngine(InlineRay(), 2, piece_rows=5)
+    with pytest.raises(StepFailed, match="a task failed: ValueError: no shingles today"):
+        World(tmp_path).run([f"line {i}" for i in range(9)], (StepLine("near", NearDedup()),), engine=engine)
+    assert not list(tmp_path.rglob("shuffle"))
+
+
+def test_rows_that_never_meet_need_no_shard(tmp_path: Path) -> None:
+    lines = [f"{i} " * 9 for i in range(30)]
+    steps = (StepLine("exact", ExactDedup()), StepLine("near", NearDedup()))
+    here, _ = World(tmp_path / "a").run(lines, steps)
+    there, _ = World(tmp_path / "b").run(lines, steps, engine=RayEngine(InlineRay(), 2, piece_rows=7))
+    assert there.totals()["kept"] == 30
+    same(here.run, there.run)
 
 
 def test_what_is_wrong_with_an_engine_is_told_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
