@@ -1,11 +1,11 @@
 """Wrong answer spans: how much better the given span answers than other spans of its passage.
 
 A classifier learns from the other folds which span of a passage was given as the answer. Given spans are a
-mixture: some are right, others are wrong, and a wrong one looks like any other span. If the log-odds of right
-spans are those of other spans tilted exponentially, the share of wrong ones and the tilt follow from the
-scores alone, by the likelihood of the given spans, with no truth.
+mixture: some are right, others are wrong, and a wrong one looks like any other span of the passage. So the
+share of wrong ones is bounded by how often given spans score as low as others do, with no truth. Errors that
+look better than other spans do (the answer of another question) make the bound too low.
 
-Source: Elkan and Noto 2008 (learning from positives among unlabelled); Qin 1999 (exponential tilt mixture).
+Source: Elkan and Noto 2008 (positives among unlabelled); Blanchard et al. 2010 (share of the mixture).
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from zhiling.curation.answer_features import Matcher, Statistics, crossed
 from zhiling.curation.answer_spans import Asked, Passage, Span, spread
-from zhiling.curation.label_noise import RATES
 from zhiling.curation.sparse_features import require
 
 NEAR, FAR, ALIKE = 16, 8, 8
@@ -28,11 +27,14 @@ NEAR, FAR, ALIKE = 16, 8, 8
 LEARNT = 150_000
 """So many spans (of some 4,000 questions) teach a fold; more take memory and change nothing."""
 PENALTY = 0.2
-TILTS = np.geomspace(0.1, 4, 24)
+QUANTILES = np.linspace(0.1, 0.6, 11)
+"""Of the leads of other spans: where the share of wrong ones is read."""
+LEAST, MOST = 0.005, 0.6
+WIDEST, HALVINGS = 20.0, 60
 PRIOR = 5.0
 """Candidates of all rows that each row's own are joined with: a row alone has too few for a mean."""
-ROUNDS = 3
-"""Fits, each after the first with the given spans weighted by the probability that they are right."""
+REFITS = 2
+"""Fits after the first, with the given spans weighted by the probability that they are right."""
 Scores = NDArray[np.float64]
 
 
@@ -55,11 +57,11 @@ def judged_answers(asked: Sequence[Asked], folds: NDArray[np.int64]) -> pl.DataF
     """
     spans = spans_of(asked)
     weights = np.ones(len(spans.row))
-    for _ in range(ROUNDS):
+    odds = out_of_fold_odds(spans, folds, weights)
+    for _ in range(REFITS):
+        weights[spans.given] = believed(spans, odds)
         odds = out_of_fold_odds(spans, folds, weights)
-        right, tilt = mixture(spans, odds)
-        weights[spans.given] = right
-    return _judged(spans, right, tilt * odds)
+    return _judged(spans, believed(spans, odds), odds)
 
 
 def spans_of(asked: Sequence[Asked]) -> Spans:
@@ -113,27 +115,39 @@ def out_of_fold_odds(spans: Spans, folds: NDArray[np.int64], weights: Scores) ->
     return odds
 
 
-def mixture(spans: Spans, odds: Scores) -> tuple[Scores, float]:
-    """Probability that each given span is right, and the tilt of the odds under which they are likeliest.
+def believed(spans: Spans, odds: Scores) -> Scores:
+    """Probability that each given span is right: the logistic of its lead over the row's other spans.
 
-    Anchor: a given span whose odds are those of all others is as likely right as the mean given span.
+    The lead is shifted so that on the mean as many are wrong as `wrong_share` says.
+    Anchor: 1 where there is no other span in the table.
     """
     given, others = spans.given, ~spans.given
-    best, right, sharpest = -np.inf, np.ones(int(given.sum())), float(TILTS[0])
     if not others.any():
-        return right, sharpest
-    rows = spans.row.max() + 1
-    beside = np.bincount(spans.row[others], minlength=rows) + PRIOR
-    for tilt in TILTS:
-        raised = np.exp(tilt * odds)
-        mean = np.bincount(spans.row[others], raised[others], rows) + PRIOR * raised[others].mean()
-        ratio = (raised * (beside / mean)[spans.row])[given]
-        likely = np.log(RATES + (1 - RATES) * ratio[:, None]).mean(axis=0)
-        rate = RATES[top := int(likely.argmax())]
-        if likely[top] > best:
-            best, sharpest = likely[top], float(tilt)
-            right = (1 - rate) * ratio / (rate + (1 - rate) * ratio)
-    return right, sharpest
+        return np.ones(int(given.sum()))
+    raised, rows = np.exp(odds), spans.row.max() + 1
+    beside = np.bincount(spans.row[others], raised[others], rows) + PRIOR * raised[others].mean()
+    lead = odds - np.log(beside / (np.bincount(spans.row[others], minlength=rows) + PRIOR))[spans.row]
+    share = wrong_share(lead[given], lead[others])
+    low, high = lead[given].min() - WIDEST, lead[given].max() + WIDEST
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if (1 - _logistic(lead[given] - middle)).mean() > share else (middle, high)
+    return _logistic(lead[given] - low)
+
+
+def wrong_share(given: Scores, others: Scores) -> float:
+    """An upper bound of the share of given spans that look like any other one, from the leads of both.
+
+    If a share of them does, then of the given spans at least that share times as many lie below a bound as
+    of the others, whatever the bound. Source: Blanchard et al. 2010 (mixture proportion).
+    """
+    bounds = np.quantile(others, QUANTILES)
+    below = (given[:, None] < bounds).mean(axis=0)
+    return float(np.clip((below / QUANTILES).min(), LEAST, MOST))
+
+
+def _logistic(values: Scores) -> Scores:
+    return 1 / (1 + np.exp(-values))
 
 
 def _judged(spans: Spans, right: Scores, evidence: Scores) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""What a span is judged by as an answer: the question's words around it, its kind beside what is asked, its edges.
+"""What a span is judged by as an answer: the question's words near it, its kind and what is asked, its edges.
 
 Source: Rajpurkar et al. 2016, section 5 (features of a linear model for answer spans), without parse trees;
 what a question asks for is told by its words, as in Li and Roth 2002.
@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,8 @@ REACH = 12
 """Tokens to either side within which the question's words count as near."""
 LENGTHS = (1, 2, 4, 8, 16)
 """Bounds of length, in tokens."""
-SHAPE = slice(14, 31)
-"""Columns of the features of shape: seven of place and seven of nearness stand before them."""
+SHAPE = slice(17, 33)
+"""Columns of the features of shape: seven of place and ten of nearness stand before them."""
 _NEARNESS = 1 / (1 + np.arange(REACH))
 
 
@@ -36,13 +36,24 @@ def _expressions(table: str) -> dict[str, re.Pattern[str]]:
 
 
 def kind_asked(question: str) -> int:
-    """Number of the kind of answer that a question asks for, in the order of the word list; one more: none."""
+    """Number of the kind of answer that a question asks for, in the word list's order; one more: none."""
     kinds = list(_expressions("asks").values())
     return next((at for at, kind in enumerate(kinds) if kind.search(question)), len(kinds))
 
 
+def focus_of(question: str) -> set[str]:
+    """Terms of what is asked for: those after the question's word, or before one that ends the question."""
+    found = next((m for kind in _expressions("asks").values() if (m := kind.search(question))), None)
+    if not found:
+        return set()
+    after = Passage(question[found.end() :]).tokens
+    if found[0][0] > "\u3000" and (not after or not after[0].isalnum()):
+        after = Passage(question[: found.start()]).tokens[-3:]
+    return {term for each in [t for t in terms(after) if t][:3] for term in each}
+
+
 def terms(tokens: Sequence[str]) -> list[tuple[str, ...]]:
-    """The terms at each token: the stem of a word, a character and the pair it begins; none of function words."""
+    """Terms at each token: a word's stem, or a character and the pair it begins; none of function words."""
     found: list[tuple[str, ...]] = []
     for at, token in enumerate(tokens):
         if not token[0].isalnum() or token in function_words():
@@ -96,16 +107,14 @@ class Matcher:
         shared = [{term for each in at[a:b] for term in each} & weights.keys() for a, b in passage.sentences]
         self.overlap = np.array([sum(weights[term] for term in each) / total for each in shared] or [0.0])
         self.kind = kind_asked(question)
+        self.clause = np.cumsum([not token[0].isalnum() for token in passage.tokens])
+        focus = focus_of(question)
+        self.focus = np.array([len(focus.intersection(each)) for each in at] or [0]) / (len(focus) or 1)
 
     def features(self, span: Span) -> list[float]:
         """Features of a span; its length is above 0."""
-        return [
-            float(self.kind),
-            *self._place(span),
-            *self._near(span),
-            *self._shape(span),
-            *self._edges(span),
-        ]
+        parts = (self._place(span), self._near(span), self._shape(span), self._edges(span))
+        return [float(self.kind), *chain.from_iterable(parts)]
 
     def _place(self, span: Span) -> tuple[float, ...]:
         number = self.passage.sentence_of[span[0]]
@@ -123,10 +132,15 @@ class Matcher:
         before = self.hits[max(low, start - REACH) : start][::-1]
         after = self.hits[end : min(max(high, end), end + REACH)]
         own = self.hits[start:end]
+        first, last = self.clause[start], self.clause[end - 1]
+        clause = slice(*np.searchsorted(self.clause, (first, last + 1)))
         return (
             float(before @ _NEARNESS[: len(before)]), float(after @ _NEARNESS[: len(after)]),
             float(before.sum()), float(after.sum()),
-            float(own.sum()), float((own > 0).mean()), float(own.sum() / max(self.hits[low:high].sum(), 1e-9)),
+            float(own.sum()), float((own > 0).mean()),
+            float(self.hits[clause].sum() - own.sum()),
+            float(self.focus[start:end].sum()), float(self.focus[max(start - 4, 0) : end + 4].sum()),
+            float(own.sum() / max(self.hits[low:high].sum(), 1e-9)),
         )  # fmt: skip
 
     def _shape(self, span: Span) -> tuple[float, ...]:
@@ -135,7 +149,8 @@ class Matcher:
         letters = [self.passage.text[self.passage.places[at][0]] for at in range(*span)]
         size = len(tokens)
         return (
-            float(np.log1p(size)), *(float(size > bound) for bound in LENGTHS), sum(map(str.isupper, letters)) / size, sum(map(str.isdigit, letters)) / size,
+            float(np.log1p(size)), *(float(size > bound) for bound in LENGTHS),
+            sum(map(str.isupper, letters)) / size, sum(map(str.isdigit, letters)) / size,
             sum(token in function_words() for token in tokens) / size,
             float(sum(not char.isalnum() for char in letters)),
             *(float(bool(look.search(text))) for look in _expressions("looks").values()),

@@ -31,7 +31,7 @@ LONGEST = 30
 _SENTENCE_END = re.compile(r"[。！？!?；;\n]|\.(?=\s|$)")
 _NUMBER = re.compile(r"\d[\d,.]*(?:\s?(?:%|年(?:\d+月(?:\d+日)?)?|[A-Za-z]+|[\u4e00-\u9fff]{1,2}))?")
 _QUOTED = re.compile(r"[《「『“\"]([^》」』”\"\n]{2,60})[》」』”\"]")
-_CAPITALS = re.compile(r"[A-Z][\w'’-]*(?:\s+(?:(?:of|the|and|for|de|von|van)\s+)*[A-Z0-9][\w'’-]*)*")
+_CAPITALS = re.compile(r"[A-Z][\w'’-]*(?:\s+(?:(?:of|the|and|for|de|von|van)\s+)*[A-Z][\w'’-]*)*")
 
 
 @dataclass(frozen=True)

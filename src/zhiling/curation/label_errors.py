@@ -39,10 +39,10 @@ class LabelErrors(Measure):
     A classifier scores each label, fitted on the other folds; a conversation or document is never on both
     sides. How often labels are wrong in this table, and which becomes which, is learnt from the scores.
 
-    A row whose answer is a place in a passage is judged by how much better that span answers the question than
-    other spans of the passage, as a classifier has learnt from the other passages; `suggested` is the best of
-    these others, `probability` how probable it is among all of them. Where several answers are given, one
-    right one is enough.
+    A row whose answer is a place in a passage is judged by how much better that span answers the question
+    than other spans of the passage, as a classifier has learnt from other passages; `suggested` is the best
+    of these others (null where there is none), `probability` its share among all of them. Where several
+    answers are given, one right one is enough.
 
     With `level: sentence` the entities of a row are judged token by token: `score` is the probability of the
     least likely tag, 0 to 1, `suggested` the likeliest tag there. `level: token` adds `tokens`: where each
@@ -67,13 +67,13 @@ class LabelErrors(Measure):
     source: ClassVar[str] = (
         "Rifkin et al. 2003 (classifier); Dawid and Skene 1979, Patrini et al. 2017, Northcutt et al. 2021 "
         "(which label becomes which, out of fold); Wang and Mueller 2022 (entities); "
-        "Elkan and Noto 2008, Qin 1999 (answers)"
+        "Elkan and Noto 2008, Blanchard et al. 2010 (answers)"
     )
 
     level: Literal["row", "sentence", "token"] = Field(
         "row",
-        description="What is judged: the label or answer of a row; or its entities, by the worst token, and with "
-        "`token` also each doubtful token.",
+        description="What is judged: the label or the answer of a row; or its entities, by the worst token, "
+        "and with `token` also each doubtful token.",
     )
     on: Literal["user", "all"] = Field(
         "all", description="What the label is judged by: the user's turns, or the replies as well."
@@ -101,7 +101,7 @@ class LabelErrors(Measure):
         return self.level == "row" and self.features != "ngrams"
 
     def applies(self, rows: pl.DataFrame) -> pl.Series:
-        """Rows with a label in enough groups, if there are two such labels; with answers in as many; entities."""
+        """Rows with a label (one of several) or an answer that stand in enough groups; or with entities."""
         if self.level != "row":
             return judged_rows(rows)
         return self._labelled(rows) | self._answered(rows)
