@@ -259,7 +259,7 @@ def result(id: str, name: str, count: int, found: list[dict[str, float]]) -> dic
         beside=means,
         data=f"{name}; long tail 1:{IMBALANCE}, 10 % near-duplicates, 10 % wrong labels",
         note="ours: near_dedup, label_errors, then coverage, balanced, across 0.5, least_quality 0, spared 2 "
-        "(chosen on CLINC150's dev part); beside: accuracy of each selector, percent; interval over seeds (t)",
+        "(chosen on CLINC150's dev part); beside: accuracy of each selector, percent; interval over seeds",
     )
 
 
