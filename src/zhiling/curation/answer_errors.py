@@ -111,7 +111,9 @@ def out_of_fold_odds(spans: Spans, folds: NDArray[np.int64], weights: Scores) ->
         model = require("sklearn.linear_model").LogisticRegression(C=PENALTY, max_iter=1000)
         known = spans.features[rest]
         model.fit(crossed(known, known), spans.given[rest], weights[rest])
-        odds[fold == held] = model.decision_function(crossed(spans.features[fold == held], known))
+        judged = np.flatnonzero(fold == held)
+        for block in np.array_split(judged, len(judged) // LEARNT + 1):
+            odds[block] = model.decision_function(crossed(spans.features[block], known))
     return odds
 
 
