@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 from tests.unit.curation.bilingual import help_desk
 from tests.unit.curation.frames import CONTEXT, turns
+from zhiling.curation.answer_errors import LEAST, Spans, believed, wrong_share
 from zhiling.curation.answer_features import kind_asked
 from zhiling.curation.answer_spans import Passage, asked, asked_rows
 from zhiling.curation.label_errors import LabelErrors
@@ -176,6 +178,24 @@ def test_the_question_is_the_message_named_so_or_the_last_of_the_user() -> None:
     assert last.question == "Which?"
     assert asked([passage, turn("assistant", "b")], target) is None
     assert asked_rows(table(STORIES))[0] is not None
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.3])
+def test_the_share_of_wrong_spans_is_bounded_from_their_scores(share: float) -> None:
+    draws = np.random.default_rng(2)
+    others = draws.normal(size=20_000)
+    wrong = draws.normal(size=round(share * 4000))
+    given = np.concatenate([wrong, draws.normal(4, 1, 4000 - len(wrong))])
+    assert wrong_share(given, others) == pytest.approx(max(share, LEAST), abs=0.03)
+
+
+def test_as_many_are_believed_wrong_as_the_share_says() -> None:
+    draws = np.random.default_rng(3)
+    row, given = np.repeat(np.arange(500), 9), np.tile(np.arange(9) == 0, 500)
+    odds = draws.normal(size=len(row)) + 5 * (given & (row >= 100))
+    right = believed(Spans(row, given, [""] * len(row), np.empty((len(row), 0), np.float32)), odds)
+    assert (1 - right).mean() == pytest.approx(0.2, abs=0.04)
+    assert right[:100].max() < right[100:].mean()
 
 
 @pytest.mark.parametrize(
