@@ -1,6 +1,6 @@
 """curation.7s: 10,000 of 1,000,000 rows chosen by each method, in memory; what the sparse choice is worth.
 
-    python benchmarks/curation/selection_large.py [--rows 1000000] [--size 10000] [--folder DIR]
+    python benchmarks/curation/selection_large.py [--size 10000] [--methods coverage …]
 
 Each method runs as a process of its own: it reads JSON lines, chooses by hashed n-grams of the whole text
 (`encoder: {use: hashing}`), and writes which rows stay and for how many each stands. CPU seconds and memory
@@ -80,32 +80,30 @@ def side(method: str, size: int, corpus: Path, out: Path) -> None:
     answer.with_columns(rows["id"]).filter(pl.col("verdict") == "keep").write_parquet(out)
 
 
-def scaled(corpus: Path, size: int, folder: Path) -> list[dict[str, Any]]:
-    """Time and memory of each method."""
+def scaled(method: str, corpus: Path, size: int, folder: Path) -> list[dict[str, Any]]:
+    """Time and memory of a method."""
+    out = folder / f"{method}.parquet"
+    cost = run([sys.executable, __file__, "--side", method, "--size", str(size), str(corpus), str(out)])
+    chosen = pl.read_parquet(out)
+    if chosen["id"].n_unique() != size:
+        raise SystemExit(f"{method} chose {chosen.height} rows, {size} were asked for")
+    print(f"{method}: {cost}, represents {chosen['represents'].sum():.0f} rows", file=sys.stderr)
+    data = f"{corpus.stat().st_size / 1e6:.0f} MB, made by benchmarks/spine/corpus.py; hashed n-grams"
+    what = f"select {size} of 1,000,000 rows, method {method}"
+    return [
+        row(f"curation.7s.{method}", f"{what}: CPU time", round(cost.cpu_s), GOAL_CPU_S,
+            "lower", n=1, unit="s", data=data),
+        row(f"curation.7sm.{method}", f"{what}: peak memory", round(cost.rss_mb), GOAL_MB,
+            "lower", n=1, unit="MB", data=data),
+    ]  # fmt: skip
+
+
+def write_targets(corpus: Path) -> None:
+    """The first rows of the corpus, as what `targeted` looks for."""
     with corpus.open(encoding="utf-8") as lines:
         wanted = [json.loads(next(lines)) for _ in range(TARGETS)]
     told = [json.dumps({"text": each["output"], "task": each["language"]}) for each in wanted]
     (corpus.parent / "targets.jsonl").write_text("\n".join(told), encoding="utf-8")
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # threads that wait for others would be counted as work
-    beside: dict[str, float] = {}
-    for method in METHODS:
-        out = folder / f"{method}.parquet"
-        cost = run([sys.executable, __file__, "--side", method, "--size", str(size), str(corpus), str(out)])
-        chosen = pl.read_parquet(out)
-        if chosen["id"].n_unique() != size:
-            raise SystemExit(f"{method} chose {chosen.height} rows, {size} were asked for")
-        beside |= {f"{method} CPU s": round(cost.cpu_s), f"{method} MB": round(cost.rss_mb)}
-        print(f"{method}: {cost}, represents {chosen['represents'].sum():.0f} rows", file=sys.stderr)
-    data = f"{corpus.stat().st_size / 1e6:.0f} MB, made by benchmarks/spine/corpus.py; hashed n-grams"
-    what = f"select {size} of 1,000,000 rows"
-    memory = max(each for name, each in beside.items() if name.endswith("MB"))
-    slowest = max(each for name, each in beside.items() if name.endswith("CPU s"))
-    return [
-        row("curation.7s", f"{what}: CPU time of the slowest method", slowest, GOAL_CPU_S, "lower", n=1,
-            unit="s", beside={k: v for k, v in beside.items() if k.endswith("CPU s")}, data=data),
-        row("curation.7sm", f"{what}: most memory of a method", memory, GOAL_MB, "lower", n=1,
-            unit="MB", beside={k: v for k, v in beside.items() if k.endswith("MB")}, data=data),
-    ]  # fmt: skip
 
 
 def worth(corpus: Path) -> dict[str, Any]:
@@ -157,6 +155,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=10_000)
     parser.add_argument("--folder", type=Path, help="where the corpus stands; a temporary one if none")
     parser.add_argument("--side", choices=METHODS)
+    parser.add_argument("--methods", nargs="*", choices=METHODS, default=list(METHODS))
     parser.add_argument("files", type=Path, nargs="*")
     options = parser.parse_args()
     if options.side:
@@ -166,8 +165,11 @@ def main() -> None:
         raise SystemExit("../shared/data is not here: nothing can be measured")
     with tempfile.TemporaryDirectory() as temporary:
         corpus = made((options.folder or Path(temporary)) / "million", options.rows, seed=9)
-        results = [*scaled(corpus, options.size, Path(temporary)), worth(corpus)]
-    print(record("curation", results), file=sys.stderr)
+        write_targets(corpus)
+        os.environ["OPENBLAS_NUM_THREADS"] = "1"  # threads that wait for others would be counted as work
+        record("curation", [worth(corpus)])
+        for method in options.methods:  # each figure as it comes
+            record("curation", scaled(method, corpus, options.size, Path(temporary)))
 
 
 if __name__ == "__main__":
