@@ -60,11 +60,45 @@ def print_scores(scores: dict[str, Any]) -> None:
         for name, values in scores["differences"].items()
     ]
     print_table(("difference", *metrics), rows)
+    for arm in _reported(metrics, scores):
+        print_table(
+            (f"tag, {arm}", "precision", "recall", "F1", "words"),
+            tag_report(scores, arm),
+            title="\nToken report",
+        )
     changed = scores.get("changed")
     if changed:
         typer.echo(
             "rows control → after: " + ", ".join(f"{name} {number}" for name, number in changed.items())
         )
+
+
+def _reported(metrics: list[str], scores: dict[str, Any]) -> list[str]:
+    """The arm whose tags are reported: the last one, where the scores per label are of tags."""
+    counted = [name for name in metrics if name.endswith("_f1") and name != "answer_f1"]
+    return list(scores["arms"])[-1:] if counted and counted[0].startswith("tag_") else []
+
+
+def tag_report(scores: dict[str, Any], arm: str) -> list[tuple[str, float, float, float, int]]:
+    """Precision, recall, F1 and number of words of each tag that is true somewhere, then their averages.
+
+    Micro: of all words, where the three are the share of right words. Macro: each tag counts the same.
+    Weighted: as often as it is true. Means over the seeds, in the layout of a classification report.
+    """
+    tags = {
+        name: (each["n"], *(each["arms"][arm][key] for key in ("precision", "recall", "f1")))
+        for name, each in scores["per_label"].items()
+    }
+    words = sum(size for size, *_ in tags.values())
+    # every word has one tag, so the right words are the recalled ones
+    right = sum(size * recall for size, _, recall, _ in tags.values()) / words
+    lines = [(name, *values, size) for name, (size, *values) in tags.items()]
+    macro = [sum(line[column] for line in lines) / len(lines) for column in (1, 2, 3)]
+    weighted = [sum(line[column] * line[4] for line in lines) / words for column in (1, 2, 3)]
+    return [
+        *lines, ("micro average", right, right, right, words),
+        ("macro average", *macro, words), ("weighted average", *weighted, words),
+    ]  # fmt: skip
 
 
 def interval(value: dict[str, Any], *, sign: bool = False) -> str:

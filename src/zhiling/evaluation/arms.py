@@ -13,6 +13,7 @@ from zhiling.errors import UsageError
 from zhiling.evaluation.metrics.counted import Counted
 from zhiling.evaluation.metrics.labels import MacroF1
 from zhiling.evaluation.metrics.metric import Metric
+from zhiling.evaluation.metrics.row_mean import RowMean
 from zhiling.evaluation.scores import Changed, LabelScore, LabelScores, Scores, SliceScores, TestRows
 from zhiling.evaluation.statistics import paired_bootstrap
 from zhiling.pipeline.registry import load
@@ -31,7 +32,8 @@ class Comparison:
     scores: Scores
     rows: pl.DataFrame
     """One line per test row: id, text, language, truth, `predicted.<arm>` (majority over the seeds), `change`
-    (better, same or worse from control to after; null where an answer is missing)."""
+    (better, same or worse from control to after by the first metric, where it can tell it of one row, else
+    by being the truth; null where an answer is missing)."""
 
 
 def compare_arms(
@@ -75,7 +77,7 @@ def compare_arms(
 
     whole = measure(scored)
     languages = sorted({rows.languages[place] for place in scored})
-    table = _row_table(arms, rows)
+    table = _row_table(arms, rows, measured[0] if measured else None)
     scores = Scores(
         n=whole.n,
         unscored={name: int(missing.sum()) for name, missing in unanswered.items()},
@@ -180,7 +182,7 @@ def _majority(runs: Runs, place: int) -> str | None:
     return None if None in answers else Counter(answers).most_common(1)[0][0]
 
 
-def _row_table(arms: Mapping[str, Runs], rows: TestRows) -> pl.DataFrame:
+def _row_table(arms: Mapping[str, Runs], rows: TestRows, metric: Metric | None) -> pl.DataFrame:
     """The line per test row that `Comparison.rows` describes."""
     table = pl.DataFrame(
         {"id": rows.ids, "text": rows.texts, "language": rows.languages, "truth": rows.truth},
@@ -193,17 +195,39 @@ def _row_table(arms: Mapping[str, Runs], rows: TestRows) -> pl.DataFrame:
     )
     if not set(CHANGE) <= set(arms):
         return table.with_columns(pl.lit(None, dtype=pl.String).alias("change"))
-    first, last = (pl.col(f"predicted.{name}") == pl.col("truth") for name in CHANGE)
-    change = (
-        pl.when(first.is_null() | last.is_null())
-        .then(None)
-        .when(first == last)
-        .then(pl.lit("same"))
-        .when(last)
-        .then(pl.lit("better"))
-        .otherwise(pl.lit("worse"))
+    first, last = (
+        pl.Series(
+            [
+                _right(metric, true, told)
+                for true, told in zip(rows.truth, table[f"predicted.{name}"], strict=True)
+            ],
+            dtype=pl.Float64,
+        )
+        for name in CHANGE
     )
-    return table.with_columns(change.alias("change"))
+    return table.with_columns(_verdicts(first, last).alias("change"))
+
+
+def _right(metric: Metric | None, true: str, told: str | None) -> float | None:
+    """How right an answer is: by a metric that can tell it of one row, else whether it is the truth."""
+    if told is None:
+        return None
+    if isinstance(metric, Counted | RowMean):
+        return metric.score([true], [told])
+    return float(true == told)
+
+
+def _verdicts(first: pl.Series, last: pl.Series) -> pl.Series:
+    """What became of each row: better, same or worse; null where one of the two is not known."""
+    word = (
+        pl.when(pl.col("last") > pl.col("first"))
+        .then(pl.lit("better"))
+        .when(pl.col("last") < pl.col("first"))
+        .then(pl.lit("worse"))
+        .when(pl.col("last") == pl.col("first"))
+        .then(pl.lit("same"))
+    )
+    return pl.DataFrame({"first": first, "last": last}).select(word).to_series()
 
 
 def _changed(table: pl.DataFrame, places: Sequence[int]) -> Changed:

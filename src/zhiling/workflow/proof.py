@@ -33,6 +33,7 @@ from zhiling.pipeline.table import RowTable
 from zhiling.rows.schema import digest
 from zhiling.training import Examples, TrainSettings, train
 from zhiling.training.untuned import Known, untuned
+from zhiling.workflow.answer_words import in_words
 from zhiling.workflow.document import is_list, is_mapping
 from zhiling.workflow.examples import (
     apart_from,
@@ -275,9 +276,28 @@ def _write_scores(
     found = compare_arms(
         predictions, rows, metrics=settings.metrics, seed=work.recipe.seed, resamples=settings.resamples
     )
-    work.run.folder.write_frame("evaluation/rows.parquet", found.rows)
+    work.run.folder.write_frame("evaluation/rows.parquet", _with_words(found.rows, tested))
     scores = orjson.dumps(found.scores.as_json(), option=orjson.OPT_INDENT_2)
     write_bytes(work.run.path / "evaluation" / "scores.json", scores)
     results = work.run.folder.manifest.results
     results["evaluation"] = {"scores": "evaluation/scores.json", "rows": "evaluation/rows.parquet"}
     work.run.folder.save()
+
+
+def _with_words(rows: pl.DataFrame, tested: Examples) -> pl.DataFrame:
+    """The rows with `words.truth` and `words.<arm>`: what a reader of the report is shown."""
+    columns = {"truth": "truth"} | {
+        name.removeprefix("predicted."): name for name in rows.columns if name.startswith("predicted.")
+    }
+    words = [
+        pl.Series(
+            f"words.{name}",
+            [
+                None if answer is None else in_words(answer, turns)
+                for answer, turns in zip(rows[column].to_list(), tested.inputs, strict=True)
+            ],
+            dtype=pl.String,
+        )
+        for name, column in columns.items()
+    ]
+    return rows.with_columns(words)

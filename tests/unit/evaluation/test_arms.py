@@ -157,3 +157,15 @@ def test_rows_are_columns_of_one_length() -> None:
 )
 def test_verdict_anchors(low: float, high: float, said: str) -> None:
     assert verdict(low, high) == said
+
+
+def test_a_row_became_better_by_the_first_metric_where_answers_are_never_the_truth_letter_for_letter() -> (
+    None
+):
+    spans = [{"message": 0, "start": 0, "end": 4, "label": "PER"}]
+    truth = json.dumps({"spans": spans, "tokens": [[0, 4], [5, 10]]})
+    rows = TestRows(("a", "b", "c"), ("Anna sings",) * 3, (truth,) * 3, ("en",) * 3)
+    found, nothing = json.dumps({"spans": spans}), json.dumps({"spans": []})
+    arms = {"control": {1: [nothing, found, found]}, "after": {1: [found, nothing, found]}}
+    changed = compare_arms(arms, rows, metrics=("entity_f1",), resamples=100).rows["change"]
+    assert changed.to_list() == ["better", "worse", "same"]

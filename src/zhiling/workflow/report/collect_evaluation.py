@@ -107,12 +107,18 @@ def _changed(rows: pl.DataFrame | None) -> dict[str, int]:
 
 
 def _examples(rows: pl.DataFrame, kind: str) -> tuple[ChangedRow, ...]:
-    answers = {arm: name for arm in ARMS for name in (f"predicted.{arm}", arm) if name in rows.columns}
+    answers = {arm: name for arm in ARMS if (name := _column(rows, f"words.{arm}", f"predicted.{arm}", arm))}
+    true = _column(rows, "words.truth", "truth")
     found: list[ChangedRow] = []
     for row in rows.filter(pl.col("change") == kind).sort("id").head(_MOST_ROWS).iter_rows(named=True):
         text = row.get("text") or ""
         predicted = {arm: row[name] or "" for arm, name in answers.items()}
         cut = max(0, len(text) - _TEXT_LIMIT)
-        language, truth = row.get("language") or "", row.get("truth") or ""
+        language, truth = row.get("language") or "", row.get(true or "") or ""
         found.append(ChangedRow(text[:_TEXT_LIMIT], cut, language, truth, predicted))
     return tuple(found)
+
+
+def _column(rows: pl.DataFrame, *names: str) -> str | None:
+    """The first of these columns that is there."""
+    return next((name for name in names if name in rows.columns), None)

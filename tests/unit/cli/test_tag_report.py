@@ -1,0 +1,39 @@
+"""The token report of `zhiling evaluate`."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from zhiling.cli.evaluate import print_scores, tag_report
+from zhiling.evaluation import TestRows, compare_arms
+from zhiling.rows.target import Entities, Span, spelled
+
+WORDS = [(0, 4), (5, 9), (10, 15), (16, 17)]
+TRUTH = spelled(Entities(spans=[Span(start=0, end=9, label="PER")], tokens=WORDS))
+SHORT = spelled(Entities(spans=[Span(start=0, end=4, label="PER")]))
+METRICS = ("tag_macro_f1", "tag_micro_f1")
+
+
+def test_the_second_word_of_a_name_read_as_none(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = TestRows(("a",), ("Anna Lind sings .",), (TRUTH,), ("en",))
+    found = compare_arms({"after": {1: [SHORT]}}, rows, metrics=METRICS, resamples=100)
+    scores = orjson.loads(orjson.dumps(found.scores.as_json()))
+    report = {name: values for name, *values in tag_report(scores, "after")}
+    assert report["B-PER"] == [1.0, 1.0, 1.0, 1]
+    assert report["I-PER"] == [0.0, 0.0, 0.0, 1]
+    assert report["O"] == pytest.approx([2 / 3, 1.0, 4 / 5, 2])
+    assert report["micro average"] == pytest.approx([3 / 4, 3 / 4, 3 / 4, 4])
+    assert report["macro average"] == pytest.approx([5 / 9, 2 / 3, 3 / 5, 4])
+    assert report["weighted average"] == pytest.approx([7 / 12, 3 / 4, 13 / 20, 4])
+    for metric, line in (("tag_micro_f1", "micro average"), ("tag_macro_f1", "macro average")):
+        assert report[line][2] == pytest.approx(scores["arms"]["after"][metric]["mean"])
+    print_scores(scores)
+    assert "weighted average" in capsys.readouterr().out
+
+
+def test_no_token_report_where_no_metric_is_of_tags(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = TestRows(("a",), ("甲",), ("好",), ("zh",))
+    found = compare_arms({"after": {1: ["好"]}}, rows, metrics=("accuracy", "macro_f1"), resamples=100)
+    print_scores(orjson.loads(orjson.dumps(found.scores.as_json())))
+    assert "average" not in capsys.readouterr().out
