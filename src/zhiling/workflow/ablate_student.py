@@ -48,7 +48,7 @@ class Student:
         Raises:
             UsageError: no examples, or fewer than two labels.
         """
-        key = arm_key(self.settings, seed, parts, self.tested)[:16]
+        key = arm_key(self.settings, (self.metric.name, seed), parts, self.tested)[:16]
         file = self.folder / f"{key}.json"
         if file.is_file():
             return orjson.loads(file.read_bytes())

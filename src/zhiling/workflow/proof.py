@@ -152,7 +152,7 @@ def located(settings: TrainSettings, root: Path) -> TrainSettings:
 
 def _arm(work: _Work, arm: str, seed: int, parts: tuple[Examples, Examples]) -> dict[str, Any]:
     """One model of one arm, from disk where it was trained before; its facts."""
-    key = arm_key(work.settings, seed, parts, work.tested)
+    key = arm_key(work.settings, (_metric_name(work.recipe), seed), parts, work.tested)
     folder = work.run.path / "evaluation" / "arms" / key[:16]
     if not (folder / "facts.json").is_file() and not _carried(work, folder):
         _train_one(work, arm, seed, parts, folder)
@@ -160,12 +160,26 @@ def _arm(work: _Work, arm: str, seed: int, parts: tuple[Examples, Examples]) -> 
     return {**orjson.loads((folder / "facts.json").read_bytes()), "key": key}
 
 
-def arm_key(settings: TrainSettings, seed: int, parts: tuple[Examples, Examples], tested: Examples) -> str:
-    """The hash of all that shapes an arm's answers: settings, encoder, seed, train, dev and test rows."""
+def arm_key(
+    settings: TrainSettings, chosen: tuple[str, int], parts: tuple[Examples, Examples], tested: Examples
+) -> str:
+    """The hash of all that shapes an arm's answers.
+
+    Args:
+        settings: of the training, the encoder's identity with them.
+        chosen: the metric that chooses the epoch, and the seed.
+        parts: train and dev examples.
+        tested: the rows to be answered.
+    """
     return digest(
-        canonical([settings.model_dump(mode="json"), _backbone_identity(settings), seed]),
+        canonical([settings.model_dump(mode="json"), _backbone_identity(settings), *chosen]),
         *(canonical([e.ids, e.as_lists(), e.targets]) for e in (*parts, tested)),
     )
+
+
+def _metric_name(recipe: Recipe) -> str:
+    """The metric that chooses the epoch."""
+    return recipe.evaluate.metrics[0] if recipe.evaluate else "accuracy"
 
 
 def _backbone_identity(settings: TrainSettings) -> str | None:
@@ -185,8 +199,7 @@ def _carried(work: _Work, folder: Path) -> bool:
 
 
 def _train_one(work: _Work, arm: str, seed: int, parts: tuple[Examples, Examples], folder: Path) -> None:
-    name = work.recipe.evaluate.metrics[0] if work.recipe.evaluate else "accuracy"
-    metric = registry.load("metric", name)()
+    metric = registry.load("metric", _metric_name(work.recipe))()
     state = folder / "training.pt"
     trained = train(
         work.settings, parts, seed=seed, evaluate=metric.score, checkpoint=(state, folder.name),
@@ -276,7 +289,7 @@ def _write_scores(
     found = compare_arms(
         predictions, rows, metrics=settings.metrics, seed=work.recipe.seed, resamples=settings.resamples
     )
-    work.run.folder.write_frame("evaluation/rows.parquet", _with_words(found.rows, tested))
+    work.run.folder.write_frame("evaluation/rows.parquet", with_words(found.rows, tested))
     scores = orjson.dumps(found.scores.as_json(), option=orjson.OPT_INDENT_2)
     write_bytes(work.run.path / "evaluation" / "scores.json", scores)
     results = work.run.folder.manifest.results
@@ -284,7 +297,7 @@ def _write_scores(
     work.run.folder.save()
 
 
-def _with_words(rows: pl.DataFrame, tested: Examples) -> pl.DataFrame:
+def with_words(rows: pl.DataFrame, tested: Examples) -> pl.DataFrame:
     """The rows with `words.truth` and `words.<arm>`: what a reader of the report is shown."""
     columns = {"truth": "truth"} | {
         name.removeprefix("predicted."): name for name in rows.columns if name.startswith("predicted.")
