@@ -31,6 +31,8 @@ QUANTILES = np.linspace(0.1, 0.6, 11)
 """Of the leads of other spans: where the share of wrong ones is read."""
 LEAST, MOST = 0.005, 0.6
 WIDEST, HALVINGS = 20.0, 60
+SUREST = 30.0
+"""Log-odds end here: a span unlike all others would overflow."""
 PRIOR = 5.0
 """Candidates of all rows that each row's own are joined with: a row alone has too few for a mean."""
 REFITS = 2
@@ -113,7 +115,8 @@ def out_of_fold_odds(spans: Spans, folds: NDArray[np.int64], weights: Scores) ->
         model.fit(crossed(known, known), spans.given[rest], weights[rest])
         judged = np.flatnonzero(fold == held)
         for block in np.array_split(judged, len(judged) // LEARNT + 1):
-            odds[block] = model.decision_function(crossed(spans.features[block], known))
+            found = model.decision_function(crossed(spans.features[block], known))
+            odds[block] = found.clip(-SUREST, SUREST)
     return odds
 
 

@@ -25,6 +25,8 @@ LENGTHS = (1, 2, 4, 8, 16)
 """Bounds of length, in tokens."""
 SHAPE = slice(17, 33)
 """Columns of the features of shape: seven of place and ten of nearness stand before them."""
+MOST = 30.0
+"""Counts end here: one passage of a megabyte would stretch the scale of all."""
 _NEARNESS = 1 / (1 + np.arange(REACH))
 
 
@@ -122,7 +124,7 @@ class Matcher:
         here, best = self.overlap[number], self.overlap.max()
         around = self.overlap[max(number - 1, 0) : number + 2].max()
         return (
-            here, here - best, float((self.overlap > here).sum()), around - best,
+            here, here - best, min(float((self.overlap > here).sum()), MOST), around - best,
             number / len(self.overlap), (span[0] - low) / (high - low), float(span[1] > high),
         )  # fmt: skip
 
@@ -152,7 +154,7 @@ class Matcher:
             float(np.log1p(size)), *(float(size > bound) for bound in LENGTHS),
             sum(map(str.isupper, letters)) / size, sum(map(str.isdigit, letters)) / size,
             sum(token in function_words() for token in tokens) / size,
-            float(sum(not char.isalnum() for char in letters)),
+            min(float(sum(not char.isalnum() for char in letters)), MOST),
             *(float(bool(look.search(text))) for look in _expressions("looks").values()),
         )  # fmt: skip
 
