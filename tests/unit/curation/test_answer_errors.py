@@ -225,3 +225,10 @@ def test_candidates_hold_names_numbers_titles_and_clauses(text: str, expected: l
     found = [passage.words_of(span) for span in passage.candidates]
     assert set(expected) <= set(found)
     assert len(set(passage.candidates)) == len(passage.candidates)
+
+
+@pytest.mark.parametrize("text", ["7" * 300_000, "好" * 100_000, "a@b.c http://d.example/?token=" * 10_000])
+def test_an_answer_unlike_all_others_leaves_no_gap(text: str) -> None:
+    rows = table([*STORIES, (text, text[:2000], text[:3]), (text, "How many?", text)])
+    answer = LabelErrors().measure(rows, CONTEXT)
+    assert answer["score"].is_between(-1, 1).all()
