@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from collections.abc import Sequence
+from typing import ClassVar, Self
 
 import torch
 from torch import nn
@@ -16,7 +15,7 @@ from zhiling.training.features import Encoded, Prepared, Segments
 from zhiling.training.objectives import cross_entropy
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.targets import must_read, read_target
-from zhiling.training.tasks.task import Task
+from zhiling.training.tasks.task import ReadTask
 from zhiling.training.tasks.text_task import LinearHead
 from zhiling.training.tensors import as_list
 
@@ -34,14 +33,10 @@ class ChoiceHead(nn.Module):
         return nn.utils.rnn.pad_sequence(list(scores), batch_first=True, padding_value=float("-inf"))
 
 
-@dataclass(frozen=True)
-class Choice(Task):
+class Choice(ReadTask):
     """Questions with messages named `choice`; targets are `{"choice": 2}`, from 0."""
 
     name: ClassVar[str] = "choice"
-
-    settings: TrainSettings
-    pairs: bool = True
 
     @classmethod
     def target(cls, document: str) -> str | None:
@@ -64,15 +59,6 @@ class Choice(Task):
                     hint="Check the source's `answer_as`.",
                 )  # fmt: skip
         return cls(settings)
-
-    @classmethod
-    def restore(cls, state: Mapping[str, Any], settings: TrainSettings) -> Self:  # noqa: ARG003
-        """The task as it is."""
-        return cls(settings)
-
-    def state(self) -> dict[str, object]:
-        """Nothing."""
-        return {}
 
     def unknown(self, examples: Examples, prepared: Prepared) -> dict[str, int]:
         """Nothing: options are read, not learnt."""

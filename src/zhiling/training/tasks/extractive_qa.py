@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Self
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import nn
@@ -19,7 +18,7 @@ from zhiling.training.heads.words import WordStates
 from zhiling.training.objectives import cross_entropy
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.targets import must_read, read_target
-from zhiling.training.tasks.task import Task
+from zhiling.training.tasks.task import ReadTask
 from zhiling.training.tasks.text_task import named
 from zhiling.training.tensors import as_list
 
@@ -60,8 +59,7 @@ class SpanHead(nn.Module):
         return Ends(closed[..., 0], closed[..., 1])
 
 
-@dataclass(frozen=True)
-class ExtractiveQa(Task):
+class ExtractiveQa(ReadTask):
     """A message named `question` and a passage (role `document`, or named `context`); targets are `Answers`.
 
     Source: Devlin et al. 2019, BERT, sections 4.2 and 4.3 (no answer: the first token's place).
@@ -70,9 +68,6 @@ class ExtractiveQa(Task):
     name: ClassVar[str] = "extractive_qa"
     level: ClassVar = "token"
 
-    settings: TrainSettings
-    pairs: bool = True
-
     @classmethod
     def target(cls, document: str) -> str | None:
         """The right answers; null where one of them has no place."""
@@ -80,20 +75,6 @@ class ExtractiveQa(Task):
         if found is None or any(answer.place is None for answer in found.answers):
             return None
         return spelled(found.model_copy(update={"template": None}))
-
-    @classmethod
-    def learn(cls, examples: Examples, settings: TrainSettings) -> Self:  # noqa: ARG003
-        """Nothing: answers are places."""
-        return cls(settings)
-
-    @classmethod
-    def restore(cls, state: Mapping[str, Any], settings: TrainSettings) -> Self:  # noqa: ARG003
-        """The task as it is."""
-        return cls(settings)
-
-    def state(self) -> dict[str, object]:
-        """Nothing."""
-        return {}
 
     def unknown(self, examples: Examples, prepared: Prepared) -> dict[str, int]:
         """Answers that no word of the passage covers."""

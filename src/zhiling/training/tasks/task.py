@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
 import torch
@@ -85,6 +86,28 @@ class Task(ABC):
     @abstractmethod
     def answers(self, outputs: Any, inputs: Sequence[Input], prepared: Prepared) -> list[Answer]:
         """What the outputs of a batch say, one answer per input."""
+
+
+@dataclass(frozen=True)
+class ReadTask(Task):
+    """A task that takes nothing from the targets: what it answers with stands in each input."""
+
+    settings: TrainSettings
+    pairs: bool = True
+
+    @classmethod
+    def learn(cls, examples: Examples, settings: TrainSettings) -> Self:  # noqa: ARG003
+        """The task as it is."""
+        return cls(settings)
+
+    @classmethod
+    def restore(cls, state: Mapping[str, Any], settings: TrainSettings) -> Self:  # noqa: ARG003
+        """The task as it is."""
+        return cls(settings)
+
+    def state(self) -> dict[str, object]:
+        """Nothing."""
+        return {}
 
 
 def whole_text(turns: Input) -> list[Segments]:
