@@ -24,7 +24,7 @@ GRAMS = f"""
         FROM rows
     )
     SELECT number, unnest([
-        hash({', '.join(f't[i + {n}]' for n in range(SIZE))}) FOR i IN range(1, greatest(len(t) - {SIZE - 1}, 1) + 1)
+        hash({", ".join(f"t[i + {n}]" for n in range(SIZE))}) FOR i IN range(1, greatest(len(t) - {SIZE - 1}, 1) + 1)
     ]) AS h
     FROM tokens WHERE len(t) > 0
 """  # noqa: E501
