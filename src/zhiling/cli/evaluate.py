@@ -79,26 +79,27 @@ def _reported(metrics: list[str], scores: dict[str, Any]) -> list[str]:
     return list(scores["arms"])[-1:] if counted and counted[0].startswith("tag_") else []
 
 
-def tag_report(scores: dict[str, Any], arm: str) -> list[tuple[str, float, float, float, int]]:
+def tag_report(scores: dict[str, Any], arm: str) -> list[tuple[str | float, ...]]:
     """Precision, recall, F1 and number of words of each tag that is true somewhere, then their averages.
 
     Micro: of all words, where the three are the share of right words. Macro: each tag counts the same.
     Weighted: as often as it is true. Means over the seeds, in the layout of a classification report.
     """
-    tags = {
+    tags: dict[str, tuple[float, ...]] = {
         name: (each["n"], *(each["arms"][arm][key] for key in ("precision", "recall", "f1")))
         for name, each in scores["per_label"].items()
     }
     words = sum(size for size, *_ in tags.values())
     # every word has one tag, so the right words are the recalled ones
     right = sum(size * recall for size, _, recall, _ in tags.values()) / words
-    lines = [(name, *values, size) for name, (size, *values) in tags.items()]
-    macro = [sum(line[column] for line in lines) / len(lines) for column in (1, 2, 3)]
-    weighted = [sum(line[column] * line[4] for line in lines) / words for column in (1, 2, 3)]
+    macro = [sum(values[column] for values in tags.values()) / len(tags) for column in (1, 2, 3)]
+    weighted = [sum(each[0] * each[column] for each in tags.values()) / words for column in (1, 2, 3)]
     return [
-        *lines, ("micro average", right, right, right, words),
-        ("macro average", *macro, words), ("weighted average", *weighted, words),
-    ]  # fmt: skip
+        *((name, *figures, size) for name, (size, *figures) in tags.items()),
+        ("micro average", right, right, right, words),
+        ("macro average", *macro, words),
+        ("weighted average", *weighted, words),
+    ]
 
 
 def interval(value: dict[str, Any], *, sign: bool = False) -> str:

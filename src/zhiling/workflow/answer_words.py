@@ -36,7 +36,8 @@ def in_words(answer: str, turns: Input) -> str:
 
 
 def _piece(place: dict[str, Any], turns: Input) -> str:
-    return turns[place.get("message", 0)].text[place["start"] : place["end"]]
+    message: int = place.get("message", 0)
+    return turns[message].text[place["start"] : place["end"]]
 
 
 def _spans(spans: list[dict[str, Any]], turns: Input) -> str:
