@@ -60,6 +60,9 @@ def test_an_example_runs_to_its_proof_and_predicts(
     assert scores["n"] >= 10
     assert scores["unscored"] == {"before": 0, "control": 0, "after": 0}
     assert ("weighted average" in shown) == (name == "conll2003")
+    trained = orjson.loads(zhiling("train", "--json", *small))
+    assert [each["epoch"] for each in trained["epochs"]] == [1]
+    assert "dev score" in zhiling("train", *small)
     (root / "asked.jsonl").write_bytes(orjson.dumps(ASKED[name]))
     told = orjson.loads(zhiling("predict", "--file", "asked.jsonl", "--json"))
     assert ANSWERS[name] in told

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import typer
 
-from zhiling.cli.console import AsJson, Overrides, Profile, RecipePath, Teller, load_recipe, print_json
+from zhiling.cli.console import (
+    AsJson,
+    Overrides,
+    Profile,
+    RecipePath,
+    Teller,
+    load_recipe,
+    print_json,
+    print_table,
+)
 
 
 def train_command(
@@ -16,6 +25,8 @@ def train_command(
     as_json: AsJson = False,
 ) -> None:
     """Bring the recipe's rows up to date and train its model."""
+    import orjson
+
     from zhiling.errors import UsageError
     from zhiling.workflow.run import run_recipe
 
@@ -27,9 +38,12 @@ def train_command(
     with Teller(as_json=False) as teller:
         result = run_recipe(loaded, listen=teller, until="train")
     trained = result.folder.manifest.results["train"]
+    epochs = orjson.loads((result.path / "model" / "config.json").read_bytes())["history"]
     if as_json:
-        print_json({"run": result.id, "model": str(result.path / "model"), **trained})
+        print_json({"run": result.id, "model": str(result.path / "model"), **trained, "epochs": epochs})
     else:
+        told = [(each["epoch"], each["loss"], each["dev_score"]) for each in epochs]
+        print_table(("epoch", "loss", "dev score"), told, title=f"seed {trained['seed']}, the best on dev")
         typer.echo(
             f"model: {result.path / 'model'} (dev score {trained['dev_score']:.3f}, {trained['rows']} rows)"
         )
