@@ -126,6 +126,7 @@ def _origins(origin: pl.DataFrame) -> pl.Series:
 
 REQUIRED: dict[str, dict[str, Any]] = {
     "decontaminate": {"against": ["evaluation.jsonl"]},
+    "image_decontaminate": {"against": ["evaluation.png"]},
     "grounding": {"against": "prompt"},  # the sample has no documents
     "mixture": {"size": 5},
     "pattern": {"patterns": [{"pattern": "parcel|包裹"}]},
@@ -140,6 +141,7 @@ def root(tmp_path: Path) -> Path:
     (tmp_path / "evaluation.jsonl").write_text(
         '{"text": "How do I reset the lock after the battery died?"}\n', encoding="utf-8"
     )
+    (tmp_path / "evaluation.png").write_bytes(PICTURE_BYTES)
     return tmp_path
 
 

@@ -8,6 +8,7 @@ STEPS: dict[str, str] = {
     "exact_dedup": "zhiling.curation.exact_dedup:ExactDedup",
     "grounding": "zhiling.curation.grounding:Grounding",
     "ifd": "zhiling.curation.ifd:Ifd",
+    "image_decontaminate": "zhiling.curation.image_decontaminate:ImageDecontaminate",
     "image_dedup": "zhiling.curation.image_dedup:ImageDedup",
     "injection": "zhiling.curation.injection:Injection",
     "known": "zhiling.curation.known:Known",

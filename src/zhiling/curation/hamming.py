@@ -44,3 +44,23 @@ def near_pairs(prints: NDArray[np.uint64], least: float) -> tuple[Numbers, Numbe
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0)
     left, right, similarity = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return left, right, similarity
+
+
+def nearest(prints: NDArray[np.uint64], among: NDArray[np.uint64]) -> tuple[Numbers, Similarity]:
+    """For each fingerprint the first of `among` that agrees most, and how far; shapes (n, words), (m, words).
+
+    Time: n · m comparisons; memory: 8 MB beside the answer.
+    """
+    best, closeness = np.zeros(len(prints), dtype=np.int64), np.zeros(len(prints))
+    size = max(_BLOCK_CELLS // max(len(among), 1), 1)
+    counts = np.bitwise_count(among).sum(axis=1, dtype=np.int64)
+    for start in range(0, len(prints), size):
+        block = prints[start : start + size]
+        distance = np.zeros((len(block), len(among)), dtype=np.int64)
+        for word in range(prints.shape[1]):
+            distance += np.bitwise_count(block[:, word, None] ^ among[None, :, word])
+        both = np.bitwise_count(block).sum(axis=1, dtype=np.int64)[:, None] + counts
+        found = 1.0 - distance / np.maximum(both, 1)
+        best[start : start + size] = found.argmax(axis=1)
+        closeness[start : start + size] = found.max(axis=1)
+    return best, closeness

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -11,9 +10,9 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
+from zhiling.curation.albums import albums, has_pictures
 from zhiling.curation.hamming import agreement, near_pairs
-from zhiling.curation.media import media_of
-from zhiling.curation.picture_hash import BITS, Print, picture_print
+from zhiling.curation.picture_hash import BITS, Print
 from zhiling.curation.survivor import KeepsOne, taken
 from zhiling.pipeline.step import Bound, Context, verdicts
 from zhiling.rows.conversation import all_text
@@ -86,10 +85,7 @@ class ImageDedup(KeepsOne):
 
     def applies(self, rows: pl.DataFrame) -> pl.Series:
         """Rows with pictures."""
-        shown = media_of(rows["messages"]).filter(pl.col("kind") == "image")
-        mask = np.zeros(rows.height, dtype=np.bool_)
-        mask[shown["row"].to_numpy()] = True
-        return pl.Series(mask)
+        return has_pictures(rows["messages"])
 
     def decide(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
         """Verdicts by what the pictures show."""
@@ -97,11 +93,11 @@ class ImageDedup(KeepsOne):
         if context.reference is not None and context.reference.height:
             columns = ["id", *dict.fromkeys(self.reads())]
             rows = pl.concat([rows.select(columns), context.reference.select(columns)])
-        shown = _shown(rows["messages"], context.root)
+        shown = albums(rows["messages"], context.root)
         compared = np.flatnonzero([bool(each) and not isinstance(each, str) for each in shown])
-        albums = [each for each in shown if each and not isinstance(each, str)]
+        compared_albums = [each for each in shown if each and not isinstance(each, str)]
         representative, similarity = np.arange(rows.height), np.zeros(rows.height)
-        within, similarity[compared] = self._decided(rows[compared], albums, compared < judged)
+        within, similarity[compared] = self._decided(rows[compared], compared_albums, compared < judged)
         representative[compared] = compared[within]
         cluster = rows["id"].gather(representative[:judged])
         removed = representative[:judged] != np.arange(judged)
@@ -144,26 +140,6 @@ class ImageDedup(KeepsOne):
         similarity[(representative == first[look]) & (representative != np.arange(len(look)))] = 1.0
         representative[~judged] = np.flatnonzero(~judged)
         return representative, similarity
-
-
-def _shown(messages: pl.Series, root: Path) -> list[list[Print] | str]:
-    """The pictures of each row, or the class of the first failure among them; each file is read once."""
-    known: dict[tuple[str, str | None], Print | str] = {}
-    shown: list[list[Print] | str] = [list[Print]() for _ in range(len(messages))]
-    pictures = media_of(messages).filter(pl.col("kind") == "image")
-    named: list[tuple[int, str, str | None]] = pictures.select("row", "path", "sha256").rows()
-    for row, path, wanted in named:
-        album = shown[row]
-        if isinstance(album, str):
-            continue
-        if (path, wanted) not in known:
-            known[path, wanted] = picture_print(path, wanted, root)
-        found = known[path, wanted]
-        if isinstance(found, str):
-            shown[row] = found
-        else:
-            album.append(found)
-    return shown
 
 
 def _near(
