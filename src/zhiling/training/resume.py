@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import pickle
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,24 +18,32 @@ if TYPE_CHECKING:
     from zhiling.training.loop import Training
 
 
-@dataclass(frozen=True)
+SECONDS_BETWEEN = 20.0
+"""A state is written no oftener: it holds the tuned weights four times, and an epoch may take less than that."""
+
+
+@dataclass
 class Checkpoint:
-    """One file, replaced after each epoch.
+    """One file, replaced after an epoch.
 
     Attributes:
         file: where it lies.
         key: of all that shapes the training; a file with another key is not gone on with.
+        written: when a state was written last; at first, when the training began.
     """
 
     file: Path
     key: str
+    written: float = field(default_factory=time.monotonic)
 
     def store(self, training: Training) -> None:
-        """Writes the state beside the file first, and then puts it in its place.
+        """Writes the state beside the file first, and then puts it in its place, where one is due.
 
         Raises:
             OSError: the disk is full, or the folder cannot be written.
         """
+        if time.monotonic() - self.written < SECONDS_BETWEEN:
+            return
         weights = {
             name: weight for name, weight in training.model.named_parameters() if name in training.best
         }
@@ -54,6 +63,7 @@ class Checkpoint:
         with fresh.open("rb") as written:
             os.fsync(written.fileno())
         fresh.replace(self.file)
+        self.written = time.monotonic()
 
     def restore(self, training: Training) -> bool:
         """Whether there was a state to go on with; one that cannot be read counts as none."""

@@ -20,6 +20,11 @@ from zhiling.training.trained import Trained  # noqa: E402
 ROWS = labelled()
 
 
+@pytest.fixture(autouse=True)
+def _after_each_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zhiling.training.resume.SECONDS_BETWEEN", 0.0)
+
+
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(write_tiny_bert(tmp_path_factory.mktemp("models") / "tiny"))
@@ -149,3 +154,10 @@ def test_further_settings_learn(tiny: str, fields: dict[str, object]) -> None:
         evaluate=accuracy,
     )
     assert model.dev_score > 0.6
+
+
+def test_a_short_training_writes_no_state(tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zhiling.training.resume.SECONDS_BETWEEN", 3600.0)
+    file = tmp_path / "training.pt"
+    train(settings(tiny), (ROWS, ROWS), seed=5, evaluate=accuracy, checkpoint=(file, "key"))
+    assert not file.exists()
