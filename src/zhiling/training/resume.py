@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 SECONDS_BETWEEN = 20.0
-"""A state is written no oftener: it holds the tuned weights four times, and an epoch may take less than that."""
+"""A state is written no oftener: it holds the tuned weights four times, and epochs may be short."""
 
 
 @dataclass
