@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from polars.exceptions import PanicException
 
 from zhiling.errors import BudgetReached, GateFailed, Interrupted, MissingInput, ZhilingError
 from zhiling.pipeline import fingerprint
@@ -228,8 +229,11 @@ def run_recipe(
             with _bookkeeping(folder):
                 table = _rows(plan, run, tell, engine or open_engine())
                 _stages(recipe, table, run, tell, until)
-        except KeyboardInterrupt as error:
-            # amid a query Ctrl-C comes twice, from Polars and from Python; the second ends the bookkeeping
+        except (KeyboardInterrupt, PanicException) as error:
+            # amid a query Ctrl-C comes twice, from Polars and from Python; the second ends the bookkeeping.
+            # While Polars imports something for the first time it makes a panic of it
+            if not isinstance(error, KeyboardInterrupt) and "KeyboardInterrupt" not in str(error):
+                raise
             folder.manifest.state = "paused"
             folder.save()
             raise Interrupted(
