@@ -47,7 +47,7 @@ def test_an_interrupt_pauses_and_the_next_run_goes_on(
             running.run_recipe(recipe)
     assert running.open_run(recipe.root).folder.manifest.state == "paused"
     assert running.run_recipe(recipe).counts["kept"] == 1
-    assert len(list((recipe.root / "runs").iterdir())) == 1
+    assert len(list((recipe.root / "runs").glob("words-*"))) == 1
 
 
 def test_another_panic_is_told_as_it_is(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
