@@ -149,13 +149,9 @@ def test_hard_texts_are_answered_for(name: str, root: Path) -> None:
     assert_answered(step, rows, outcome(step, rows, root))
 
 
-UNBOUNDED = {"grounding": "joins n-grams as long as half of the reply"}
-"""Steps whose time for a row grows faster than its length, with the reason."""
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", [name for name in PLAIN if name not in UNBOUNDED])
+@pytest.mark.parametrize("name", PLAIN)
 def test_a_megabyte_takes_no_quadratic_time(name: str, tmp_path: Path) -> None:
     """A quadratic pattern needs minutes for one of these texts, hours for all; a linear one seconds."""
     for number, text in enumerate(LONG.values()):
@@ -167,12 +163,8 @@ def test_a_megabyte_takes_no_quadratic_time(name: str, tmp_path: Path) -> None:
         assert_answered(step, rows, outcome(step, rows, folder))
 
 
-UNTEACHABLE = {"pairing": "no wrong pair can be made of rows that are all the same"}
-"""Steps that cannot learn from rows that are all alike, with the reason."""
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in PLAIN if name not in UNTEACHABLE])
+@pytest.mark.parametrize("name", PLAIN)
 def test_ten_thousand_rows_alike(name: str, root: Path) -> None:
     step = make_step(name)
     rows = frame(step, ["Where is my parcel? 我的包裹呢？"] * 10_000, ["It is on its way."] * 10_000)

@@ -64,12 +64,15 @@ class Pairing(Measure):
         return self.features != "ngrams"
 
     def applies(self, rows: pl.DataFrame) -> pl.Series:
-        """Rows with a reply, where there are enough to compare with."""
+        """Rows with a reply, where there are enough to compare with: of several groups, asked differently."""
         replied = has_reply(rows["messages"])
-        frame = pl.DataFrame({"pool": _pools(rows, replied), "owner": group_numbers(rows), "r": replied})
-        enough = (pl.col("r").sum() >= FEWEST_ROWS) & (
-            pl.col("owner").filter("r").n_unique() >= FEWEST_ROWS // 2
+        asked = pl.Series(_texts(rows["messages"]).before, dtype=pl.String)
+        frame = pl.DataFrame(
+            {"pool": _pools(rows, replied), "owner": group_numbers(rows), "asked": asked, "r": replied}
         )
+        enough = pl.col("r").sum() >= FEWEST_ROWS
+        for column in ("owner", "asked"):  # a wrong pair is made of two groups and two questions
+            enough &= pl.col(column).filter("r").n_unique() >= FEWEST_ROWS // 2
         return frame.select(pl.col("r") & enough.over("pool"))["r"]
 
     def measure(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:

@@ -11,13 +11,19 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from zhiling.curation.token_tags import TOKEN
+from zhiling.text.tokens import mix
 
 PARTS = ("ngrams", "run", "numbers", "names", "words")
 LONGEST_NGRAM = 3
+_BASE = 0x9E3779B97F4A7C15
+"""Odd, so that its powers never vanish modulo 2⁶⁴."""
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _HAN_NUMBER = re.compile(
-    r"[零〇一二两三四五六七八九十百千万亿]{2,}|[一二两三四五六七八九十](?=[个年月日天岁次元块人倍分小])"
+    r"[零〇一二两三四五六七八九十百千万亿]{2,40}|[一二两三四五六七八九十](?=[个年月日天岁次元块人倍分小])"
 )
 _TITLE = re.compile(r"[《「『“\"]([^》」』”\"]{2,40})[》」』”\"]")
 _CAPITAL = re.compile(r"(?<=[^\s.!?:。！？：] )[A-Z][\w'-]+")
@@ -93,14 +99,32 @@ def _grams(tokens: Sequence[str], size: int) -> set[str]:
 def _run(source: Sequence[str], said: Sequence[str]) -> float:
     """The longest run of the reply's tokens that stands in the document, as a share of the reply.
 
-    A run of n tokens holds one of n - 1, so its length is found by halving.
+    A run of n tokens holds one of n - 1, so its length is found by halving. Runs are compared by polynomial
+    hashes modulo 2⁶⁴ over mixed token numbers (Karp and Rabin 1987), so a length costs n log n.
     """
-    low, high = 0, len(said)
+    known: dict[str, int] = {}
+    numbered = [known.setdefault(token, len(known)) for token in (*source, *said)]
+    keys = mix(np.arange(1, len(known) + 1, dtype=np.uint64))[numbered]
+    powers = np.cumprod(np.full(len(keys) + 1, _BASE, dtype=np.uint64), dtype=np.uint64)
+    ours, theirs = (
+        np.concatenate([[np.uint64(0)], np.cumsum(part * powers[: len(part)], dtype=np.uint64)])
+        for part in (keys[: len(source)], keys[len(source) :])
+    )
+    low, high = 0, min(len(said), len(source))
     while low < high:
         middle = (low + high + 1) // 2
-        found = not _grams(said, middle).isdisjoint(_grams(source, middle))
+        found = np.isin(_windows(theirs, middle, powers), _windows(ours, middle, powers)).any()
         low, high = (middle, high) if found else (low, middle - 1)
     return low / len(said) if said else 1.0
+
+
+def _windows(sums: NDArray[np.uint64], size: int, powers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The hash of each run of `size` tokens, from the sums of the tokens before each place.
+
+    A run that begins at place i holds powers from i on; a further factor makes all begin at one place.
+    """
+    runs = sums[size:] - sums[:-size]
+    return runs * powers[len(powers) - 1 - np.arange(len(runs))]
 
 
 def _names(reply: str, known: str) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.curation.frames import CONTEXT, empty, pairs, turns
@@ -78,3 +78,17 @@ def test_a_number_of_the_question_claims_nothing() -> None:
 def test_every_part_is_a_share_and_a_text_bears_itself_out(document: str, question: str, reply: str) -> None:
     assert all(0 <= part <= 1 for part in support(document, question, reply))
     assert support(reply, question, reply)[:3] == (1, 1, 1)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from("ab包裹"), max_size=12), st.lists(st.sampled_from("ab包裹"), max_size=10))
+def test_the_longest_run_is_that_of_trying_all(source: list[str], said: list[str]) -> None:
+    runs = [
+        length
+        for start in range(len(said))
+        for length in range(1, len(said) - start + 1)
+        for place in range(len(source) - length + 1)
+        if source[place : place + length] == said[start : start + length]
+    ]
+    expected = max(runs, default=0) / len(said) if said else 1.0
+    assert support(" ".join(source), "", " ".join(said))[PARTS.index("run")] == pytest.approx(expected)
