@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from tests.contract.test_steps import context, make_step, sample
+from tests.contract.test_steps import PICTURE_BYTES, context, make_step, sample
 from zhiling.cli.main import app
 from zhiling.errors import MissingInput, UnknownName, UsageError
 from zhiling.pipeline import registry
@@ -317,6 +317,7 @@ def test_scores_at_the_loosest_value_tell_what_every_other_does(
 ) -> None:
     """What a declared bound promises, on the rows of the contract tests."""
     (tmp_path / "evaluation.jsonl").write_text('{"text": "How do I reset the lock?"}\n', encoding="utf-8")
+    (tmp_path / "evaluation.png").write_bytes(PICTURE_BYTES)
     step: Any = make_step(name)
     bound = next(each for each in step.bounds if each.setting == setting)
     for value in bound.values:
