@@ -71,8 +71,9 @@ class Pairing(Measure):
             {"pool": _pools(rows, replied), "owner": group_numbers(rows), "asked": asked, "r": replied}
         )
         enough = pl.col("r").sum() >= FEWEST_ROWS
-        for column in ("owner", "asked"):  # a wrong pair is made of two groups and two questions
-            enough &= pl.col(column).filter("r").n_unique() >= FEWEST_ROWS // 2
+        # a wrong pair is made of two groups and two questions, in what each fold learns from
+        for column, least in (("owner", FEWEST_ROWS // 2), ("asked", FOLDS + 1)):
+            enough &= pl.col(column).filter("r").n_unique() >= least
         return frame.select(pl.col("r") & enough.over("pool"))["r"]
 
     def measure(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
