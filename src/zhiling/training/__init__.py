@@ -10,16 +10,8 @@ from typing import TYPE_CHECKING
 
 from zhiling.llm.pretrained import require
 from zhiling.pipeline.registry import load as load_component
-from zhiling.training.examples import (
-    Answer,
-    EpochRecord,
-    Evaluate,
-    Examples,
-    Input,
-    Predictions,
-    Progress,
-    text_input,
-)
+from zhiling.training.examples import Answer, EpochRecord, Evaluate, Examples, Predictions, Progress
+from zhiling.training.inputs import Input, text_input
 from zhiling.training.label_names import nearest_label_name
 from zhiling.training.settings import TrainSettings
 

@@ -10,18 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zhiling.errors import UsageError
-from zhiling.rows.templates.example import Turn
-
-Input = tuple[Turn, ...]
-"""What a model is shown: the messages of a labelled example, told apart by name (see `rows/target.py`)."""
-
-SHOWN = ("user", "document")
-"""Roles whose messages a model is shown; a reply would tell the answer."""
-
-
-def text_input(text: str) -> Input:
-    """One text as an input."""
-    return (Turn("user", text),)
+from zhiling.training.inputs import Input, shown_text
 
 
 @dataclass(frozen=True)
@@ -49,7 +38,7 @@ class Examples:
     @property
     def texts(self) -> tuple[str, ...]:
         """What each input shows, as one text: message under message."""
-        return tuple("\n".join(turn.text for turn in turns if turn.role in SHOWN) for turns in self.inputs)
+        return tuple(map(shown_text, self.inputs))
 
     def as_lists(self) -> list[list[list[str | None]]]:
         """The inputs as lists of (role, text, name), for JSON."""

@@ -29,6 +29,10 @@ class Word(NamedTuple):
     segment: int
     text: str
 
+    def touches(self, start: int, end: int) -> bool:
+        """Whether it shares a character with a piece of its segment's text."""
+        return self.start < end and start < self.end
+
 
 @dataclass(frozen=True)
 class Window:
@@ -39,6 +43,19 @@ class Window:
     """0 for tokens of the first segment, 1 for those of the second."""
     words: Sequence[Word] = ()
     """In order; none where the task reads texts as wholes."""
+
+    def cover(self, start: int, end: int, segment: int = 0) -> tuple[int, int] | None:
+        """Numbers of the first and the last word of a piece; None where the window does not hold it whole."""
+        inside = [
+            number
+            for number, word in enumerate(self.words)
+            if word.segment == segment and word.touches(start, end)
+        ]
+        if not inside:
+            return None
+        first, last = inside[0], inside[-1]
+        whole = self.words[first].start <= start and end <= self.words[last].end
+        return (first, last) if whole else None
 
 
 @dataclass(frozen=True)

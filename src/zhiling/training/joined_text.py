@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from zhiling.rows.target import Place
-from zhiling.training.examples import SHOWN, Input
+from zhiling.training.inputs import SHOWN, Input
 
 
 @dataclass(frozen=True)

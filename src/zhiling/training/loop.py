@@ -54,7 +54,9 @@ class Training:
         optimiser = build_optimiser(model, settings)
         steps = settings.epochs * math.ceil(examples / settings.batch_size)
         schedule = build_schedule(optimiser, steps, settings)
-        return cls(model, settings, optimiser, schedule, settings.accumulate, best=model.tuned_state())
+        return cls(
+            model, settings, optimiser, schedule, settings.accumulate, best=model.copies(model.tuned_names())
+        )
 
     @property
     def best_epoch(self) -> int:
@@ -72,9 +74,7 @@ class Training:
         best = score >= max((record.dev_score for record in self.history), default=-math.inf)
         self.history.append(EpochRecord(len(self.history) + 1, loss, score, best=best))
         if best:
-            names = self.best.keys()
-            weights = self.model.named_parameters()
-            self.best = {name: weight.detach().clone() for name, weight in weights if name in names}
+            self.best = self.model.copies(self.best.keys())
         return self.history[-1]
 
 

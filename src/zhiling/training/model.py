@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, cast
 
 import torch
 from torch import nn
 
 from zhiling.training.backbones import TunedEncoder
-from zhiling.training.examples import Answer, Input
+from zhiling.training.examples import Answer
 from zhiling.training.features import FeaturePart, JoinedFeatures, Prepared
+from zhiling.training.inputs import Input
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.task import Task
 
@@ -65,11 +66,13 @@ class TaskModel(nn.Module):
             if ".network." not in name
         }
 
-    def tuned_state(self) -> dict[str, torch.Tensor]:
-        """Copies of the weights that training moves."""
-        return {
-            name: weight.detach().clone() for name, weight in self.named_parameters() if weight.requires_grad
-        }
+    def tuned_names(self) -> frozenset[str]:
+        """Names of the weights that training moves."""
+        return frozenset(name for name, weight in self.named_parameters() if weight.requires_grad)
+
+    def copies(self, names: Collection[str]) -> dict[str, torch.Tensor]:
+        """Copies of the weights of these names."""
+        return {name: weight.detach().clone() for name, weight in self.named_parameters() if name in names}
 
     def tuned_weights(self) -> int:
         """How many numbers training moves."""

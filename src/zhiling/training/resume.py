@@ -44,12 +44,9 @@ class Checkpoint:
         """
         if time.monotonic() - self.written < SECONDS_BETWEEN:
             return
-        weights = {
-            name: weight for name, weight in training.model.named_parameters() if name in training.best
-        }
         state = {
             "key": self.key,
-            "weights": weights,
+            "weights": training.model.copies(training.best.keys()),
             "best": dict(training.best),
             "optimiser": training.optimiser.state_dict(),
             "schedule": training.schedule.state_dict(),

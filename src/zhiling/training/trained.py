@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zhiling.training.examples import Answer, EpochRecord, Input, Predictions, text_input
+from zhiling.training.examples import Answer, EpochRecord, Predictions
+from zhiling.training.inputs import Input, text_input
 from zhiling.training.model import TaskModel
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.task import Task

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zhiling.rows import target as targets
-from zhiling.training.examples import SHOWN, Examples, Input
+from zhiling.training.examples import Examples
+from zhiling.training.inputs import Input, asked_text, passage_of, texts_named
 from zhiling.training.label_names import nearest_label_name
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -57,14 +58,15 @@ def _by_labels(tested: Examples, known: Known, encode: Encode) -> list[str]:
 
 
 def _by_option(tested: Examples, known: Known, encode: Encode) -> list[str]:  # noqa: ARG001 - as every way
-    asked = [_others(turns) for turns in tested.inputs]
-    options = [_named(turns, targets.CHOICE) for turns in tested.inputs]
+    asked = [asked_text(turns) for turns in tested.inputs]
+    options = [texts_named(turns, targets.CHOICE) for turns in tested.inputs]
     best = _nearest(encode(asked), encode([each for some in options for each in some]), options)
     return [targets.spelled(targets.Choice(choice=number)) for number in best]
 
 
 def _by_cosine(tested: Examples, known: Known, encode: Encode) -> list[str]:
-    pairs = [_named(turns, targets.FIRST) + _named(turns, targets.SECOND) for turns in tested.inputs]
+    names = (targets.FIRST, targets.SECOND)
+    pairs = [[text for name in names for text in texts_named(turns, name)] for turns in tested.inputs]
     if any(len(pair) != 2 for pair in pairs):
         return [repr(known.mean)] * len(tested)
     first, second = (encode([pair[side] for pair in pairs]) for side in (0, 1))
@@ -72,7 +74,7 @@ def _by_cosine(tested: Examples, known: Known, encode: Encode) -> list[str]:
 
 
 def _by_sentence(tested: Examples, known: Known, encode: Encode) -> list[str]:  # noqa: ARG001 - as every way
-    asked = [_others(turns, of="user") for turns in tested.inputs]
+    asked = ["\n".join(turn.text for turn in turns if turn.role == "user") for turns in tested.inputs]
     passages = [_passage(turns) for turns in tested.inputs]
     sentences = [[found.span() for found in _SENTENCE.finditer(text)] or [(0, 0)] for _, text in passages]
     pieces = [text[a:b] for (_, text), spans in zip(passages, sentences, strict=True) for a, b in spans]
@@ -115,20 +117,8 @@ def _nearest(
     ]
 
 
-def _named(turns: Input, name: str) -> list[str]:
-    return [turn.text for turn in turns if turn.name == name]
-
-
-def _others(turns: Input, of: str | None = None) -> str:
-    """What an input shows beside its options; of one role, where that is named."""
-    shown = [turn.text for turn in turns if turn.role in SHOWN and turn.name != targets.CHOICE]
-    return "\n".join(turn.text for turn in turns if turn.role == of) if of else "\n".join(shown)
-
-
 def _passage(turns: Input) -> tuple[int, str]:
-    """Number and text of the passage."""
-    return next(
-        (number, turn.text)
-        for number, turn in enumerate(turns)
-        if turn.role == "document" or turn.name == targets.CONTEXT
-    )
+    """Number and text of the passage; a question without one has been refused before."""
+    number = passage_of(turns)
+    assert number is not None
+    return number, turns[number].text

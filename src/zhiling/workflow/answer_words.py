@@ -9,6 +9,7 @@ import orjson
 
 from zhiling.rows.target import CHOICE
 from zhiling.training import Input
+from zhiling.training.inputs import texts_named
 
 NOTHING = "–"
 """No entity, no triple, no label fits, or the passage does not answer."""
@@ -54,7 +55,7 @@ def _answers(answers: list[dict[str, Any]], turns: Input) -> str:  # noqa: ARG00
 
 
 def _option(number: int, turns: Input) -> str:
-    options = [turn.text for turn in turns if turn.name == CHOICE]
+    options = texts_named(turns, CHOICE)
     return options[number] if number < len(options) else f"option {number}"
 
 

@@ -10,8 +10,9 @@ from torch import nn
 
 from zhiling.errors import UsageError
 from zhiling.rows import target as targets
-from zhiling.training.examples import SHOWN, Answer, Examples, Input
+from zhiling.training.examples import Answer, Examples
 from zhiling.training.features import Encoded, Prepared, Segments
+from zhiling.training.inputs import Input, asked_text, texts_named
 from zhiling.training.objectives import cross_entropy
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.targets import must_read, read_target
@@ -52,7 +53,7 @@ class Choice(ReadTask):
             UsageError: the target of an example is none of its options.
         """
         for row, turns, target in zip(examples.ids, examples.inputs, examples.targets, strict=True):
-            right, options = must_read(target, targets.Choice).choice, len(_options(turns))
+            right, options = must_read(target, targets.Choice).choice, len(texts_named(turns, targets.CHOICE))
             if right >= options:
                 raise UsageError(
                     f"the target is option {right}, and there are {options}, counted from 0", place=row,
@@ -70,13 +71,12 @@ class Choice(ReadTask):
         Raises:
             UsageError: there is no option.
         """
-        options = _options(turns)
+        options = texts_named(turns, targets.CHOICE)
         if not options:
             raise UsageError(
                 "an example has no message named `choice`", hint="Give its options as such messages."
             )
-        asked = "\n".join(turn.text for turn in turns if turn.role in SHOWN and turn.name != targets.CHOICE)
-        return [Segments(asked, option) for option in options]
+        return [Segments(asked_text(turns), option) for option in options]
 
     def head(self, width: int) -> nn.Module:
         """One score per option."""
@@ -97,7 +97,3 @@ class Choice(ReadTask):
             Answer(targets.spelled(targets.Choice(choice=number)), score)
             for number, score in zip(as_list(best), as_list(sure), strict=True)
         ]
-
-
-def _options(turns: Input) -> list[str]:
-    return [turn.text for turn in turns if turn.name == targets.CHOICE]

@@ -12,14 +12,14 @@ from torch import nn
 from zhiling.errors import UsageError
 from zhiling.rows import target as targets
 from zhiling.rows.target import Answers, Place, spelled
-from zhiling.training.examples import Answer, Examples, Input
+from zhiling.training.examples import Answer, Examples
 from zhiling.training.features import Encoded, Prepared, Segments, Window
 from zhiling.training.heads.words import WordStates
+from zhiling.training.inputs import Input, named, passage_of
 from zhiling.training.objectives import cross_entropy
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.targets import must_read, read_target
 from zhiling.training.tasks.task import ReadTask
-from zhiling.training.tasks.text_task import named
 from zhiling.training.tensors import as_list
 
 LONGEST = 30
@@ -93,7 +93,7 @@ class ExtractiveQa(ReadTask):
             UsageError: one of the two is missing.
         """
         question = named(turns, targets.QUESTION)
-        passage = _passage(turns)
+        passage = passage_of(turns)
         if question is None or passage is None:
             raise UsageError(
                 f"an example has messages {[(turn.role, turn.name) for turn in turns]!r}",
@@ -149,40 +149,17 @@ def _answer(turns: Input, piece: _Piece) -> Answer:
     sure = math.exp(piece.log / 2)  # of one end, in the geometric mean
     if piece.margin <= 0:
         return Answer(spelled(Answers(answers=[])), 1 - sure)
-    message = _passage(turns)
+    message = passage_of(turns)
     assert message is not None
     place = Place(message=message, start=piece.start, end=piece.end)
     text = turns[message].text[piece.start : piece.end]
     return Answer(spelled(Answers(answers=[targets.Answer(text=text, place=place)])), sure)
 
 
-def _passage(turns: Input) -> int | None:
-    """The number of the passage among the messages."""
-    return next(
-        (
-            number
-            for number, turn in enumerate(turns)
-            if turn.role == "document" or turn.name == targets.CONTEXT
-        ),
-        None,
-    )
-
-
 def _places(window: Window, place: Place | None) -> tuple[int, int] | None:
     """First and last place (1 + number of the word) of a piece of the passage that is in the window whole."""
-    if place is None:
-        return None
-    inside = [
-        number
-        for number, word in enumerate(window.words)
-        if word.segment == 1 and word.start < place.end and place.start < word.end
-    ]
-    if not inside:
-        return None
-    first, last = window.words[inside[0]], window.words[inside[-1]]
-    if first.start > place.start or last.end < place.end:
-        return None
-    return 1 + inside[0], 1 + inside[-1]
+    covered = window.cover(place.start, place.end, segment=1) if place else None
+    return (1 + covered[0], 1 + covered[1]) if covered else None
 
 
 def _best(window: Window, begins: Sequence[float], ends: Sequence[float]) -> _Piece:

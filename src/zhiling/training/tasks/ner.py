@@ -10,10 +10,11 @@ import torch
 from torch import nn
 
 from zhiling.rows.target import Entities, Span, spelled
-from zhiling.training.examples import Answer, Examples, Input
+from zhiling.training.examples import Answer, Examples
 from zhiling.training.features import Encoded, Prepared, Segments, Window
 from zhiling.training.heads.crf import Crf
 from zhiling.training.heads.words import WordStates
+from zhiling.training.inputs import Input
 from zhiling.training.joined_text import JoinedText
 from zhiling.training.objectives import cross_entropy
 from zhiling.training.settings import TrainSettings
@@ -94,7 +95,7 @@ class Ner(Task):
         """Types that training did not have, and entities in which no word of the tokenizer begins."""
         found = unknown_labels(_types(examples), self.labels)
         uncovered = sum(
-            not any(word.start < end and start < word.end for window in windows for word in window.words)
+            not any(word.touches(start, end) for window in windows for word in window.words)
             for (start, end, _), windows in _placed(examples, prepared)
         )
         return found | ({UNCOVERED: uncovered} if uncovered else {})
@@ -177,9 +178,7 @@ def tags_of_window(window: Window, spans: Sequence[tuple[int, int, int]]) -> lis
     tags: list[int] = []
     before: int | None = None
     for word in window.words:
-        place = next(
-            (i for i, (start, end, _) in enumerate(spans) if word.start < end and start < word.end), None
-        )
+        place = next((i for i, (start, end, _) in enumerate(spans) if word.touches(start, end)), None)
         if place is None:
             tags.append(OUTSIDE)
         else:

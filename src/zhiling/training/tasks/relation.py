@@ -16,9 +16,10 @@ from torch import nn
 
 from zhiling.errors import UsageError
 from zhiling.rows.target import Relations, Span, Triple, spelled
-from zhiling.training.examples import Answer, Examples, Input
-from zhiling.training.features import Encoded, Prepared, Segments
+from zhiling.training.examples import Answer, Examples
+from zhiling.training.features import Encoded, Prepared, Segments, Window
 from zhiling.training.heads.words import WordStates
+from zhiling.training.inputs import Input
 from zhiling.training.joined_text import JoinedText
 from zhiling.training.objectives import cross_entropy
 from zhiling.training.settings import TrainSettings
@@ -222,7 +223,7 @@ class Relation(Task):
         return found
 
     def _links(
-        self, head: RelationHead, window: Any, states: torch.Tensor, spans: Sequence[tuple[int, int, int]]
+        self, head: RelationHead, window: Window, states: torch.Tensor, spans: Sequence[tuple[int, int, int]]
     ) -> dict[tuple[int, int, int], float]:
         """(Number of the subject, of the object, of the relation) → how sure, for the pairs of a window."""
         places = [(number, _entity(window, span)) for number, span in enumerate(spans)]
@@ -294,17 +295,15 @@ def _refuse_contradiction(row: str, truth: Relations) -> None:
             )  # fmt: skip
 
 
-def _entity(window: Any, span: tuple[int, int, int]) -> Entity | None:
+def _entity(window: Window, span: tuple[int, int, int]) -> Entity | None:
     """An entity's words in a window; None where it is not in it whole."""
     start, end, kind = span
-    inside = [number for number, word in enumerate(window.words) if word.start < end and start < word.end]
-    if not inside or window.words[inside[0]].start > start or window.words[inside[-1]].end < end:
-        return None
-    return Entity(inside[0], inside[-1], kind)
+    covered = window.cover(start, end)
+    return Entity(*covered, kind) if covered else None
 
 
 def _truth(
-    window: Any, spans: Sequence[tuple[int, int, int]],
+    window: Window, spans: Sequence[tuple[int, int, int]],
     links: Mapping[tuple[tuple[int, int], tuple[int, int]], int],
 ) -> Truth:  # fmt: skip
     """Tags, pairs and relations of one window."""

@@ -10,8 +10,9 @@ from typing import Any, ClassVar, Literal, Self
 import torch
 from torch import nn
 
-from zhiling.training.examples import Answer, Examples, Input
+from zhiling.training.examples import Answer, Examples
 from zhiling.training.features import Prepared, Segments
+from zhiling.training.inputs import Input
 from zhiling.training.joined_text import JoinedText
 from zhiling.training.settings import TrainSettings
 

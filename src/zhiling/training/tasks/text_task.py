@@ -12,8 +12,9 @@ from torch import nn
 
 from zhiling.errors import UsageError
 from zhiling.rows.target import FIRST, SECOND
-from zhiling.training.examples import Examples, Input
+from zhiling.training.examples import Examples
 from zhiling.training.features import Encoded, Prepared, Segments
+from zhiling.training.inputs import Input, named
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.labels import learn_labels, restore_labels, unknown_labels
 from zhiling.training.tasks.task import Task, whole_text
@@ -96,11 +97,6 @@ class LabelTask(TextTask):
         """Labels that no training example had."""
         occurring = (label for target in examples.targets for label in self.labels_in(target))
         return unknown_labels(occurring, self.labels)
-
-
-def named(turns: Input, name: str) -> str | None:
-    """The text of the message of this name."""
-    return next((turn.text for turn in turns if turn.name == name), None)
 
 
 def are_pairs(examples: Examples) -> bool:

@@ -1,0 +1,45 @@
+"""What a model is shown of a row: its messages, and the texts among them that tasks ask for by name."""
+
+from __future__ import annotations
+
+from zhiling.rows.target import CHOICE, CONTEXT
+from zhiling.rows.templates.example import Turn
+
+Input = tuple[Turn, ...]
+"""What a model is shown: the messages of a labelled example, told apart by name (see `rows/target.py`)."""
+
+SHOWN = ("user", "document")
+"""Roles whose messages a model is shown; a reply would tell the answer."""
+
+
+def text_input(text: str) -> Input:
+    """One text as an input."""
+    return (Turn("user", text),)
+
+
+def shown_text(turns: Input) -> str:
+    """What an input shows, as one text: message under message."""
+    return "\n".join(turn.text for turn in turns if turn.role in SHOWN)
+
+
+def asked_text(turns: Input) -> str:
+    """The same without the options."""
+    return shown_text(tuple(turn for turn in turns if turn.name != CHOICE))
+
+
+def texts_named(turns: Input, name: str) -> list[str]:
+    """The texts of the messages of this name."""
+    return [turn.text for turn in turns if turn.name == name]
+
+
+def named(turns: Input, name: str) -> str | None:
+    """The text of the first message of this name."""
+    return next(iter(texts_named(turns, name)), None)
+
+
+def passage_of(turns: Input) -> int | None:
+    """The number of the passage among the messages: of a document, or named `context`."""
+    passages = (
+        number for number, turn in enumerate(turns) if turn.role == "document" or turn.name == CONTEXT
+    )
+    return next(passages, None)
