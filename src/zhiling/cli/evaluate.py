@@ -47,7 +47,9 @@ def evaluate_command(
 
 
 def print_scores(scores: dict[str, Any]) -> None:
-    """Arms and differences as two tables."""
+    """Arms and differences as two tables, and the report of tags where scores are of tags."""
+    from zhiling.evaluation.tag_report import reports_tags, tag_report
+
     metrics = list(next(iter(scores["arms"].values())))
     arms = [
         (arm, *(interval(values[metric]) for metric in metrics)) for arm, values in scores["arms"].items()
@@ -60,7 +62,8 @@ def print_scores(scores: dict[str, Any]) -> None:
         for name, values in scores["differences"].items()
     ]
     print_table(("difference", *metrics), rows)
-    for arm in _reported(metrics, scores):
+    if reports_tags(metrics):
+        arm = list(scores["arms"])[-1]
         print_table(
             (f"tag, {arm}", "precision", "recall", "F1", "words"),
             tag_report(scores, arm),
@@ -71,35 +74,6 @@ def print_scores(scores: dict[str, Any]) -> None:
         typer.echo(
             "rows control → after: " + ", ".join(f"{name} {number}" for name, number in changed.items())
         )
-
-
-def _reported(metrics: list[str], scores: dict[str, Any]) -> list[str]:
-    """The arm whose tags are reported: the last one, where the scores per label are of tags."""
-    counted = [name for name in metrics if name.endswith("_f1") and name != "answer_f1"]
-    return list(scores["arms"])[-1:] if counted and counted[0].startswith("tag_") else []
-
-
-def tag_report(scores: dict[str, Any], arm: str) -> list[tuple[str | float, ...]]:
-    """Precision, recall, F1 and number of words of each tag that is true somewhere, then their averages.
-
-    Micro: of all words, where the three are the share of right words. Macro: each tag counts the same.
-    Weighted: as often as it is true. Means over the seeds, in the layout of a classification report.
-    """
-    tags: dict[str, tuple[float, ...]] = {
-        name: (each["n"], *(each["arms"][arm][key] for key in ("precision", "recall", "f1")))
-        for name, each in scores["per_label"].items()
-    }
-    words = sum(size for size, *_ in tags.values())
-    # every word has one tag, so the right words are the recalled ones
-    right = sum(size * recall for size, _, recall, _ in tags.values()) / words
-    macro = [sum(values[column] for values in tags.values()) / len(tags) for column in (1, 2, 3)]
-    weighted = [sum(each[0] * each[column] for each in tags.values()) / words for column in (1, 2, 3)]
-    return [
-        *((name, *figures, size) for name, (size, *figures) in tags.items()),
-        ("micro average", right, right, right, words),
-        ("macro average", *macro, words),
-        ("weighted average", *weighted, words),
-    ]
 
 
 def interval(value: dict[str, Any], *, sign: bool = False) -> str:

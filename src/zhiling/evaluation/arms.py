@@ -11,7 +11,7 @@ import polars as pl
 
 from zhiling.errors import UsageError
 from zhiling.evaluation.metrics.counted import Counted
-from zhiling.evaluation.metrics.labels import MacroF1
+from zhiling.evaluation.metrics.labels import counted_by
 from zhiling.evaluation.metrics.metric import Metric
 from zhiling.evaluation.metrics.row_mean import RowMean
 from zhiling.evaluation.scores import Changed, LabelScore, LabelScores, Scores, SliceScores, TestRows
@@ -84,7 +84,7 @@ def compare_arms(
         seeds=tuple(sorted({number for runs in arms.values() for number in runs})),
         arms=whole.arms,
         differences=whole.differences,
-        per_label=_per_label(arms, rows, scored, _counted(measured)),
+        per_label=_per_label(arms, rows, scored, counted_by(measured)),
         per_language={
             language: measure([place for place in scored if rows.languages[place] == language])
             for language in languages
@@ -144,11 +144,6 @@ def _measure(
             for arm, other in pairs
         },
     )
-
-
-def _counted(metrics: Sequence[Metric]) -> type[Counted]:
-    """What the scores per label are of: the first of these metrics that counts by class, else labels."""
-    return next((type(metric) for metric in metrics if isinstance(metric, Counted)), MacroF1)
 
 
 def _per_label(

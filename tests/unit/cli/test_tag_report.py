@@ -5,8 +5,9 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from zhiling.cli.evaluate import print_scores, tag_report
+from zhiling.cli.evaluate import print_scores
 from zhiling.evaluation import TestRows, compare_arms
+from zhiling.evaluation.tag_report import tag_report
 from zhiling.rows.target import Entities, Span, spelled
 
 WORDS = [(0, 4), (5, 9), (10, 15), (16, 17)]

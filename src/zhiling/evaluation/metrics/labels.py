@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from typing import ClassVar
 
 import orjson
 
 from zhiling.evaluation.metrics.counted import Average, Counted, Item
+from zhiling.evaluation.metrics.metric import Metric
 
 
 class _OfLabels(Counted):
@@ -51,3 +52,8 @@ class WeightedF1(_OfLabels):
 
     name: ClassVar[str] = "weighted_f1"
     how: ClassVar[Average] = "weighted"
+
+
+def counted_by(metrics: Sequence[Metric]) -> type[Counted]:
+    """What scores per label are of: the first of these metrics that counts by class, else labels."""
+    return next((type(metric) for metric in metrics if isinstance(metric, Counted)), MacroF1)

@@ -11,7 +11,9 @@ import orjson
 from zhiling.evaluation.metrics.counted import Average, Counted, Item
 
 
-class _OfTags(Counted):
+class OfTags(Counted):
+    """Metrics of the tags of words."""
+
     @staticmethod
     def items(answer: str, truth: str) -> Set[Item]:
         """The tag of each word: B- where an entity begins, I- inside, O outside."""
@@ -51,7 +53,7 @@ def tags_of(words: Sequence[Sequence[int]], spans: Sequence[dict[str, Any]]) -> 
     return found
 
 
-class TagMicroF1(_OfTags):
+class TagMicroF1(OfTags):
     """F1 of all tags together, which is the share of words with the right tag.
 
     Anchor: B-PER I-PER O O with one I-PER missed gives 3/4.
@@ -61,7 +63,7 @@ class TagMicroF1(_OfTags):
     how: ClassVar[Average] = "micro"
 
 
-class TagMacroF1(_OfTags):
+class TagMacroF1(OfTags):
     """Mean F1 over the tags that occur, O as one of them.
 
     Anchor: B-PER I-PER O O with the I-PER read as O gives (1 + 0 + 4/5) / 3 = 3/5.
@@ -71,7 +73,7 @@ class TagMacroF1(_OfTags):
     how: ClassVar[Average] = "macro"
 
 
-class TagWeightedF1(_OfTags):
+class TagWeightedF1(OfTags):
     """Mean F1 over the tags, each as often as it is true.
 
     Anchor: B-PER I-PER O O with the I-PER read as O gives (1 + 0 + 2 · 4/5) / 4 = 13/20.
