@@ -44,11 +44,10 @@ def predict_command(
     for inputs in _batches(_inputs(text, file, field)):
         predictions = trained.predict(inputs)
         for row, turns in enumerate(inputs):
-            told = _told(turns) | _answer(predictions, row, top)
             if as_json:
-                print_json(told)
+                print_json(_told(turns) | _answer(predictions, row, top))
             else:
-                typer.echo(_line(told))
+                typer.echo(_line(predictions, row, turns, top))
 
 
 def _told(turns: Input) -> dict[str, Any]:
@@ -69,31 +68,31 @@ def _answer(predictions: Predictions, row: int, top: int) -> dict[str, Any]:
             **(told if isinstance(told, dict) else {"value": told}),
             "score": _short(predictions.best_scores[row]),
         }
-    order: list[int] = (-predictions.scores[row]).argsort(kind="stable")[:top].tolist()
-    scores = {predictions.classes[column]: _short(predictions.scores[row, column]) for column in order}
     labels = {"label": answer} if answer in predictions.classes else orjson.loads(answer)
-    return {**labels, "scores": scores}
+    return {**labels, "scores": _best(predictions, row, top)}
 
 
 def _short(score: Any) -> float:
     return round(float(score), 6)
 
 
-def _line(told: dict[str, Any]) -> str:
-    """An input with its answer, for people."""
-    shown = told.pop("text", None) or "\n".join(message["text"] for message in told.pop("messages"))
-    if "scores" in told:
-        answer = ", ".join(f"{label} {score:.2f}" for label, score in told["scores"].items())
-    elif "spans" in told:
-        answer = (
-            ", ".join(f"{shown[span['start'] : span['end']]} {span['label']}" for span in told["spans"])
-            or "–"
-        )
-    elif "answers" in told:
-        answer = ", ".join(each["text"] for each in told["answers"]) or "–"
+def _line(predictions: Predictions, row: int, turns: Input, top: int) -> str:
+    """An input with its answer, for people: the best labels, or the answer in words."""
+    from zhiling.training.inputs import shown_text
+    from zhiling.workflow.answer_words import in_words
+
+    if predictions.classes:
+        best = _best(predictions, row, top)
+        answer = ", ".join(f"{label} {score:.2f}" for label, score in best.items())
     else:
-        answer = ", ".join(f"{key} {value}" for key, value in told.items() if key != "score")
-    return f"{shown}\n  {answer}"
+        answer = in_words(predictions.answers[row], turns)
+    return f"{shown_text(turns)}\n  {answer}"
+
+
+def _best(predictions: Predictions, row: int, top: int) -> dict[str, float]:
+    """The best labels of a row with their scores."""
+    order: list[int] = (-predictions.scores[row]).argsort(kind="stable")[:top].tolist()
+    return {predictions.classes[column]: _short(predictions.scores[row, column]) for column in order}
 
 
 def _inputs(text: str | None, file: Path | None, field: str) -> Iterator[Input]:
