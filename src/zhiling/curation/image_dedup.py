@@ -90,9 +90,7 @@ class ImageDedup(KeepsOne):
     def decide(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
         """Verdicts by what the pictures show."""
         judged = rows.height
-        if context.reference is not None and context.reference.height:
-            columns = ["id", *dict.fromkeys(self.reads())]
-            rows = pl.concat([rows.select(columns), context.reference.select(columns)])
+        rows = self.beside_reference(rows, context)
         shown = albums(rows["messages"], context.root)
         compared = np.flatnonzero([bool(each) and not isinstance(each, str) for each in shown])
         compared_albums = [each for each in shown if each and not isinstance(each, str)]

@@ -88,9 +88,7 @@ class NearDedup(KeepsOne):
     def decide(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
         """Verdicts by similarity."""
         judged = rows.height
-        columns = ["id", *self.reads()]
-        if context.reference is not None and context.reference.height:
-            rows = pl.concat([rows.select(columns), context.reference.select(columns)])
+        rows = self.beside_reference(rows, context)
         with NearIndex(self.jaccard, self.method) as index:
             for block in self._blocks(rows["messages"]):
                 index.add(block)

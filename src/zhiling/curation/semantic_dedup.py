@@ -73,9 +73,7 @@ class SemanticDedup(KeepsOne):
     def decide(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
         """Verdicts by meaning."""
         judged = rows.height
-        if context.reference is not None and context.reference.height:
-            columns = ["id", *dict.fromkeys(self.reads())]
-            rows = pl.concat([rows.select(columns), context.reference.select(columns)])
+        rows = self.beside_reference(rows, context)
         texts = part_text(rows["messages"], self.on)
         size = token_counts(normalise(texts)).to_numpy().astype(np.int64)
         rank = self.priority(rows, size, np.arange(rows.height) < judged)

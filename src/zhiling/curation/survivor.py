@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from zhiling.pipeline.step import Decide
+from zhiling.pipeline.step import Context, Decide
 
 _EXTRA = "extra."
 
@@ -42,6 +42,13 @@ class KeepsOne(Decide):
         if self.column is None:
             return ()
         return ("extra",) if self.column.startswith(_EXTRA) else (self.column,)
+
+    def beside_reference(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
+        """The rows, and behind them those accepted before, if there are any: what the step reads of both."""
+        if context.reference is None or not context.reference.height:
+            return rows
+        columns = ["id", *dict.fromkeys(self.reads())]
+        return pl.concat([rows.select(columns), context.reference.select(columns)])
 
     def priority(
         self, rows: pl.DataFrame, size: NDArray[np.int64], later: NDArray[np.bool_]
