@@ -7,7 +7,7 @@ STAMP   := .venv/.made
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test quick lint types layers unit versions format docs bench-spine bench-sources bench-curation fuzz clean
+.PHONY: help env demo test quick lint types layers unit versions format docs bench-spine bench-sources bench-curation bench-models fuzz clean
 
 help:         ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -51,6 +51,9 @@ bench-sources: env  ## reading, formats, templates, documents: benchmarks/result
 
 bench-curation: env  ## duplicates, decontamination, rules beside other tools: benchmarks/results/curation.json (ROW=2 measures that row only)
 	@$(BIN)/python -m benchmarks.curation
+
+bench-models: env  ## tasks beside other tools: benchmarks/results/models.json (ROW=2 measures that row only)
+	@$(BIN)/python -m benchmarks.models
 
 fuzz: env     ## damaged files against a source until something breaks: make fuzz KIND=pdf SECONDS=300
 	@$(INSTALL) -r tools/fuzz.txt && $(BIN)/python tools/fuzz.py $(or $(KIND),jsonl) --seconds $(or $(SECONDS),60)
