@@ -106,9 +106,13 @@ class TunedEncoder(FeaturePart):
         self.width = model.width
         self.max_tokens = min(max_tokens or model.max_tokens, model.max_tokens)
 
+    def cut(self, sequences: Sequence[Segments]) -> list[list[Window]]:
+        """The windows of each sequence."""
+        return cut(self.model.tokenizer, sequences, self.max_tokens, words=self.words)
+
     def prepare(self, sequences: Sequence[Segments]) -> TokenInputs:
         """Tokens, computed once; long sequences are cut, or in windows where words are read."""
-        cuts = cut(self.model.tokenizer, sequences, self.max_tokens, words=self.words)
+        cuts = self.cut(sequences)
         return TokenInputs(
             tuple(window for windows in cuts for window in windows),
             np.cumsum([0, *map(len, cuts)], dtype=np.int64),

@@ -26,10 +26,11 @@ from zhiling.pipeline.registry import load as load_component
 from zhiling.training.backbones import FrozenEncoder, TunedEncoder
 from zhiling.training.examples import EpochRecord
 from zhiling.training.features import FeaturePart, JoinedFeatures
-from zhiling.training.fit import encoder_of
+from zhiling.training.fit import encoder_of, word_cut
 from zhiling.training.methods.low_rank import with_saved_adapter
 from zhiling.training.model import TaskModel
 from zhiling.training.ngram_features import NgramFeatures
+from zhiling.training.ngram_tokens import NgramTokens
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.task import Task
 from zhiling.training.trained import Trained
@@ -138,7 +139,11 @@ def _rebuild(
         parts.append(_frozen(settings, task, config["encoder"], folder))
     if settings.features != "encoder":
         prefix = f"features.parts.{len(parts)}."
-        parts.append(NgramFeatures(state[f"{prefix}buckets"], state[f"{prefix}rarity"], settings))
+        buckets = state[f"{prefix}buckets"]
+        if task.level == "token":
+            parts.append(NgramTokens(buckets, settings, word_cut(settings, parts), pairs=task.pairs))
+        else:
+            parts.append(NgramFeatures(buckets, state[f"{prefix}rarity"], settings))
     model = TaskModel(task, JoinedFeatures(parts))
     model.load_state_dict({**model.state_dict(), **state})
     return model.eval()

@@ -65,7 +65,7 @@ class Encoded:
     text: torch.Tensor
     """One vector per window, shape (windows, width)."""
     tokens: torch.Tensor | None = None
-    """The encoder's states, shape (windows, tokens, encoder width)."""
+    """States of tokens, shape (windows, tokens, width)."""
     mask: torch.Tensor | None = None
     """1 where a token stands, 0 where the batch is padded, shape (windows, tokens)."""
 
@@ -122,7 +122,7 @@ class Prepared:
 
     @property
     def windows(self) -> list[list[Window]]:
-        """The windows of each example, where the encoder runs inside the loop."""
+        """The windows of each example, where its words are read."""
         part = self.parts[0]
         starts = cast(Any, part).starts[self.starts]
         windows = cast(Any, part).windows
@@ -165,9 +165,9 @@ class JoinedFeatures(nn.Module):
         encoded = [part(taken) for part, taken in zip(self.parts, inputs.parts, strict=True)]
         if len(encoded) == 1:
             return encoded[0]
-        with_tokens = next((part for part in encoded if part.tokens is not None), None)
+        tokens = [part.tokens for part in encoded if part.tokens is not None]
         return Encoded(
             text=torch.cat([part.text for part in encoded], dim=1),
-            tokens=with_tokens.tokens if with_tokens else None,
-            mask=with_tokens.mask if with_tokens else None,
+            tokens=torch.cat(tokens, dim=2) if tokens else None,
+            mask=next((part.mask for part in encoded if part.mask is not None), None),
         )

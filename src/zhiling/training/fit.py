@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from typing import cast
 
 import torch
 
@@ -17,10 +19,12 @@ from zhiling.training.loop import Material, Training, run_epochs
 from zhiling.training.methods.method import Method
 from zhiling.training.model import TaskModel
 from zhiling.training.ngram_features import NgramFeatures
+from zhiling.training.ngram_tokens import Cut, NgramTokens
 from zhiling.training.resume import Checkpoint
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.task import Task
 from zhiling.training.trained import Trained
+from zhiling.training.word_windows import cut_words
 
 
 def fit(
@@ -80,18 +84,23 @@ def _threads(model: TaskModel) -> Generator[None]:
 
 def build_features(settings: TrainSettings, task: Task, train: Examples) -> JoinedFeatures:
     """New features, as the settings name them: the encoder first, then the n-grams."""
-    if task.level == "token" and settings.features != "encoder":
-        raise UsageError(
-            f"task {task.name!r} reads words, and n-grams are of whole texts: features={settings.features!r}",
-            hint="Set features: encoder.",
-        )
     parts: list[FeaturePart] = []
     if settings.features != "ngrams":
         parts.append(build_encoder_part(settings, task))
     if settings.features != "encoder":
         sequences = [each for turns in train.inputs for each in task.segments(turns)]
-        parts.append(NgramFeatures.learn(sequences, settings))
+        if task.level == "token":
+            parts.append(NgramTokens.learn(sequences, settings, word_cut(settings, parts), pairs=task.pairs))
+        else:
+            parts.append(NgramFeatures.learn(sequences, settings))
     return JoinedFeatures(parts)
+
+
+def word_cut(settings: TrainSettings, parts: Sequence[FeaturePart]) -> Cut:
+    """How texts become windows of words: as the encoder's part cuts them, else by our own words."""
+    if parts:
+        return cast(TunedEncoder, parts[0]).cut
+    return partial(cut_words, most=settings.max_tokens)
 
 
 def build_encoder_part(settings: TrainSettings, task: Task) -> FeaturePart:

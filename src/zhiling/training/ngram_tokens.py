@@ -1,0 +1,206 @@
+"""Words as states made of the n-grams around them: what reads words where no encoder knows the language."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
+
+from zhiling.errors import UsageError
+from zhiling.training.features import Encoded, FeaturePart, Inputs, Segments, Window
+from zhiling.training.settings import TrainSettings
+from zhiling.training.word_grams import LONGEST_MATCH, grams_of, shared_runs
+
+Cut = Callable[[Sequence[Segments]], list[list[Window]]]
+"""Sequences to the windows of each, with words."""
+
+
+class WindowGrams(NamedTuple):
+    """The kept n-grams of one window's words, and how long a run each word shares with the other text."""
+
+    places: NDArray[np.int64]
+    """Rows of the table, word after word."""
+    counts: NDArray[np.int64]
+    """How many of them each word has, shape (words,)."""
+    matches: NDArray[np.int64]
+    """Words of the longest shared run that a word stands in, shape (words,); 0 without a second text."""
+    segments: NDArray[np.int64]
+    """0 for words of the first text, 1 for those of the second, shape (words,)."""
+
+
+@dataclass(frozen=True)
+class NgramTokenInputs:
+    """The windows of each sequence with their n-grams."""
+
+    windows: tuple[Window, ...]
+    starts: NDArray[np.int64]
+    """Where each sequence's windows begin, and the end of the last: shape (n + 1,)."""
+    grams: tuple[WindowGrams, ...]
+
+    def lengths(self) -> Sequence[int]:
+        """Numbers of words."""
+        return [
+            sum(len(window.words) for window in self.windows[start:end])
+            for start, end in itertools.pairwise(self.starts)
+        ]
+
+    def take(self, rows: Sequence[int]) -> NgramTokenInputs:
+        """The windows of some sequences."""
+        ranges = [range(self.starts[row], self.starts[row + 1]) for row in rows]
+        numbers = list(itertools.chain.from_iterable(ranges))
+        return NgramTokenInputs(
+            tuple(self.windows[number] for number in numbers),
+            np.cumsum([0, *map(len, ranges)], dtype=np.int64),
+            tuple(self.grams[number] for number in numbers),
+        )
+
+
+class NgramTokens(FeaturePart):
+    """A vector per kept n-gram; a word is the sum over those it stands in, read in both directions.
+
+    Of a pair each word is told what it shares with the other text: the longest run, the words there that are
+    most like it (aligned by attention), and the other text as a whole.
+
+    Source: Huang, Xu and Yu 2015, Bidirectional LSTM-CRF Models for Sequence Tagging; Chen et al. 2017,
+    Reading Wikipedia to Answer Open-Domain Questions, section 3.2 (exact match, aligned question embedding).
+    """
+
+    buckets: torch.Tensor
+
+    def __init__(self, buckets: torch.Tensor, settings: TrainSettings, cut: Cut, *, pairs: bool) -> None:
+        super().__init__()
+        width = settings.ngram_width
+        self.width = 2 * width
+        self.cut, self.hashed = cut, settings.ngram_buckets
+        self.register_buffer("buckets", buckets)
+        self.vectors = nn.EmbeddingBag(len(buckets), width, mode="sum", include_last_offset=True)
+        nn.init.normal_(self.vectors.weight, std=width**-0.5)
+        self.other = OtherText(width) if pairs else None
+        self.dropout = nn.Dropout(settings.dropout)
+        self.reader = nn.LSTM(
+            self.other.width if self.other else width, width, batch_first=True, bidirectional=True
+        )
+
+    @classmethod
+    def learn(cls, sequences: Sequence[Segments], settings: TrainSettings, cut: Cut, *, pairs: bool) -> Self:
+        """New vectors for the n-grams of the training texts.
+
+        Raises:
+            UsageError: no n-gram occurs in `ngram_min_rows` texts.
+        """
+        found: Counter[int] = Counter()
+        for windows in cut(sequences):
+            held = [keys for keys, _ in grams_of(windows, settings.ngram_buckets)]
+            found.update(np.unique(np.concatenate(held)).tolist() if held else ())
+        kept = sorted(key for key, rows in found.items() if rows >= settings.ngram_min_rows)
+        if not kept:
+            raise UsageError(
+                f"no n-gram occurs in {settings.ngram_min_rows} of the {len(sequences)} training texts",
+                hint="Set ngram_min_rows: 1, or features: encoder, or add training rows.",
+            )
+        return cls(torch.tensor(kept), settings, cut, pairs=pairs)
+
+    def prepare(self, sequences: Sequence[Segments]) -> NgramTokenInputs:
+        """Windows, and the kept n-grams of each word in them."""
+        cuts = self.cut(sequences)
+        windows = [window for each in cuts for window in each]
+        buckets = self.buckets.numpy()
+        grams: list[WindowGrams] = []
+        for window, (keys, counts) in zip(windows, grams_of(windows, self.hashed), strict=True):
+            places = np.searchsorted(buckets, keys).clip(max=len(buckets) - 1)
+            kept = buckets[places] == keys
+            words = np.repeat(np.arange(len(counts)), counts)[kept]
+            grams.append(
+                WindowGrams(
+                    places[kept], np.bincount(words, minlength=len(counts)), shared_runs(window.words),
+                    np.array([word.segment for word in window.words], dtype=np.int64),
+                )
+            )  # fmt: skip
+        return NgramTokenInputs(tuple(windows), np.cumsum([0, *map(len, cuts)], dtype=np.int64), tuple(grams))
+
+    def forward(self, inputs: Inputs) -> Encoded:
+        """States of words where their tokens stand; elsewhere, and as text, the largest over all words."""
+        assert isinstance(inputs, NgramTokenInputs)
+        words = self.dropout(self._words(inputs.grams))
+        counts = torch.tensor([len(each.counts) for each in inputs.grams])
+        inside = torch.arange(words.shape[1]) < counts.unsqueeze(1)
+        if self.other is not None:
+            words = self.other(words, *_padded(inputs.grams), inside)
+        states = self._read(words, counts)
+        text = states.masked_fill(~inside.unsqueeze(2), float("-inf")).amax(dim=1)
+        text = text.masked_fill(counts.unsqueeze(1) == 0, 0.0)
+        places, mask = _token_places(inputs.windows)
+        tokens = torch.cat([text.unsqueeze(1), states], dim=1)
+        return Encoded(text, tokens.gather(1, places.unsqueeze(2).expand(-1, -1, self.width)), mask)
+
+    def _words(self, grams: Sequence[WindowGrams]) -> torch.Tensor:
+        """The sums of each word's n-grams: (windows, most words, width)."""
+        places = np.concatenate([each.places for each in grams])
+        starts = np.concatenate([[0], np.cumsum(np.concatenate([each.counts for each in grams]))])
+        vectors = self.vectors(torch.as_tensor(places), torch.as_tensor(starts))
+        return pad_sequence(list(vectors.split([len(each.counts) for each in grams])), batch_first=True)
+
+    def _read(self, words: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+        """The words in their context; at least one place a window, so that none is empty."""
+        if words.shape[1] == 0:
+            return words.new_zeros(len(words), 1, self.width)[:, :0]
+        packed = pack_padded_sequence(words, counts.clamp(min=1), batch_first=True, enforce_sorted=False)
+        states, _ = pad_packed_sequence(self.reader(packed)[0], batch_first=True)
+        return states
+
+
+class OtherText(nn.Module):
+    """Beside each word of a pair: its shared run, the words of the other text like it, and that text."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.runs = nn.Embedding(1 + LONGEST_MATCH, 16)
+        self.likeness = nn.Sequential(nn.Linear(width, width), nn.ReLU())
+        self.width = 3 * width + 16
+
+    def forward(
+        self, words: torch.Tensor, matches: torch.Tensor, segments: torch.Tensor, inside: torch.Tensor
+    ) -> torch.Tensor:
+        """(windows, words, width) → (windows, words, 3 width + 16).
+
+        Args:
+            words: vectors of words.
+            matches: words of the longest shared run of each, shape (windows, words).
+            segments: 0 or 1, shape (windows, words).
+            inside: where a word stands, shape (windows, words).
+        """
+        across = (segments.unsqueeze(2) != segments.unsqueeze(1)) & inside.unsqueeze(1)
+        alone = ~across.any(dim=2, keepdim=True)
+        keys = self.likeness(words)
+        likeness = (keys @ keys.mT / keys.shape[2] ** 0.5).masked_fill(~across, float("-inf"))
+        aligned = likeness.masked_fill(alone, 0.0).softmax(dim=2).masked_fill(alone, 0.0) @ words
+        shares = across.to(words.dtype)
+        whole = shares @ words / shares.sum(dim=2, keepdim=True).clamp(min=1)
+        return torch.cat([words, self.runs(matches), aligned, whole], dim=2)
+
+
+def _padded(grams: Sequence[WindowGrams]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Shared runs and segments of words: (windows, most words) each."""
+    return (
+        pad_sequence([torch.as_tensor(each.matches) for each in grams], batch_first=True),
+        pad_sequence([torch.as_tensor(each.segments) for each in grams], batch_first=True),
+    )
+
+
+def _token_places(windows: Sequence[Window]) -> tuple[torch.Tensor, torch.Tensor]:
+    """For each token 1 + the number of the word that begins there, else 0; and where tokens stand."""
+    shape = (len(windows), max(len(window.ids) for window in windows))
+    places, mask = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    for row, window in enumerate(windows):
+        mask[row, : len(window.ids)] = 1
+        for number, word in enumerate(window.words):
+            places[row, word.token] = 1 + number
+    return torch.as_tensor(places), torch.as_tensor(mask)
