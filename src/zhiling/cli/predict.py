@@ -13,6 +13,7 @@ import typer
 from zhiling.cli.console import AsJson, find_run, print_json
 
 if TYPE_CHECKING:
+    from zhiling.rows.templates.example import Turn
     from zhiling.training import Input, Predictions
 
 _BATCH = 256
@@ -124,7 +125,7 @@ def _of_record(record: Mapping[str, Any], field: str, place: str) -> Input:
     from zhiling.rows.templates.example import Turn
 
     if isinstance(record.get(field), str):
-        return (Turn("user", record[field]),)
+        return (Turn("user", record[field]), *_given(record))
     if isinstance(record.get("messages"), list):
         return tuple(
             Turn(
@@ -147,6 +148,17 @@ def _of_record(record: Mapping[str, Any], field: str, place: str) -> Input:
             "choices, context and question, or messages",
         )  # fmt: skip
     return tuple(found)
+
+
+def _given(record: Mapping[str, Any]) -> Iterator[Turn]:
+    """The entities that a record gives beside its text: `[{"start": 0, "end": 3, "label": "person"}, …]`."""
+    import orjson
+
+    from zhiling.rows.templates.example import Turn
+    from zhiling.training.inputs import GIVEN
+
+    if isinstance(record.get("entities"), list):
+        yield Turn(GIVEN, orjson.dumps({"spans": record["entities"]}).decode())
 
 
 def _batches(inputs: Iterator[Input]) -> Iterator[list[Input]]:

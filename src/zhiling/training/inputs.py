@@ -12,6 +12,10 @@ SHOWN = ("user", "document")
 """Roles whose messages a model is shown; a reply would tell the answer."""
 
 
+GIVEN = "given"
+"""Role of a turn that holds what is known of an input beside its texts, as the JSON of a target's shape."""
+
+
 def text_input(text: str) -> Input:
     """One text as an input."""
     return (Turn("user", text),)

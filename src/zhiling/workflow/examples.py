@@ -25,6 +25,7 @@ from zhiling.text.normalise import normalise
 from zhiling.text.overlap import first_with_equal_set
 from zhiling.text.shingles import shingles
 from zhiling.training import Examples, Input, task_class, text_input
+from zhiling.training.inputs import GIVEN
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.repeats import TRAIN, repeated
 from zhiling.workflow.run import Run
@@ -48,15 +49,19 @@ def labelled(table: RowTable, numbers: NDArray[np.int64], task: str = CLASSIFICA
 
 
 def of_task(rows: pl.DataFrame, task: str) -> pl.DataFrame:
-    """`id, messages, text, reply, label, language, group` of rows that a model of this task can learn from.
+    """`id, messages, text, reply, label, given, language, group` of rows from which a task can be learnt.
 
-    `label` is the target as the task spells it, `text` what a reader is shown, `reply` the last reply.
+    `label` is the target as the task spells it, `text` what a reader is shown, `reply` the last reply,
+    `given` what an input holds beside its messages (see `Task.given`).
     """
-    spell = task_class(task).target
-    labels = [None if target is None else spell(target) for target in rows["target"].to_list()]
+    chosen = task_class(task)
+    documents: list[str | None] = rows["target"].to_list()
+    labels = [None if document is None else chosen.target(document) for document in documents]
+    given = [None if document is None else chosen.given(document) for document in documents]
     found = rows.with_columns(
         shown_text(rows["messages"]).alias("text"), reply_text(rows["messages"]).alias("reply"),
         pl.Series("label", labels, dtype=pl.String), pl.col("language").fill_null(UNKNOWN),
+        pl.Series("given", [None if turn is None else turn.text for turn in given], dtype=pl.String),
     ).drop("target")  # fmt: skip
     return found.filter(pl.col("label").is_not_null() & (pl.col("text").str.strip_chars() != ""))
 
@@ -64,7 +69,13 @@ def of_task(rows: pl.DataFrame, task: str) -> pl.DataFrame:
 def examples_of(rows: pl.DataFrame, *, replies: bool = False) -> Examples:
     """Rows of `of_task` as examples; with `replies` each reply is one more, under the same label."""
     messages = rows["messages"].to_list()
-    inputs = [tuple(Turn(each["role"], each["text"] or "", each["name"]) for each in row) for row in messages]
+    inputs = [
+        (
+            *(Turn(each["role"], each["text"] or "", each["name"]) for each in row),
+            *([] if given is None else [Turn(GIVEN, given)]),
+        )
+        for row, given in zip(messages, rows["given"].to_list(), strict=True)
+    ]
     found = Examples(
         tuple(rows["id"]), tuple(inputs), tuple(rows["label"]), tuple(rows["language"])
     )  # fmt: skip

@@ -68,6 +68,13 @@ def fact(text: str, *triples: tuple[str, str, str]) -> str:
     return json.dumps({"relations": told, "spans": spans}, separators=(",", ":"), ensure_ascii=False)
 
 
+def related(text: str, *triples: tuple[str, str, str]) -> Row:
+    target = fact(text, *triples)
+    given = task_class("relation_classification").given(target)
+    assert given is not None
+    return (Turn("user", text), given), target
+
+
 LOST, RESET = "the card is lost", "快递 密码 reset"
 ROWS: dict[str, list[Row]] = {
     "classification": [
@@ -89,6 +96,11 @@ ROWS: dict[str, list[Row]] = {
         (text_input("my card is lost"), fact("my card is lost", ("card", "is", "lost"))),
         (text_input("where is the parcel"), fact("where is the parcel", ("parcel", "at", "where"))),
         (text_input("密码 快递 ?"), fact("密码 快递 ?", ("密码", "的", "快递"))),
+    ],
+    "relation_classification": [
+        related("my card is lost", ("card", "is", "lost")),
+        related("lost is my card", ("card", "at", "lost")),
+        related("密码 快递 ?", ("密码", "的", "快递")), related("where is the parcel"),
     ],
     "extractive_qa": [
         (passage(LOST, "how"), found(LOST, "lost")), (passage(LOST, "where"), found(LOST, "card")),
@@ -186,6 +198,11 @@ def _unordered(tiny: Path) -> None:
     train(settings(tiny, "ordinal"), (rows, rows), seed=0, evaluate=right)
 
 
+def _without_entities(tiny: Path) -> None:
+    rows = examples(ROWS["relation"])
+    train(settings(tiny, "relation_classification"), (rows, rows), seed=0, evaluate=right)
+
+
 def _outside(tiny: Path) -> None:
     rows = examples([(asked("card", "lost"), choice(1))])
     train(settings(tiny, "choice"), (rows, rows), seed=0, evaluate=right)
@@ -221,6 +238,7 @@ def _no_pair(tiny: Path) -> None:
         (_equal, "all 8 training targets are 2.0"),
         (_ngrams_of_words, "reads words, and n-grams are of whole texts"),
         (_no_pair, "the model reads pairs"),
+        (_without_entities, "relates entities that are given, and an input gives None"),
         (_contradiction, "are told as 'is' and 'was'"),
     ],
 )

@@ -12,6 +12,7 @@ TASKS: dict[str, str] = {
     "ner": f"{_ROOM}.ner:Ner",
     "ordinal": f"{_ROOM}.ordinal:Ordinal",
     "relation": f"{_ROOM}.relation:Relation",
+    "relation_classification": f"{_ROOM}.relation_classification:RelationClassification",
     "regression": f"{_ROOM}.regression:Regression",
 }
 

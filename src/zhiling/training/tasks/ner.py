@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self
@@ -148,11 +149,13 @@ class Ner(Task):
             text = JoinedText.of(turns)
             spans = [
                 Span(**text.place(start, end).model_dump(), label=self.labels[number])
-                for start, end, number in entities(words)
+                for start, end, number in entities(words, text.starts)
             ]
-            found.append(
-                Answer(spelled(Entities(spans=spans)), min((word.sure for word in words), default=1.0))
-            )
+            sure = [1.0] * len(turns)
+            for word in words:
+                message = text.place(word.start, word.end).message
+                sure[message] = min(sure[message], word.sure)
+            found.append(Answer(spelled(Entities(spans=spans)), min(sure, default=1.0), by_message=tuple(sure)))
         return found
 
 
@@ -202,17 +205,22 @@ def merge(windows: Sequence[tuple[Window, Sequence[int], Sequence[float]]]) -> l
     return [found[key] for key in sorted(found)]
 
 
-def entities(words: Sequence[Tagged]) -> list[tuple[int, int, int]]:
-    """Start, end and label's number of each entity; one that goes on from nothing begins there."""
+def entities(words: Sequence[Tagged], starts: Sequence[int] = ()) -> list[tuple[int, int, int]]:
+    """Start, end and label's number of each entity; one that goes on from nothing begins there.
+
+    Args:
+        words: in order.
+        starts: where the messages of the text begin: no entity goes from one into the next.
+    """
     found: list[tuple[int, int, int]] = []
-    open_label: int | None = None
+    before: tuple[int, int] | None = None  # message and label of the entity that is open
     for word in words:
-        label = None if word.tag == OUTSIDE else (word.tag - 1) // 2
-        if label is not None:
+        now = None if word.tag == OUTSIDE else (bisect_right(starts, word.start), (word.tag - 1) // 2)
+        if now is not None:
             begins = word.tag % 2 == 1
-            if open_label == label and not begins:
-                found[-1] = (found[-1][0], word.end, label)
+            if before == now and not begins:
+                found[-1] = (found[-1][0], word.end, now[1])
             else:
-                found.append((word.start, word.end, label))
-        open_label = label
+                found.append((word.start, word.end, now[1]))
+        before = now
     return found

@@ -44,22 +44,24 @@ class Entity(NamedTuple):
 
 
 class Read(NamedTuple):
-    """What the head says: scores of tags, how many words each window has, their states, and the head."""
+    """What the head says: scores of tags (if it tags), each window's number of words, states; itself."""
 
-    tags: torch.Tensor
+    tags: torch.Tensor | None
     counts: torch.Tensor
     states: torch.Tensor
     head: RelationHead
 
 
 class RelationHead(nn.Module):
-    """Tags of words; and, asked for a pair of entities, scores of relations."""
+    """Tags of words, unless entities are given; and, asked for a pair of entities, scores of relations."""
 
-    def __init__(self, width: int, types: int, relations: int, settings: TrainSettings) -> None:
+    def __init__(
+        self, width: int, types: int, relations: int, settings: TrainSettings, *, tags: bool = True
+    ) -> None:
         super().__init__()
         self.states = WordStates(width, letters=settings.letters, dropout=settings.dropout)
         size = self.states.width
-        self.tags = nn.Linear(size, 1 + 2 * types)
+        self.tags = nn.Linear(size, 1 + 2 * types) if tags else None
         self.types = nn.Embedding(types, 16)
         self.distances = nn.Embedding(2 * DISTANCES, 16)
         self.pairs = nn.Sequential(
@@ -72,7 +74,7 @@ class RelationHead(nn.Module):
     def forward(self, encoded: Encoded, prepared: Prepared) -> Read:
         """Scores of tags, and what the scores of pairs are made of."""
         states, counts = self.states(encoded, prepared)
-        return Read(self.tags(states), counts, states, self)
+        return Read(None if self.tags is None else self.tags(states), counts, states, self)
 
     def relations(self, states: torch.Tensor, pairs: Sequence[tuple[Entity, Entity]]) -> torch.Tensor:
         """Scores of (pairs, 1 + relations) in one window with states (words, width).
@@ -191,21 +193,14 @@ class Relation(Task):
     def loss(self, outputs: Read, truths: Sequence[list[Truth]]) -> torch.Tensor:
         """Mean cross-entropy of the tags plus that of the pairs, in nats."""
         rows = [truth for example in truths for truth in example]
+        assert outputs.tags is not None
         inside = torch.arange(outputs.tags.shape[1]) < outputs.counts.unsqueeze(1)
         tags = torch.tensor([tag for truth in rows for tag in truth.tags], dtype=torch.int64)
-        loss = cross_entropy(outputs.tags[inside], tags)
-        scores = [
-            outputs.head.relations(states, truth.pairs)
-            for states, truth in zip(outputs.states, rows, strict=True)
-            if truth.pairs
-        ]
-        if scores:
-            wanted = torch.tensor([number for truth in rows for number in truth.relations])
-            loss = loss + cross_entropy(torch.cat(scores), wanted)
-        return loss
+        return cross_entropy(outputs.tags[inside], tags) + loss_of_pairs(outputs, rows)
 
     def answers(self, outputs: Read, inputs: Sequence[Input], prepared: Prepared) -> list[Answer]:
         """The entities and triples of each input; as sure as the least sure word or triple."""
+        assert outputs.tags is not None
         sure, best = outputs.tags.softmax(dim=2).max(dim=2)
         rows: Iterator[tuple[list[int], list[float], torch.Tensor]] = zip(
             as_list(best), as_list(sure), outputs.states, strict=True
@@ -215,14 +210,14 @@ class Relation(Task):
             text = JoinedText.of(turns)
             read = [(window, *next(rows)) for window in windows]
             words = merge([(window, tags, certain) for window, tags, certain, _ in read])
-            spans = entities(words)
+            spans = entities(words, text.starts)
             triples: dict[tuple[int, int, int], float] = {}
             for window, _, _, states in read:
-                triples |= self._links(outputs.head, window, states, spans)
-            found.append(self._answer(text, spans, triples, words))
+                triples |= self.links(outputs.head, window, states, spans)
+            found.append(self.answer(text, spans, triples, words))
         return found
 
-    def _links(
+    def links(
         self, head: RelationHead, window: Window, states: torch.Tensor, spans: Sequence[tuple[int, int, int]]
     ) -> dict[tuple[int, int, int], float]:
         """(Number of the subject, of the object, of the relation) → how sure, for the pairs of a window."""
@@ -239,7 +234,7 @@ class Relation(Task):
             if number != NONE
         }
 
-    def _answer(
+    def answer(
         self, text: JoinedText, spans: Sequence[tuple[int, int, int]],
         triples: Mapping[tuple[int, int, int], float], words: Sequence[Tagged],
     ) -> Answer:  # fmt: skip
@@ -259,6 +254,19 @@ class Relation(Task):
         ]  # fmt: skip
         sure = min([*(word.sure for word in words), *triples.values()], default=1.0)
         return Answer(spelled(Relations(relations=relations, spans=named)), sure)
+
+
+def loss_of_pairs(outputs: Read, rows: Sequence[Truth]) -> torch.Tensor:
+    """Mean cross-entropy of the relations of all pairs, in nats; 0 where there is no pair."""
+    scores = [
+        outputs.head.relations(states, truth.pairs)
+        for states, truth in zip(outputs.states, rows, strict=True)
+        if truth.pairs
+    ]
+    if not scores:
+        return outputs.states.sum() * 0
+    wanted = torch.tensor([number for truth in rows for number in truth.relations])
+    return cross_entropy(torch.cat(scores), wanted)
 
 
 def entities_of(text: JoinedText, truth: Relations) -> list[tuple[int, int, str]]:

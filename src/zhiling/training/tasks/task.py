@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, Self
 import torch
 from torch import nn
 
+from zhiling.rows.templates.example import Turn
 from zhiling.training.examples import Answer, Examples
 from zhiling.training.features import Prepared, Segments
 from zhiling.training.inputs import Input
@@ -32,6 +33,11 @@ class Task(ABC):
     @abstractmethod
     def target(cls, document: str) -> str | None:
         """The row's `target` (JSON) as this task spells it; None where it is not one of this task's."""
+
+    @classmethod
+    def given(cls, document: str) -> Turn | None:  # noqa: ARG003 - few tasks are given anything
+        """What an input of this task holds beside the row's messages, out of its `target` (JSON)."""
+        return None
 
     @classmethod
     @abstractmethod
