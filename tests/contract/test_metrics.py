@@ -7,10 +7,12 @@ import json
 import numpy as np
 import pytest
 
-from zhiling.evaluation.metrics.metric import Metric
+from zhiling.errors import UsageError
+from zhiling.evaluation.metrics.metric import Metric, Probabilities
 from zhiling.pipeline import registry
 
-METRICS = sorted(set(registry.table("metric")) - {"pearson", "r_squared"})  # which are no shares
+CALIBRATION = ("brier", "ece")  # which need probabilities
+METRICS = sorted(set(registry.table("metric")) - {"pearson", "r_squared", *CALIBRATION})  # shares
 LABELS = (
     ["card", "card", "快递", "password", "快递", "card"],
     ["card", "快递", "快递", "card", "快递", "card"],
@@ -55,8 +57,14 @@ ANSWERS = (
     [_answers("thames!"), _answers("北京"), _answers("somewhere")],
     _answers("no such word"),
 )
+RANKINGS = (
+    [_answers("the Thames"), _answers("北京大学"), _answers("shop", "store")],
+    [_answers("the Thames", "Oslo"), _answers(*"甲乙丙丁戊己庚辛壬癸"), _answers("store")],
+    _answers("no such word"),
+)
 SAMPLES = {
     "entity": ENTITIES, "tag": ENTITIES, "triple": TRIPLES, "answer": ANSWERS, "exact": ANSWERS,
+    "mrr": RANKINGS, "recall": RANKINGS,
 }  # fmt: skip
 """By the first word of a metric's name: truth, answers of which some are right, an answer that never is."""
 
@@ -101,13 +109,29 @@ def test_order_and_other_resamples_change_nothing(name: str) -> None:
     assert turned == pytest.approx(scores)
 
 
+@pytest.mark.parametrize("name", CALIBRATION)
+def test_certain_and_right_is_nought_and_answers_alone_are_refused(name: str) -> None:
+    truth, answers, _ = LABELS
+    classes = tuple(sorted(set(truth)))
+
+    def sure(told: list[str]) -> Probabilities:
+        scores = np.array([[float(label == each) for label in classes] for each in told])
+        return Probabilities(scores.max(axis=1), scores, classes)
+
+    assert make(name).lower_is_better
+    assert make(name).score(truth, truth, sure(truth)) == 0
+    assert 0 < make(name).score(truth, answers, sure(answers)) < 1
+    with pytest.raises(UsageError, match="needs probabilities, and answers alone were given"):
+        make(name).score(truth, answers)
+
+
 @pytest.mark.parametrize("name", METRICS)
 def test_no_rows_have_no_score(name: str) -> None:
     with pytest.raises(ValueError, match="of no rows is undefined"):
         make(name).score([], [])
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", sorted(registry.table("metric")))
 def test_a_card_says_what_the_metric_is(name: str) -> None:
     metric = registry.load("metric", name)
     assert metric.name == name

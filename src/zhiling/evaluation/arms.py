@@ -5,24 +5,30 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from zhiling.errors import UsageError
+from zhiling.evaluation.answered import Runs, Told, row_table, told_by
 from zhiling.evaluation.metrics.counted import Counted
 from zhiling.evaluation.metrics.labels import counted_by
-from zhiling.evaluation.metrics.metric import Metric
-from zhiling.evaluation.metrics.row_mean import RowMean
-from zhiling.evaluation.scores import Changed, LabelScore, LabelScores, Scores, SliceScores, TestRows
-from zhiling.evaluation.statistics import paired_bootstrap
+from zhiling.evaluation.metrics.metric import Metric, Scorer
+from zhiling.evaluation.scores import (
+    Changed,
+    LabelScore,
+    LabelScores,
+    McNemar,
+    Scores,
+    SliceScores,
+    TestRows,
+)
+from zhiling.evaluation.statistics import Draw, Resampled, bootstrap, mcnemar
 from zhiling.pipeline.registry import load
 
-Runs = Mapping[int, Sequence[str | None]]
-"""Seed → one answer per test row; None where there was none."""
-
 PAIRS = (("after", "control"), ("after", "before"))
-CHANGE = ("control", "after")
 
 
 @dataclass(frozen=True)
@@ -31,9 +37,20 @@ class Comparison:
 
     scores: Scores
     rows: pl.DataFrame
-    """One line per test row: id, text, language, truth, `predicted.<arm>` (majority over the seeds), `change`
-    (better, same or worse from control to after by the first metric, where it can tell it of one row, else
-    by being the truth; null where an answer is missing)."""
+    """One line per test row, see `answered.row_table`; `change` is from control to after, or of the first
+    pair that was asked for."""
+    arms: Arms
+
+    def slices(self, values: Sequence[str]) -> dict[str, tuple[SliceScores, Changed]]:
+        """Scores, and how rows changed, of each part of the scored rows: those with the same value.
+
+        Args:
+            values: one per test row.
+        """
+        return {
+            value: (self.arms.measure(places), _changed(self.rows, places))
+            for value, places in self.arms.parts(values).items()
+        }
 
 
 def compare_arms(
@@ -46,6 +63,8 @@ def compare_arms(
     resamples: int = 2000,
 ) -> Comparison:
     """Scores with 95 % intervals for all arms and their differences, per label, per language and per row.
+
+    Where rows stand in groups, whole groups are resampled (see `statistics.Draw`).
 
     Args:
         arms: name → seed → answers to all rows.
@@ -63,35 +82,39 @@ def compare_arms(
     """
     _refuse_unfit(arms, rows)
     measured: list[Metric] = [load("metric", name)() for name in metrics]
+    change = pairs[0] if pairs else PAIRS[0]
     pairs = [pair for pair in PAIRS if set(pair) <= set(arms)] if pairs is None else pairs
     unknown = sorted({name for pair in pairs for name in pair} - set(arms))
     if unknown:
         raise UsageError(f"no arm is named {unknown!r}", hint=f"arms are: {', '.join(arms)}")
-    unanswered = {name: _unanswered(runs, len(rows)) for name, runs in arms.items()}
-    scored = np.flatnonzero(~np.any(list(unanswered.values()), axis=0)).tolist()
-    if not scored:
+    told = Arms(
+        {name: told_by(runs) for name, runs in arms.items()}, rows, measured, pairs, (seed, resamples)
+    )
+    if not told.scored:
         raise UsageError("no test row was answered by all arms, so there is nothing to compare")
+    table = row_table(told.arms, rows, measured[0] if measured else None, change)
+    return Comparison(_scores(told, table, both=set(change) <= set(arms)), table, told)
 
-    def measure(places: Sequence[int]) -> SliceScores:
-        return _measure(arms, rows, places, (measured, pairs), (seed, resamples))
 
-    whole = measure(scored)
-    languages = sorted({rows.languages[place] for place in scored})
-    table = _row_table(arms, rows, measured[0] if measured else None)
-    scores = Scores(
+def _scores(told: Arms, table: pl.DataFrame, *, both: bool) -> Scores:
+    """Everything that is measured; `both` arms of the change are there."""
+    whole = told.measure(told.scored)
+    scored = told.rows.take(told.scored)
+    return Scores(
         n=whole.n,
-        unscored={name: int(missing.sum()) for name, missing in unanswered.items()},
-        seeds=tuple(sorted({number for runs in arms.values() for number in runs})),
+        unscored={name: int(missing.sum()) for name, missing in told.unanswered.items()},
+        seeds=tuple(sorted({seed for runs in told.arms.values() for seed in runs})),
         arms=whole.arms,
         differences=whole.differences,
-        per_label=_per_label(arms, rows, scored, counted_by(measured)),
+        per_label=told.per_label(),
         per_language={
-            language: measure([place for place in scored if rows.languages[place] == language])
-            for language in languages
+            language: told.measure(places) for language, places in told.parts(told.rows.languages).items()
         },
-        changed=_changed(table, scored) if set(CHANGE) <= set(arms) else None,
+        changed=_changed(table, told.scored) if both else None,
+        mcnemar={f"{arm}-{other}": _mcnemar(table, told.scored, arm, other) for arm, other in told.pairs},
+        groups=len(set(scored.clusters)) if scored.clusters else None,
+        lower_is_better=tuple(metric.name for metric in told.metrics if metric.lower_is_better),
     )
-    return Comparison(scores, table)
 
 
 def _refuse_unfit(arms: Mapping[str, Runs], rows: TestRows) -> None:
@@ -101,65 +124,95 @@ def _refuse_unfit(arms: Mapping[str, Runs], rows: TestRows) -> None:
     for name, runs in arms.items():
         if not runs:
             raise UsageError(f"arm {name!r} has no seeds")
-        for seed, answers in runs.items():
-            if len(answers) != len(rows):
+        for seed, told in told_by(runs).items():
+            if len(told.answers) != len(rows):
                 raise UsageError(
-                    f"arm {name!r}, seed {seed}: {len(answers)} answers to {len(rows)} test rows"
+                    f"arm {name!r}, seed {seed}: {len(told.answers)} answers to {len(rows)} test rows"
                 )
 
 
-def _unanswered(runs: Runs, rows: int) -> np.ndarray:
-    """Where at least one seed gave no answer, shape (rows,)."""
-    missing = np.zeros(rows, dtype=np.bool_)
-    for answers in runs.values():
-        missing |= np.array([answer is None for answer in answers], dtype=np.bool_)
-    return missing
+@dataclass(frozen=True)
+class Arms:
+    """What is measured: arms, rows, metrics, pairs, and seed and number of the resamples."""
 
+    arms: Mapping[str, Mapping[int, Told]]
+    rows: TestRows
+    metrics: Sequence[Metric]
+    pairs: Sequence[tuple[str, str]]
+    drawing: tuple[int, int]
 
-def _answers(runs: Runs, places: Sequence[int]) -> list[list[str]]:
-    """The answers to some rows, one list per seed, seeds in order."""
-    return [[str(runs[seed][place]) for place in places] for seed in sorted(runs)]
+    @cached_property
+    def unanswered(self) -> dict[str, NDArray[np.bool_]]:
+        """Arm → where at least one seed gave no answer, shape (rows,)."""
+        return {
+            name: np.any([[each is None for each in told.answers] for told in runs.values()], axis=0)
+            for name, runs in self.arms.items()
+        }
 
+    @cached_property
+    def scored(self) -> list[int]:
+        """Places of the rows that all arms answered."""
+        return np.flatnonzero(~np.any(list(self.unanswered.values()), axis=0)).tolist()
 
-def _measure(
-    arms: Mapping[str, Runs],
-    rows: TestRows,
-    places: Sequence[int],
-    wanted: tuple[Sequence[Metric], Sequence[tuple[str, str]]],
-    drawing: tuple[int, int],
-) -> SliceScores:
-    """All metrics of all arms and pairs on some rows."""
-    metrics, pairs = wanted
-    truth = [rows.truth[place] for place in places]
-    answers = {name: _answers(runs, places) for name, runs in arms.items()}
-    drawn = {
-        metric.name: paired_bootstrap(metric, answers, truth, seed=drawing[0], resamples=drawing[1])
-        for metric in metrics
-    }
-    return SliceScores(
-        n=len(places),
-        arms={name: {metric: found.interval(name) for metric, found in drawn.items()} for name in arms},
-        differences={
-            f"{arm}-{other}": {metric: found.difference(arm, other) for metric, found in drawn.items()}
-            for arm, other in pairs
-        },
-    )
+    def parts(self, values: Sequence[str]) -> dict[str, list[int]]:
+        """Value → places of the scored rows that have it."""
+        found: dict[str, list[int]] = {}
+        for place in self.scored:
+            found.setdefault(values[place], []).append(place)
+        return dict(sorted(found.items()))
 
+    def measure(self, places: Sequence[int]) -> SliceScores:
+        """All metrics of all arms and pairs on some rows."""
+        drawn = {metric.name: self._resampled(metric, places) for metric in self.metrics}
+        return SliceScores(
+            n=len(places),
+            arms={
+                name: {
+                    metric: found.interval(name) for metric, found in drawn.items() if name in found.points
+                }
+                for name in self.arms
+            },
+            differences={
+                f"{arm}-{other}": {
+                    metric: found.difference(arm, other)
+                    for metric, found in drawn.items()
+                    if {arm, other} <= set(found.points)
+                }
+                for arm, other in self.pairs
+            },
+        )
 
-def _per_label(
-    arms: Mapping[str, Runs], rows: TestRows, places: Sequence[int], metric: type[Counted]
-) -> dict[str, LabelScores]:
-    """Precision, recall and F1 of every class that is the truth somewhere; means over the seeds."""
-    truth = [rows.truth[place] for place in places]
-    own = metric.counts(truth, truth)
-    found: dict[str, dict[str, LabelScore]] = {label: {} for label in own.classes}
-    for name, runs in arms.items():
-        per_seed = [_class_values(metric, truth, answers) for answers in _answers(runs, places)]
-        for label, scores in found.items():
-            values = np.mean([by_label[label] for by_label in per_seed], axis=0)
-            scores[name] = LabelScore(*(float(value) for value in values))
-    sizes = dict(zip(own.classes, own.true[0].astype(int).tolist(), strict=True))
-    return {label: LabelScores(sizes[label], scores) for label, scores in found.items()}
+    def _resampled(self, metric: Metric, places: Sequence[int]) -> Resampled:
+        """A metric of all arms that it can be told of, on some rows."""
+        rows = self.rows.take(places)
+        scorers: dict[str, list[Scorer]] = {}
+        for name, runs in self.arms.items():
+            told = [each.take(places) for each in runs.values()]
+            if metric.needs_probabilities and any(each.probabilities is None for each in told):
+                continue
+            scorers[name] = [
+                metric.scorer(rows.truth, list(map(str, each.answers)), each.probabilities) for each in told
+            ]
+        return bootstrap(scorers, Draw(len(places), *self.drawing, rows.clusters), metric.lower_is_better)
+
+    def per_label(self) -> dict[str, LabelScores]:
+        """Precision, recall and F1 of every class that is the truth somewhere; means over the seeds."""
+        truth = self.rows.take(self.scored).truth
+        metric = counted_by(self.metrics, truth)
+        if metric is None:
+            return {}
+        own = metric.counts(truth, truth)
+        found: dict[str, dict[str, LabelScore]] = {label: {} for label in own.classes}
+        for name, runs in self.arms.items():
+            per_seed = [
+                _class_values(metric, truth, list(map(str, told.take(self.scored).answers)))
+                for told in runs.values()
+            ]
+            for label, scores in found.items():
+                values = np.mean([by_label[label] for by_label in per_seed], axis=0)
+                scores[name] = LabelScore(*(float(value) for value in values))
+        sizes = dict(zip(own.classes, own.true[0].astype(int).tolist(), strict=True))
+        return {label: LabelScores(sizes[label], scores) for label, scores in found.items()}
 
 
 def _class_values(
@@ -171,58 +224,11 @@ def _class_values(
     return dict(zip(counts.classes, zip(*(column.tolist() for column in columns), strict=True), strict=True))
 
 
-def _majority(runs: Runs, place: int) -> str | None:
-    """The answer that most seeds give to a row; of equally frequent ones that of the lowest seed."""
-    answers = [runs[seed][place] for seed in sorted(runs)]
-    return None if None in answers else Counter(answers).most_common(1)[0][0]
-
-
-def _row_table(arms: Mapping[str, Runs], rows: TestRows, metric: Metric | None) -> pl.DataFrame:
-    """The line per test row that `Comparison.rows` describes."""
-    table = pl.DataFrame(
-        {"id": rows.ids, "text": rows.texts, "language": rows.languages, "truth": rows.truth},
-        schema=dict.fromkeys(("id", "text", "language", "truth"), pl.String),
-    ).with_columns(
-        pl.Series(
-            f"predicted.{name}", [_majority(runs, place) for place in range(len(rows))], dtype=pl.String
-        )
-        for name, runs in arms.items()
-    )
-    if not set(CHANGE) <= set(arms):
-        return table.with_columns(pl.lit(None, dtype=pl.String).alias("change"))
-    first, last = (
-        pl.Series(
-            [
-                _right(metric, true, told)
-                for true, told in zip(rows.truth, table[f"predicted.{name}"], strict=True)
-            ],
-            dtype=pl.Float64,
-        )
-        for name in CHANGE
-    )
-    return table.with_columns(_verdicts(first, last).alias("change"))
-
-
-def _right(metric: Metric | None, true: str, told: str | None) -> float | None:
-    """How right an answer is: by a metric that can tell it of one row, else whether it is the truth."""
-    if told is None:
-        return None
-    if isinstance(metric, Counted | RowMean):
-        return metric.score([true], [told])
-    return float(true == told)
-
-
-def _verdicts(first: pl.Series, last: pl.Series) -> pl.Series:
-    """What became of each row: better, same or worse; null where one of the two is not known."""
-    word = (
-        pl.when(pl.col("last") > pl.col("first"))
-        .then(pl.lit("better"))
-        .when(pl.col("last") < pl.col("first"))
-        .then(pl.lit("worse"))
-        .when(pl.col("last") == pl.col("first"))
-        .then(pl.lit("same"))
-    )
-    return pl.DataFrame({"first": first, "last": last}).select(word).to_series()
+def _mcnemar(table: pl.DataFrame, places: Sequence[int], arm: str, other: str) -> McNemar:
+    """The test of two arms: right is what scores 1."""
+    scored = table[list(places)]
+    first, second = ((scored[f"right.{name}"] == 1).to_list() for name in (arm, other))
+    return mcnemar(first, second)
 
 
 def _changed(table: pl.DataFrame, places: Sequence[int]) -> Changed:

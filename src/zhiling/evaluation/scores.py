@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from zhiling.errors import UsageError
@@ -22,11 +22,30 @@ class TestRows:
     texts: tuple[str, ...]
     truth: tuple[str, ...]
     languages: tuple[str, ...]
+    groups: tuple[str, ...] = ()
+    """The conversation or document of each row; none: each row stands alone."""
+    sources: tuple[str, ...] = ()
+    """Where each row comes from; none: not known."""
 
     def __post_init__(self) -> None:
         lengths = {len(self.ids), len(self.texts), len(self.truth), len(self.languages)}
+        lengths |= {len(column) for column in (self.groups, self.sources) if column}
         if len(lengths) != 1:
             raise UsageError(f"ids, texts, truth and languages must have one length, got {sorted(lengths)!r}")
+
+    def take(self, places: Sequence[int]) -> TestRows:
+        """Some of the rows, in the order given."""
+        return TestRows(
+            *(
+                tuple(column[place] for place in places) if column else ()
+                for column in (self.ids, self.texts, self.truth, self.languages, self.groups, self.sources)
+            )
+        )
+
+    @property
+    def clusters(self) -> tuple[str, ...] | None:
+        """The groups where any holds two rows; None where each row stands alone."""
+        return self.groups if len(set(self.groups)) < len(self.groups) else None
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -72,12 +91,24 @@ class LabelScores:
 
 
 @dataclass(frozen=True)
+class McNemar:
+    """McNemar's test of an arm beside another, see `statistics.mcnemar`."""
+
+    arm_only: int
+    """Rows that only the arm has right."""
+    other_only: int
+    """Rows that only the other has right."""
+    p: float
+    """How likely so uneven a split is where both are equally good, two-sided."""
+
+
+@dataclass(frozen=True)
 class SliceScores:
     """All arms on some of the rows."""
 
     n: int
     arms: Mapping[str, Mapping[str, Interval]]
-    """Arm → metric → score."""
+    """Arm → metric → score; an arm without the probabilities that a metric needs has no such score."""
     differences: Mapping[str, Mapping[str, Difference]]
     """"after-control" → metric → difference."""
 
@@ -106,11 +137,17 @@ class Scores:
     per_language: Mapping[str, SliceScores]
     changed: Changed | None
     """From control to after; None where one of the two arms is missing."""
+    mcnemar: Mapping[str, McNemar] = field(default_factory=dict[str, McNemar])
+    """"after-control" → the test of the answers of most seeds; right is what scores 1 by the first metric."""
+    groups: int | None = None
+    """How many groups were drawn instead of rows for every interval; None where rows were."""
+    lower_is_better: tuple[str, ...] = ()
+    """Metrics of which 0 is best."""
 
     def as_json(self) -> dict[str, object]:
         """The object of `evaluation/scores.json`: plain dicts, lists, numbers and strings."""
         values = dataclasses.asdict(self)
-        return {**values, "seeds": list(self.seeds)}
+        return {**values, "seeds": list(self.seeds), "lower_is_better": list(self.lower_is_better)}
 
 
 def verdict(low: float, high: float) -> Verdict:

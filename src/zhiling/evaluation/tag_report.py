@@ -12,7 +12,8 @@ from zhiling.pipeline.registry import load
 
 def reports_tags(metrics: Sequence[str]) -> bool:
     """Whether scores per label, of an evaluation with these metrics, are scores of tags."""
-    return issubclass(counted_by([load("metric", name)() for name in metrics]), OfTags)
+    counted = counted_by([load("metric", name)() for name in metrics], ())
+    return counted is not None and issubclass(counted, OfTags)
 
 
 def tag_report(scores: dict[str, Any], arm: str) -> list[tuple[str | float, ...]]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from zhiling.errors import UnknownName, UsageError
 from zhiling.evaluation import TestRows, compare_arms
-from zhiling.evaluation.scores import verdict
+from zhiling.evaluation.answered import Told
+from zhiling.evaluation.metrics.metric import Probabilities
+from zhiling.evaluation.scores import Changed, verdict
 
 N = 120
 TRUTH = tuple(f"label{number % 4}" for number in range(N))
@@ -103,7 +106,9 @@ def test_the_row_table_holds_the_majority_over_the_seeds() -> None:
     first[1], second[1], third[1] = "z", "y", "x"
     runs = {3: third, 1: first, 2: second}
     table = compare_arms({"before": runs}, ROWS).rows
-    assert table.columns == ["id", "text", "language", "truth", "predicted.before", "change"]
+    assert table.columns == [
+        "id", "text", "language", "truth", "predicted.before", "right.before", "change",
+    ]  # fmt: skip
     assert table["predicted.before"].to_list()[:3] == ["y", "z", TRUTH[2]]
     assert table["change"].null_count() == N
 
@@ -169,3 +174,63 @@ def test_a_row_became_better_by_the_first_metric_where_answers_are_never_the_tru
     arms = {"control": {1: [nothing, found, found]}, "after": {1: [found, nothing, found]}}
     changed = compare_arms(arms, rows, metrics=("entity_f1",), resamples=100).rows["change"]
     assert changed.to_list() == ["better", "worse", "same"]
+
+
+def test_rows_of_one_group_are_drawn_together() -> None:
+    groups = tuple(f"chat{number // 20}" for number in range(N))
+    rows = TestRows(ROWS.ids, ROWS.texts, ROWS.truth, ROWS.languages, groups)
+    arms = {"after": {1: answers(range(40))}}  # two whole chats are wrong, four are right
+    alone, together = (compare_arms(arms, each, metrics=["accuracy"]).scores for each in (ROWS, rows))
+    first, second = (each.arms["after"]["accuracy"] for each in (alone, together))
+    assert first.mean == second.mean
+    assert second.high - second.low > 2 * (first.high - first.low)
+    assert (alone.groups, together.groups) == (None, 6)
+    assert together.per_language["zh"].n < N
+
+
+def test_groups_of_one_row_change_nothing() -> None:
+    rows = TestRows(ROWS.ids, ROWS.texts, ROWS.truth, ROWS.languages, ROWS.ids)
+    arms = {"after": {1: answers(range(40))}}
+    assert compare_arms(arms, rows).scores == compare_arms(arms, ROWS).scores
+
+
+def test_mcnemar_counts_the_rows_that_one_arm_alone_has_right() -> None:
+    arms = {"control": {1: answers(range(10))}, "after": {1: answers(range(9, 12))}}
+    found = compare_arms(arms, ROWS).scores.mcnemar["after-control"]
+    assert (found.arm_only, found.other_only) == (9, 2)
+    assert found.p == pytest.approx(2 * (1 + 11 + 55) / 2**11)
+
+
+def test_probabilities_are_scored_where_they_are_told_and_lower_is_better() -> None:
+    def sure(right: float) -> Told:
+        scores = np.full((N, 4), (1 - right) / 3)
+        scores[np.arange(N), [number % 4 for number in range(N)]] = right
+        return Told(list(TRUTH), Probabilities(scores.max(axis=1), scores, tuple(sorted(set(TRUTH)))))
+
+    arms = {"before": {1: answers(range(9))}, "control": {1: sure(0.7)}, "after": {1: sure(0.9)}}
+    found = compare_arms(arms, ROWS, metrics=["accuracy", "brier", "ece"]).scores
+    assert set(found.arms["before"]) == {"accuracy"}
+    assert found.arms["after"]["brier"].mean == pytest.approx(0.1**2 + 3 * (0.1 / 3) ** 2)
+    assert found.arms["after"]["ece"].mean == pytest.approx(0.1)
+    assert found.differences["after-control"]["ece"].mean == pytest.approx(-0.2)
+    assert found.differences["after-control"]["ece"].verdict == "better"
+    assert set(found.differences["after-before"]) == {"accuracy"}
+    assert found.lower_is_better == ("brier", "ece")
+
+
+def test_slices_are_measured_apart_with_their_changed_rows() -> None:
+    arms = {"a": {0: answers(range(9))}, "b": {0: answers(range(3))}}
+    found = compare_arms(arms, ROWS, pairs=[("b", "a")])
+    parts = found.slices(["short" if number < 60 else "long" for number in range(N)])
+    assert [part.n for part, _ in parts.values()] == [60, 60]
+    assert parts["short"][1] == Changed(better=6, same=54, worse=0)
+    assert parts["long"][0].differences["b-a"]["accuracy"].mean == 0
+
+
+def test_rankings_have_no_scores_per_label() -> None:
+    truth = ('{"answers":[{"text":"退款"}]}',) * 2
+    rows = TestRows(("1", "2"), ("a", "b"), truth, ("zh", "zh"))
+    told = json.dumps({"answers": [{"text": "x"}, {"text": "退款"}]})
+    found = compare_arms({"after": {1: [told, truth[0]]}}, rows, metrics=["mrr"], resamples=100).scores
+    assert found.arms["after"]["mrr"].mean == 0.75
+    assert found.per_label == {}

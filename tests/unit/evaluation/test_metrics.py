@@ -7,10 +7,14 @@ import json
 import numpy as np
 import pytest
 
+from zhiling.errors import UsageError
 from zhiling.evaluation.metrics.answers import AnswerF1, ExactMatch, words_of
+from zhiling.evaluation.metrics.calibration import Brier, ExpectedCalibrationError
 from zhiling.evaluation.metrics.entities import EntityF1, EntityMacroF1
 from zhiling.evaluation.metrics.labels import MacroF1, MicroF1, WeightedF1
+from zhiling.evaluation.metrics.metric import Probabilities
 from zhiling.evaluation.metrics.numbers import Pearson, RSquared
+from zhiling.evaluation.metrics.ranking import Mrr, RecallAt1, RecallAt5, RecallAt10
 from zhiling.evaluation.metrics.tags import TagMacroF1, TagMicroF1, TagWeightedF1, tags_of
 from zhiling.evaluation.metrics.triples import TripleF1, TripleMacroF1
 
@@ -98,3 +102,43 @@ def test_numbers_at_their_anchors() -> None:
     told = ["1", "2", "4"]
     again = Pearson().score(["1", "1", "3"], ["1", "1", "4"])
     assert Pearson().weighted(truth, told, drawn)[0] == pytest.approx(again)
+
+
+def test_rankings_at_their_anchors() -> None:
+    truth = [answers("a"), answers("a", "甲"), answers("a")]
+    told = [answers("a", "b"), answers("b", "甲", "a"), answers("b", "c")]
+    assert Mrr().score(truth, told) == 1 / 2
+    assert RecallAt1().score(truth, told) == pytest.approx(1 / 3)
+    places = [1, 6, 5]
+    ranked = [answers(*"x" * (place - 1), "a") for place in places]
+    assert RecallAt5().score(truth, ranked) == pytest.approx(2 / 3)
+    ranked = [answers("a"), answers(*"x" * 9, "甲"), answers(*"x" * 10, "a")]
+    assert RecallAt10().score(truth, ranked) == pytest.approx(2 / 3)
+
+
+def test_calibration_at_its_anchors() -> None:
+    truth, certain = ["a", "a", "a", "b"], Probabilities(np.ones(4))
+    assert ExpectedCalibrationError().score(truth, ["a"] * 4, certain) == 1 / 4
+    even = Probabilities(np.full(4, 0.5), np.full((4, 2), 0.5), ("a", "b"))
+    assert Brier().score(truth, ["a"] * 4, even) == 1 / 2
+
+
+def test_bins_are_closed_on_the_right_and_errors_within_a_bin_cancel() -> None:
+    edge = 1 / 15
+    one_bin = Probabilities(np.array([edge, edge / 2]))
+    two_bins = Probabilities(np.array([edge + 1e-9, edge / 2]))
+    told = (["a", "a"], ["b", "a"])
+    assert ExpectedCalibrationError().score(*told, one_bin) == pytest.approx(abs(1 - edge * 1.5) / 2)
+    assert ExpectedCalibrationError().score(*told, two_bins) == pytest.approx((edge + 1 - edge / 2) / 2)
+
+
+def test_a_class_that_the_model_does_not_know_adds_its_own_square() -> None:
+    certain = Probabilities(np.ones(1), np.array([[1.0, 0.0]]), ("a", "b"))
+    assert Brier().score(["新"], ["a"], certain) == 2
+    several = Probabilities(np.ones(1), np.array([[0.5, 1.0]]), ("a", "b"))
+    assert Brier().score([labels("a", "b")], [labels("b")], several) == 0.25
+
+
+def test_brier_needs_classes() -> None:
+    with pytest.raises(UsageError, match="this task has no classes"):
+        Brier().score(["a"], ["a"], Probabilities(np.ones(1)))

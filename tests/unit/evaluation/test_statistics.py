@@ -8,7 +8,7 @@ import pytest
 from zhiling.evaluation import statistics
 from zhiling.evaluation.metrics.accuracy import Accuracy
 from zhiling.evaluation.metrics.labels import MacroF1
-from zhiling.evaluation.statistics import paired_bootstrap
+from zhiling.evaluation.statistics import mcnemar, paired_bootstrap
 
 
 def drawn(rng: np.random.Generator, n: int, right: float) -> tuple[list[str], list[str]]:
@@ -74,3 +74,35 @@ def test_one_row_is_a_point() -> None:
 def test_a_score_of_no_rows_is_undefined() -> None:
     with pytest.raises(ValueError, match="accuracy of no rows is undefined"):
         Accuracy().score([], [])
+
+
+def test_the_clustered_interval_covers_where_rows_of_a_group_agree() -> None:
+    rng = np.random.default_rng(6)
+    covered = {"rows": 0, "groups": 0}
+    for trial in range(100):
+        right = np.repeat(rng.random(40) < 0.7, 10)
+        truth, predicted = ["a"] * 400, ["a" if hit else "b" for hit in right]
+        for name, groups in (("rows", None), ("groups", [str(number // 10) for number in range(400)])):
+            found = paired_bootstrap(
+                Accuracy(), {"x": [predicted]}, truth, seed=trial, resamples=300, groups=groups
+            ).interval("x")
+            covered[name] += found.low <= 0.7 <= found.high
+    assert covered["groups"] >= 88
+    assert covered["rows"] <= 65
+
+
+@pytest.mark.parametrize(
+    ("only_first", "only_second", "p"),
+    [(1, 9, 0.021484375), (9, 1, 0.021484375), (0, 0, 1.0), (5, 5, 1.0), (0, 1, 1.0), (2, 0, 0.5)],
+)
+def test_mcnemar_at_its_anchors(only_first: int, only_second: int, p: float) -> None:
+    first = [True] * only_first + [False] * only_second + [True] * 7
+    second = [False] * only_first + [True] * only_second + [True] * 7
+    found = mcnemar(first, second)
+    assert (found.arm_only, found.other_only, found.p) == (only_first, only_second, p)
+
+
+def test_mcnemar_equals_the_librarys_binomial_test_for_many_rows() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    first, second = [True] * 900 + [False] * 1000, [False] * 900 + [True] * 1000
+    assert mcnemar(first, second).p == pytest.approx(stats.binomtest(900, 1900).pvalue)

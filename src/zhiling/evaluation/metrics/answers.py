@@ -60,8 +60,8 @@ class ExactMatch(RowMean):
 
     name: ClassVar[str] = "exact_match"
 
-    @staticmethod
-    def of_row(truth: str, answer: str) -> float:
+    @classmethod
+    def of_row(cls, truth: str, answer: str) -> float:
         """1 where the first answer equals a right one."""
         return _nearest(truth, answer, _equal)
 
@@ -76,7 +76,7 @@ class AnswerF1(RowMean):
 
     name: ClassVar[str] = "answer_f1"
 
-    @staticmethod
-    def of_row(truth: str, answer: str) -> float:
+    @classmethod
+    def of_row(cls, truth: str, answer: str) -> float:
         """F1 of the shared words."""
         return _nearest(truth, answer, _shared)

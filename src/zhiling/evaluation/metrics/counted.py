@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from zhiling.evaluation.metrics.metric import Floats, Metric
+from zhiling.evaluation.metrics.metric import Floats, Metric, Probabilities, Scorer
 
 Average = Literal["micro", "macro", "weighted"]
 Item = tuple[str, Hashable]
@@ -58,6 +58,18 @@ class ClassCounts:
         return np.where(none, 1.0, ratio((self.f1 * weights).sum(axis=1), whole))
 
 
+@dataclass(frozen=True)
+class RowCounts:
+    """Hits, predictions and truths of each row: `numbers` has shape (3, rows, classes)."""
+
+    classes: tuple[str, ...]
+    numbers: Floats
+
+    def counts(self, weights: Floats) -> ClassCounts:
+        """The counts under each weighting of the rows (shape (resamples, rows))."""
+        return ClassCounts(self.classes, *(weights @ each for each in self.numbers))
+
+
 class Counted(Metric):
     """F1 of the items of each row, averaged over their classes."""
 
@@ -69,10 +81,13 @@ class Counted(Metric):
         """The items of an answer to the row with this truth (the truth itself is one, too)."""
 
     @classmethod
-    def counts(
-        cls, truth: Sequence[str], predicted: Sequence[str], weights: Floats | None = None
-    ) -> ClassCounts:
-        """The counts under each weighting of the n rows (shape (resamples, n)); unset: each row once."""
+    def counts(cls, truth: Sequence[str], predicted: Sequence[str]) -> ClassCounts:
+        """The counts over all rows, each of shape (1, classes)."""
+        return cls.rows_of(truth, predicted).counts(np.ones((1, len(truth))))
+
+    @classmethod
+    def rows_of(cls, truth: Sequence[str], predicted: Sequence[str]) -> RowCounts:
+        """The counts of each row: what any weighting is made of."""
         rows = [
             (cls.items(each, each), cls.items(told, each))
             for each, told in zip(truth, predicted, strict=True)
@@ -84,13 +99,17 @@ class Counted(Metric):
             for kind, items in enumerate((true & told, told, true)):
                 for name, _ in items:
                     counts[kind, number, columns[name]] += 1
-        if weights is None:
-            return ClassCounts(tuple(classes), *(each.sum(axis=0, keepdims=True) for each in counts))
-        return ClassCounts(tuple(classes), *(weights @ each for each in counts))
+        return RowCounts(tuple(classes), counts)
 
-    def weighted(self, truth: Sequence[str], predicted: Sequence[str], weights: Floats) -> Floats:
-        """The averaged F1 under each weighting, shape (resamples,)."""
-        return self.counts(truth, predicted, weights).average(self.how)
+    def scorer(
+        self,
+        truth: Sequence[str],
+        predicted: Sequence[str],
+        probabilities: Probabilities | None = None,
+    ) -> Scorer:
+        """The averaged F1 under each weighting."""
+        rows = self.rows_of(truth, predicted)
+        return lambda weights: rows.counts(weights).average(self.how)
 
 
 def ratio(part: Floats, whole: Floats) -> Floats:

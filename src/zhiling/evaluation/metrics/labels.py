@@ -54,6 +54,11 @@ class WeightedF1(_OfLabels):
     how: ClassVar[Average] = "weighted"
 
 
-def counted_by(metrics: Sequence[Metric]) -> type[Counted]:
-    """What scores per label are of: the first of these metrics that counts by class, else labels."""
-    return next((type(metric) for metric in metrics if isinstance(metric, Counted)), MacroF1)
+def counted_by(metrics: Sequence[Metric], truth: Sequence[str]) -> type[Counted] | None:
+    """What scores per class are of: the first of these metrics that counts by class, else labels.
+
+    None where the truth is no label (a ranking, a number's JSON): then there is no class.
+    """
+    first = next((type(metric) for metric in metrics if isinstance(metric, Counted)), None)
+    labelled = all(not each.startswith("{") or each.startswith('{"labels":') for each in truth)
+    return first or (MacroF1 if labelled else None)
