@@ -23,12 +23,17 @@ class Examples:
     """The truth as the task spells it: a label, or the row's `target` as JSON."""
     languages: tuple[str, ...]
     """BCP-47 tags, "und" where unknown."""
+    groups: tuple[str | None, ...] = ()
+    """The document, the conversation, … that each is part of; empty: of none of them known."""
 
     def __post_init__(self) -> None:
-        lengths = {len(self.ids), len(self.inputs), len(self.targets), len(self.languages)}
+        if not self.groups:
+            object.__setattr__(self, "groups", (None,) * len(self.ids))
+        columns = (self.ids, self.inputs, self.targets, self.languages, self.groups)
+        lengths = set(map(len, columns))
         if len(lengths) != 1:
             raise UsageError(
-                f"ids, inputs, targets and languages must have one length, got {sorted(lengths)!r}"
+                f"ids, inputs, targets, languages and groups must have one length, got {sorted(lengths)!r}"
             )
 
     def __len__(self) -> int:
@@ -54,6 +59,8 @@ class Answer(NamedTuple):
     """How sure the model is, in [0, 1]."""
     scores: NDArray[np.float32] | None = None
     """One number per class, summing to 1; None where the task has no fixed classes."""
+    by_message: tuple[float, ...] = ()
+    """How sure it is of what it says about each message, where the task tells it."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from zhiling.encoders.transformer import TransformerEncoder
 from zhiling.errors import UsageError
 from zhiling.pipeline.registry import load as load_component
 from zhiling.training.backbones import FrozenEncoder, TunedEncoder
+from zhiling.training.documents import Documents
 from zhiling.training.examples import Evaluate, Examples, Progress
 from zhiling.training.features import FeaturePart, JoinedFeatures
 from zhiling.training.loop import Material, Training, run_epochs
@@ -44,6 +45,10 @@ def fit(
                 f"the {name} part has no examples",
                 hint="Look at the split: more rows, or another share for it.",
             )
+    if settings.context == "group":
+        documents = Documents.of(dev)
+        train, dev = Documents.to_learn_from(train).examples, documents.examples
+        evaluate = documents.scored_by_row(evaluate)
     task: Task = load_component("task", settings.task).learn(train, settings)
     with _seeded(seed):
         model = TaskModel(task, build_features(settings, task, train))

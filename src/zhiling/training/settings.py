@@ -96,6 +96,11 @@ class TrainSettings(BaseModel):
         default=True,
         description="With task ner: read each word's letters and shape too: an encoder may not see case.",
     )
+    context: Literal["row", "group"] = Field(
+        default="row",
+        description="With task ner: what the encoder reads at once. group: all rows of a group (a document), "
+        "in their order, in windows; an example is then a group.",
+    )
     optimiser: OptimiserName = Field(default="adamw", description="adamw or sgd.")
     clip_norm: float = Field(
         default=1.0, gt=0, description="Longest gradient, as Euclidean norm over all weights."
@@ -121,4 +126,9 @@ class TrainSettings(BaseModel):
             raise ValueError(f"features={self.features!r} needs a backbone; without one set features: ngrams")
         if self.features == "ngrams" and self.method != "frozen":
             raise ValueError(f"method={self.method!r} tunes an encoder, but features='ngrams' has none")
+        if self.context == "group" and self.task != "ner":
+            raise ValueError(
+                f"context='group' is for task ner; task {self.task!r} answers about each row as a whole: set "
+                "context: row"
+            )
         return self

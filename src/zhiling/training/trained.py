@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zhiling.training.examples import Answer, EpochRecord, Predictions
+from zhiling.training.documents import Documents
+from zhiling.training.examples import Answer, EpochRecord, Examples, Predictions
 from zhiling.training.inputs import Input, text_input
 from zhiling.training.model import TaskModel
 from zhiling.training.settings import TrainSettings
@@ -30,6 +31,18 @@ class Trained:
 
     def predict(self, inputs: Sequence[Input | str], batch_size: int = 64) -> Predictions:
         """The answers to any number of inputs, in their order; a text stands for an input of that text."""
+        return Predictions.of(self._answers(inputs, batch_size), self.task.classes)
+
+    def answer(self, examples: Examples, batch_size: int = 64) -> Predictions:
+        """The answers to examples, in their order; of a model that reads groups, read group by group."""
+        if self.settings.context != "group":
+            return self.predict(examples.inputs, batch_size)
+        documents = Documents.of(examples)
+        answers = documents.by_row(self._answers(documents.inputs, batch_size))
+        return Predictions.of(answers, self.task.classes)
+
+    def _answers(self, inputs: Sequence[Input | str], batch_size: int) -> list[Answer]:
+        """What the model says, chunk by chunk."""
         found: list[Answer] = []
         for start in range(0, len(inputs), INPUTS_PER_CHUNK):
             chunk = [
@@ -37,7 +50,7 @@ class Trained:
                 for each in inputs[start : start + INPUTS_PER_CHUNK]
             ]
             found += self.model.answers(chunk, self.model.prepare(chunk), batch_size)
-        return Predictions.of(found, self.task.classes)
+        return found
 
     @property
     def dev_score(self) -> float:

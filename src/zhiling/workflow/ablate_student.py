@@ -55,7 +55,7 @@ class Student:
         labels = self._known(key)
         if labels is None:
             trained = train(self.settings, parts, seed=seed, evaluate=self.metric.score)
-            labels = list(trained.predict(self.tested.inputs).answers)
+            labels = list(trained.answer(self.tested).answers)
         write_bytes(file, orjson.dumps(labels))
         return labels
 

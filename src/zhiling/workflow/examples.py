@@ -77,14 +77,15 @@ def examples_of(rows: pl.DataFrame, *, replies: bool = False) -> Examples:
         for row, given in zip(messages, rows["given"].to_list(), strict=True)
     ]
     found = Examples(
-        tuple(rows["id"]), tuple(inputs), tuple(rows["label"]), tuple(rows["language"])
-    )  # fmt: skip
+        tuple(rows["id"]), tuple(inputs), tuple(rows["label"]), tuple(rows["language"]), tuple(rows["group"])
+    )
     told = rows.filter(pl.col("reply").str.strip_chars() != "") if replies else rows.clear()
     return Examples(
         (*found.ids, *(f"{row}#reply" for row in told["id"])),
         (*found.inputs, *map(text_input, told["reply"])),
         (*found.targets, *told["label"]),
         (*found.languages, *told["language"]),
+        (*found.groups, *told["group"]),
     )
 
 

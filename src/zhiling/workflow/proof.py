@@ -89,6 +89,8 @@ class _Work:
         pool = control_pool(self.recipe, self.run, self.table, self.tested)
         sizes = (self.parts[0].height, self.parts[1].height)
         drawn = {seed: control_rows(pool, sizes, seed) for seed in _seeds(self.recipe)}
+        if self.settings.context == "group":  # neighbours of a document as they stand in it
+            drawn = {seed: (rows.sort("n"), dev.sort("n")) for seed, (rows, dev) in drawn.items()}
         return {
             seed: (examples_of(rows, replies=self.settings.replies), examples_of(dev))
             for seed, (rows, dev) in drawn.items()
@@ -173,7 +175,7 @@ def arm_key(
     """
     return digest(
         canonical([settings.model_dump(mode="json"), _backbone_identity(settings), *chosen]),
-        *(canonical([e.ids, e.as_lists(), e.targets]) for e in (*parts, tested)),
+        *(canonical([e.ids, e.as_lists(), e.targets, e.groups]) for e in (*parts, tested)),
     )
 
 
@@ -207,7 +209,7 @@ def _train_one(work: _Work, arm: str, seed: int, parts: tuple[Examples, Examples
     )  # fmt: skip
     if arm == "after":
         trained.save(folder / "model", {"dev_score": trained.dev_score, "seed": seed})
-    predicted = trained.predict(work.tested.inputs)
+    predicted = trained.answer(work.tested)
     frame = pl.DataFrame({"id": work.tested.ids, "label": predicted.answers, "score": predicted.best_scores})
     work.run.folder.write_frame(str((folder / "predictions.parquet").relative_to(work.run.path)), frame)
     history = [record.__dict__ for record in trained.history]

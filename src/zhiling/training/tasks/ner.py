@@ -155,7 +155,8 @@ class Ner(Task):
             for word in words:
                 message = text.place(word.start, word.end).message
                 sure[message] = min(sure[message], word.sure)
-            found.append(Answer(spelled(Entities(spans=spans)), min(sure, default=1.0), by_message=tuple(sure)))
+            told = spelled(Entities(spans=spans))
+            found.append(Answer(told, min(sure, default=1.0), by_message=tuple(sure)))
         return found
 
 
