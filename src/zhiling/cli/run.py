@@ -20,6 +20,7 @@ from zhiling.cli.console import (
 )
 
 if TYPE_CHECKING:
+    from zhiling.workflow.recipe import Recipe
     from zhiling.workflow.run import Run
 
 
@@ -40,18 +41,28 @@ def run_command(
     as_json: AsJson = False,
 ) -> None:
     """Run a recipe; go on with a run that was left; carry over what did not change."""
-    from zhiling.errors import UsageError, ZhilingError
+    from zhiling.errors import UsageError
     from zhiling.pipeline.engines.engine import check_engine, open_engine
-    from zhiling.workflow.run import STAGES, open_run, run_recipe
+    from zhiling.training.led import leading
+    from zhiling.workflow.run import STAGES
 
     if until not in STAGES:
         raise UsageError(f"--until {until!r}", hint=f"one of {', '.join(STAGES)}")
     check_engine(engine, address)
-    loaded = load_recipe(recipe, profile, overrides)
-    opened = open_engine(engine, address)
+    with leading() as first:
+        if first:
+            loaded = load_recipe(recipe, profile, overrides)
+            _run(loaded, as_json, new=new, until=until, engine=open_engine(engine, address))
+
+
+def _run(loaded: Recipe, as_json: bool, **how: Any) -> None:
+    """Runs the recipe and tells of it."""
+    from zhiling.errors import ZhilingError
+    from zhiling.workflow.run import open_run, run_recipe
+
     try:
         with Teller(as_json=as_json) as teller:
-            result = run_recipe(loaded, listen=teller, new=new, until=until, engine=opened)
+            result = run_recipe(loaded, listen=teller, **how)
     except ZhilingError as error:
         if as_json and any((loaded.root / "runs").glob("*/manifest.json")):
             print_json(open_run(loaded.root).summary(error.exit_code))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -17,6 +18,9 @@ from zhiling.cli.console import (
     print_table,
 )
 
+if TYPE_CHECKING:
+    from zhiling.workflow.recipe import Recipe
+
 
 def train_command(
     recipe: RecipePath = Path("recipe.yaml"),
@@ -24,13 +28,23 @@ def train_command(
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Bring the recipe's rows up to date and train its model."""
+    """Bring the recipe's rows up to date and train its model.
+
+    Started in several processes by torchrun or accelerate launch, they share each batch.
+    """
+    from zhiling.training.led import leading
+
+    with leading() as first:
+        if first:
+            _train(load_recipe(recipe, profile, overrides), as_json)
+
+
+def _train(loaded: Recipe, as_json: bool) -> None:
     import orjson
 
     from zhiling.errors import UsageError
     from zhiling.workflow.run import run_recipe
 
-    loaded = load_recipe(recipe, profile, overrides)
     if loaded.train is None:
         raise UsageError(
             "the recipe has no `train` section", hint="train: {task: classification, features: ngrams}"

@@ -58,6 +58,9 @@ def train(
 ) -> Trained:
     """A model fitted to the first part, from the epoch with the best score on the second.
 
+    Under `torchrun` or `accelerate launch` every process calls it, and gets the model of all: a batch is
+    shared among them, and the first alone evaluates, tells of progress and writes.
+
     Args:
         settings: what to train and how.
         parts: the examples that the model sees, and those that choose the epoch (dev).
@@ -74,8 +77,10 @@ def train(
     """
     require("torch")
     from zhiling.training.fit import fit
+    from zhiling.training.led import announce
     from zhiling.training.resume import Checkpoint
 
+    announce((settings, parts, seed, checkpoint))
     resume = Checkpoint(*checkpoint) if checkpoint else None
     return fit(settings, parts, seed=seed, evaluate=evaluate, progress=progress, checkpoint=resume)
 

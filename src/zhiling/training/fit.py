@@ -21,6 +21,7 @@ from zhiling.training.methods.method import Method
 from zhiling.training.model import TaskModel
 from zhiling.training.ngram_features import NgramFeatures
 from zhiling.training.ngram_tokens import Cut, NgramTokens
+from zhiling.training.processes import Processes
 from zhiling.training.resume import Checkpoint
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.task import Task
@@ -54,8 +55,11 @@ def fit(
         model = TaskModel(task, build_features(settings, task, train))
         inputs, dev_inputs = model.prepare(train.inputs), model.prepare(dev.inputs)
         material = (Material(train, inputs, task.truths(train, inputs)), Material(dev, dev_inputs))
+        processes = Processes.here()
         with _threads(model):
-            training = Training.start(model, settings, len(train))
+            if not processes.first:
+                torch.default_generator.manual_seed(seed + processes.number)  # dropout of its own
+            training = Training.start(model, settings, len(train), processes)
             history = run_epochs(training, material, evaluate, progress, checkpoint)
     return Trained(settings, task, model, seed, history, task.unknown(dev, dev_inputs))
 

@@ -16,6 +16,7 @@ from zhiling.training.features import Prepared
 from zhiling.training.model import TaskModel
 from zhiling.training.optimisers import build_optimiser, build_schedule
 from zhiling.training.precision import autocast
+from zhiling.training.processes import Processes
 from zhiling.training.resume import Checkpoint
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tensors import as_list
@@ -47,15 +48,20 @@ class Training:
     history: list[EpochRecord] = field(default_factory=list[EpochRecord])
     best: Mapping[str, torch.Tensor] = field(default_factory=dict[str, torch.Tensor])
     """The tuned weights of the best epoch."""
+    processes: Processes = field(default_factory=Processes)
 
     @classmethod
-    def start(cls, model: TaskModel, settings: TrainSettings, examples: int) -> Training:
+    def start(
+        cls, model: TaskModel, settings: TrainSettings, examples: int, processes: Processes | None = None
+    ) -> Training:
         """The training before its first epoch."""
         optimiser = build_optimiser(model, settings)
         steps = settings.epochs * math.ceil(examples / settings.batch_size)
         schedule = build_schedule(optimiser, steps, settings)
+        best = model.copies(model.tuned_names())
+        alone = Processes()
         return cls(
-            model, settings, optimiser, schedule, settings.accumulate, best=model.copies(model.tuned_names())
+            model, settings, optimiser, schedule, settings.accumulate, best=best, processes=processes or alone
         )
 
     @property
@@ -106,10 +112,10 @@ def run_epochs(
     while not training.over:
         model.begin_epoch(len(training.history) + 1, settings)
         loss = run_epoch(training, train)
-        record = training.record(loss, dev_score(model, settings, dev, evaluate))
+        record = training.record(loss, dev_score(training, dev, evaluate))
         if checkpoint:
             checkpoint.store(training)
-        if progress:
+        if progress and training.processes.first:
             progress(record)
     model.load_state_dict(training.best, strict=False)
     model.eval()
@@ -122,12 +128,14 @@ def run_epoch(training: Training, train: Material) -> float:
     Raises:
         StepFailed: the loss is NaN or infinite.
     """
-    model, settings = training.model, training.settings
+    model, settings, processes = training.model, training.settings, training.processes
     model.train()
     total = 0.0
-    for rows in bucketed_batches(train.inputs.lengths(), settings.batch_size):
-        loss = _accumulate(training, train, rows)
+    batches = list(bucketed_batches(train.inputs.lengths(), settings.batch_size))
+    for rows in processes.from_first(batches):
+        loss = processes.total(_accumulate(training, train, rows))
         _refuse_non_finite(loss, "loss")
+        processes.add_gradients(model.parameters())
         nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
         training.optimiser.step()
         training.schedule.step()
@@ -136,21 +144,22 @@ def run_epoch(training: Training, train: Material) -> float:
 
 
 def _accumulate(training: Training, train: Material, rows: Sequence[int]) -> float:
-    """The batch's loss, its gradient left in the weights; in more pieces where memory runs out.
+    """What this process adds to the batch's loss and gradient; in more pieces where memory runs out.
 
-    The gradient is that of the whole batch, whatever the number of pieces.
+    The gradient, added up over the processes, is that of the whole batch, whatever the number of pieces.
 
     Raises:
         StepFailed: a single example needs more memory than there is.
     """
+    own = training.processes.share(rows)
     while True:
         training.optimiser.zero_grad()
         try:
-            return sum(_backward(training, train, piece, rows) for piece in _split(rows, training.pieces))
+            return sum(_backward(training, train, piece, rows) for piece in _split(own, training.pieces))
         except RuntimeError as error:
             if not _out_of_memory(error):
                 raise
-            if training.pieces >= len(rows):
+            if training.pieces >= len(own):
                 raise StepFailed(
                     "a single training example needs more memory than there is",
                     hint="Lower max_tokens, or tune less: method: top_layers or lora.",
@@ -174,7 +183,7 @@ def _backward(training: Training, train: Material, piece: Sequence[int], rows: S
 
 def _split(rows: Sequence[int], pieces: int) -> list[Sequence[int]]:
     """The rows in as many pieces of about one size."""
-    size = math.ceil(len(rows) / pieces)
+    size = max(1, math.ceil(len(rows) / pieces))
     return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
@@ -182,14 +191,18 @@ def _out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
 
 
-def dev_score(model: TaskModel, settings: TrainSettings, dev: Material, evaluate: Evaluate) -> float:
-    """What `evaluate` gives on the dev examples.
+def dev_score(training: Training, dev: Material, evaluate: Evaluate) -> float:
+    """What `evaluate` gives on the dev examples; each process answers its share of them.
 
     Raises:
         StepFailed: the score is NaN or infinite: no epoch could be chosen by it.
     """
-    told = model.answers(dev.examples.inputs, dev.inputs, settings.batch_size)
-    score = float(evaluate(dev.examples.targets, [answer.text for answer in told]))
+    processes = training.processes
+    rows = processes.share(range(len(dev.examples)))
+    inputs = [dev.examples.inputs[row] for row in rows]
+    told = training.model.answers(inputs, dev.inputs.take(rows), training.settings.batch_size)
+    answers = processes.whole([answer.text for answer in told])
+    score = processes.from_first(float(evaluate(dev.examples.targets, answers)) if processes.first else 0.0)
     _refuse_non_finite(score, "dev score")
     return score
 

@@ -42,8 +42,16 @@ class Checkpoint:
         Raises:
             OSError: the disk is full, or the folder cannot be written.
         """
-        if time.monotonic() - self.written < SECONDS_BETWEEN:
+        processes = training.processes
+        if not processes.from_first(time.monotonic() - self.written >= SECONDS_BETWEEN):
             return
+        random = processes.of_all(torch.get_rng_state())
+        if processes.first:
+            self._write(training, random)
+        self.written = time.monotonic()
+
+    def _write(self, training: Training, random: list[torch.Tensor]) -> None:
+        """Writes the state, with the random state of each process."""
         state = {
             "key": self.key,
             "weights": training.model.copies(training.best.keys()),
@@ -51,7 +59,7 @@ class Checkpoint:
             "optimiser": training.optimiser.state_dict(),
             "schedule": training.schedule.state_dict(),
             "pieces": training.pieces,
-            "random": torch.get_rng_state(),
+            "random": random,
             "history": [dataclasses.asdict(record) for record in training.history],
         }
         self.file.parent.mkdir(parents=True, exist_ok=True)
@@ -60,12 +68,16 @@ class Checkpoint:
         with fresh.open("rb") as written:
             os.fsync(written.fileno())
         fresh.replace(self.file)
-        self.written = time.monotonic()
 
     def restore(self, training: Training) -> bool:
-        """Whether there was a state to go on with; one that cannot be read counts as none."""
-        state = self._read()
-        if state is None or state.get("key") != self.key:
+        """Whether there was a state to go on with.
+
+        One that cannot be read counts as none, and so does that of another number of processes: dropout
+        would go on otherwise.
+        """
+        processes = training.processes
+        state = processes.from_first(self._read() if processes.first else None)
+        if state is None or state.get("key") != self.key or len(state["random"]) != processes.count:
             return False
         training.model.load_state_dict(state["weights"], strict=False)
         training.best = state["best"]
@@ -73,7 +85,7 @@ class Checkpoint:
         training.schedule.load_state_dict(state["schedule"])
         training.pieces = state["pieces"]
         training.history = [EpochRecord(**record) for record in state["history"]]
-        torch.set_rng_state(state["random"])
+        torch.set_rng_state(state["random"][processes.number])
         return True
 
     def _read(self) -> dict[str, Any] | None:
