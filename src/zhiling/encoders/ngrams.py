@@ -80,6 +80,28 @@ def hash_ngrams(texts: Sequence[str], shortest: int, longest: int, buckets: int)
     )
 
 
+def ngrams_by_bucket(text: str, shortest: int, longest: int, buckets: int) -> dict[int, list[str]]:
+    """The n-grams of one text behind each bucket of `hash_ngrams`: what a bucket's entry is made of.
+
+    A space at either end stands for the text's edge. Different n-grams may share a bucket.
+    """
+    normal = normalise(text)
+    padded = f" {normal} " if normal else ""
+    _, hashes = _windows([normal], shortest, longest)
+    columns = ((hashes & _HASH_MASK) % np.uint64(buckets)).astype(np.int64).tolist()
+    windows = (  # in the order of `_windows`
+        padded[start : start + size]
+        for size in range(shortest, longest + 1)
+        for start in range(len(padded) - size + 1)
+        if size > 1 or ord(padded[start]) >= FIRST_DENSE_SCRIPT
+    )
+    found: dict[int, list[str]] = {}
+    for column, window in zip(columns, windows, strict=True):
+        if window not in found.setdefault(column, []):
+            found[column].append(window)
+    return found
+
+
 def _chunks(texts: Sequence[str]) -> Iterator[list[str]]:
     """Normalised texts, in lists of about `CHARACTERS_PER_CHUNK` characters."""
     chunk: list[str] = []

@@ -29,7 +29,7 @@ _TABLES: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
 
 # top-level module of a missing import → the extra that brings it
 _EXTRAS = {
-    "torch": "train", "transformers": "train", "safetensors": "train", "peft": "train",
+    "torch": "train", "transformers": "train", "safetensors": "train", "peft": "train", "captum": "train",
     "sklearn": "curation", "ftfy": "curation",
     "PIL": "images", "lxml": "documents", "pypdfium2": "documents",
 }  # fmt: skip
