@@ -17,6 +17,7 @@ from zhiling.cli.console import (
     print_json,
     print_table,
 )
+from zhiling.cli.train import print_transfer
 
 
 def evaluate_command(
@@ -44,6 +45,7 @@ def evaluate_command(
         print_json(scores)
     else:
         print_scores(scores)
+        print_transfer(result.folder.manifest.results.get("train", {}))
 
 
 def print_scores(scores: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -61,3 +61,12 @@ def _train(loaded: Recipe, as_json: bool) -> None:
         typer.echo(
             f"model: {result.path / 'model'} (dev score {trained['dev_score']:.3f}, {trained['rows']} rows)"
         )
+        print_transfer(trained)
+
+
+def print_transfer(trained: dict[str, Any]) -> None:
+    """How far the rows to be tested on are from those learnt from, where it was measured."""
+    from zhiling.training.transfer import Transfer
+
+    if trained.get("transfer"):
+        typer.echo(str(Transfer(**trained["transfer"])))

@@ -133,8 +133,11 @@ class NgramTokens(FeaturePart):
         counts = torch.tensor([len(each.counts) for each in inputs.grams])
         inside = torch.arange(words.shape[1]) < counts.unsqueeze(1)
         if self.other is not None:
-            words = self.other(words, *_padded(inputs.grams), inside)
-        states = self._read(words, counts)
+            matches = _padded([torch.as_tensor(each.matches) for each in inputs.grams])
+            segments = _padded([torch.as_tensor(each.segments) for each in inputs.grams])
+            words = self.other(words, matches, segments, inside)
+        packed = pack_padded_sequence(words, counts.clamp(min=1), batch_first=True, enforce_sorted=False)
+        states, _ = pad_packed_sequence(self.reader(packed)[0], batch_first=True)
         text = states.masked_fill(~inside.unsqueeze(2), float("-inf")).amax(dim=1)
         text = text.masked_fill(counts.unsqueeze(1) == 0, 0.0)
         places, mask = _token_places(inputs.windows)
@@ -146,15 +149,7 @@ class NgramTokens(FeaturePart):
         places = np.concatenate([each.places for each in grams])
         starts = np.concatenate([[0], np.cumsum(np.concatenate([each.counts for each in grams]))])
         vectors = self.vectors(torch.as_tensor(places), torch.as_tensor(starts))
-        return pad_sequence(list(vectors.split([len(each.counts) for each in grams])), batch_first=True)
-
-    def _read(self, words: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
-        """The words in their context; at least one place a window, so that none is empty."""
-        if words.shape[1] == 0:
-            return words.new_zeros(len(words), 1, self.width)[:, :0]
-        packed = pack_padded_sequence(words, counts.clamp(min=1), batch_first=True, enforce_sorted=False)
-        states, _ = pad_packed_sequence(self.reader(packed)[0], batch_first=True)
-        return states
+        return _padded(vectors.split([len(each.counts) for each in grams]))
 
 
 class OtherText(nn.Module):
@@ -187,12 +182,10 @@ class OtherText(nn.Module):
         return torch.cat([words, self.runs(matches), aligned, whole], dim=2)
 
 
-def _padded(grams: Sequence[WindowGrams]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Shared runs and segments of words: (windows, most words) each."""
-    return (
-        pad_sequence([torch.as_tensor(each.matches) for each in grams], batch_first=True),
-        pad_sequence([torch.as_tensor(each.segments) for each in grams], batch_first=True),
-    )
+def _padded(lines: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Lines of different length under one another, zeros behind the shorter; at least one place wide."""
+    padded = pad_sequence(list(lines), batch_first=True)
+    return padded if padded.shape[1] else padded.new_zeros(len(lines), 1, *padded.shape[2:])
 
 
 def _token_places(windows: Sequence[Window]) -> tuple[torch.Tensor, torch.Tensor]:

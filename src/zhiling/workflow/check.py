@@ -12,6 +12,7 @@ from zhiling.pipeline import fingerprint
 from zhiling.pipeline.plan import Plan, SourceLine, steps_of
 from zhiling.pipeline.store import Project, RunFolder
 from zhiling.rows.evaluation_file import read_records
+from zhiling.workflow.misfit import misfits
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import encoder_of, plan_of
 
@@ -62,7 +63,9 @@ def check(recipe: Recipe) -> Checked:
     rows = {line.id: _rows(line, plan) for line in plan.sources}
     estimate = _estimate(plan, rows, Project(recipe.root))
     return Checked(
-        {line.id: len(line.files) for line in plan.sources}, estimate, tuple(_warnings(recipe, rows))
+        {line.id: len(line.files) for line in plan.sources},
+        estimate,
+        (*_warnings(recipe, rows), *misfits(recipe, plan)),
     )
 
 

@@ -25,6 +25,7 @@ from zhiling.errors import UsageError
 from zhiling.evaluation.arms import compare_arms
 from zhiling.evaluation.metrics.labels import labels_of
 from zhiling.evaluation.scores import TestRows
+from zhiling.llm.location import content_hash, model_folder
 from zhiling.pipeline import registry
 from zhiling.pipeline.fingerprint import canonical, matching
 from zhiling.pipeline.runner import Listener
@@ -32,6 +33,7 @@ from zhiling.pipeline.store import write_bytes
 from zhiling.pipeline.table import RowTable
 from zhiling.rows.schema import digest
 from zhiling.training import Examples, TrainSettings, train
+from zhiling.training.transfer import backbone_tokenizer, measure
 from zhiling.training.untuned import Known, untuned
 from zhiling.workflow.answer_words import in_words
 from zhiling.workflow.document import is_list, is_mapping
@@ -119,9 +121,22 @@ def train_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> No
     _keep_model(run, best["key"])
     run.folder.manifest.results["train"] = {
         "rows": len(examples), "dev_rows": len(dev), "labels": len(set(examples.targets)),
-        "near_test_left_out": work.left_out, **{name: best[name] for name in ("seed", "dev_score", "unseen")},
+        "near_test_left_out": work.left_out, "transfer": _distance(work),
+        **{name: best[name] for name in ("seed", "dev_score", "unseen")},
     }  # fmt: skip
     run.folder.save()
+
+
+def _distance(work: _Work) -> dict[str, Any] | None:
+    """How far the rows to be tested on are from those learnt from; None where nothing is tested."""
+    tokenizer = None
+    if work.settings.backbone:
+        tokenizer = backbone_tokenizer(model_folder(work.settings.backbone))
+    found = measure(
+        work.parts[0]["text"].to_list(), work.tested.texts, work.tested.languages, tokenizer=tokenizer,
+        encode=_encode(work), seed=work.recipe.seed,
+    )  # fmt: skip
+    return found.as_json() if found else None
 
 
 def evaluation_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> None:
@@ -185,8 +200,6 @@ def _metric_name(recipe: Recipe) -> str:
 
 
 def _backbone_identity(settings: TrainSettings) -> str | None:
-    from zhiling.llm.location import content_hash, model_folder
-
     return content_hash(model_folder(settings.backbone)) if settings.backbone else None
 
 
