@@ -13,6 +13,7 @@ from zhiling.encoders.transformer import TransformerEncoder
 from zhiling.errors import UsageError
 from zhiling.pipeline.registry import load as load_component
 from zhiling.training.backbones import FrozenEncoder, TunedEncoder
+from zhiling.training.distil import Teachers
 from zhiling.training.documents import Documents
 from zhiling.training.examples import Evaluate, Examples, Progress
 from zhiling.training.features import FeaturePart, JoinedFeatures
@@ -50,17 +51,26 @@ def fit(
         documents = Documents.of(dev)
         train, dev = Documents.to_learn_from(train).examples, documents.examples
         evaluate = documents.scored_by_row(evaluate)
+    teachers = Teachers(settings, seed, checkpoint)
+
+    def teach(plain: TrainSettings, other: int, kept: Checkpoint | None) -> Trained:
+        return fit(plain, (train, dev), seed=other, evaluate=evaluate, progress=progress, checkpoint=kept)
+
     task: Task = load_component("task", settings.task).learn(train, settings)
     with _seeded(seed):
         model = TaskModel(task, build_features(settings, task, train))
         inputs, dev_inputs = model.prepare(train.inputs), model.prepare(dev.inputs)
-        material = (Material(train, inputs, task.truths(train, inputs)), Material(dev, dev_inputs))
+        beliefs = teachers.beliefs(inputs, teach) if settings.distil else ()
+        material = (
+            Material(train, inputs, task.truths(train, inputs), beliefs), Material(dev, dev_inputs)
+        )  # fmt: skip
         processes = Processes.here()
         with _threads(model):
             if not processes.first:
                 torch.default_generator.manual_seed(seed + processes.number)  # dropout of its own
             training = Training.start(model, settings, len(train), processes)
             history = run_epochs(training, material, evaluate, progress, checkpoint)
+    teachers.forget()
     return Trained(settings, task, model, seed, history, task.unknown(dev, dev_inputs))
 
 

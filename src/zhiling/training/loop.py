@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -19,6 +19,7 @@ from zhiling.training.precision import autocast
 from zhiling.training.processes import Processes
 from zhiling.training.resume import Checkpoint
 from zhiling.training.settings import TrainSettings
+from zhiling.training.tasks.task import Teachable
 from zhiling.training.tensors import as_list
 
 BATCHES_PER_BUCKET = 32
@@ -33,6 +34,8 @@ class Material:
     inputs: Prepared
     truths: Sequence[Any] = ()
     """Of training examples, as the loss wants them."""
+    beliefs: Sequence[torch.Tensor] = ()
+    """What teachers hold likely of training examples; they count as much as the truths."""
 
 
 @dataclass
@@ -177,6 +180,9 @@ def _backward(training: Training, train: Material, piece: Sequence[int], rows: S
         if len(piece) < len(rows):
             share = task.weight(truths) / task.weight([train.truths[row] for row in rows])
         loss = task.loss(outputs, truths) * share
+        if train.beliefs:
+            taught = cast(Teachable, task).loss_to(outputs, [train.beliefs[row] for row in piece]) * share
+            loss = (loss + taught) / 2
     loss.backward()  # pyright: ignore[reportUnknownMemberType]
     return loss.item()
 

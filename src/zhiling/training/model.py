@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import nn
@@ -13,7 +13,9 @@ from zhiling.training.examples import Answer
 from zhiling.training.features import FeaturePart, JoinedFeatures, Prepared
 from zhiling.training.inputs import Input
 from zhiling.training.settings import TrainSettings
-from zhiling.training.tasks.task import Task
+from zhiling.training.tasks.task import Task, Teachable
+
+T = TypeVar("T")
 
 
 class TaskModel(nn.Module):
@@ -35,18 +37,29 @@ class TaskModel(nn.Module):
 
     def answers(self, inputs: Sequence[Input], prepared: Prepared, batch_size: int) -> list[Answer]:
         """The answers to any number of inputs, in their order, without gradients or dropout."""
+        return self._each(
+            prepared, batch_size,
+            lambda rows, batch: self.task.answers(self(batch), [inputs[row] for row in rows], batch),
+        )  # fmt: skip
+
+    def beliefs(self, prepared: Prepared, batch_size: int) -> list[torch.Tensor]:
+        """What the model holds likely of each example, see `Teachable`; without gradients or dropout."""
+        task = cast(Teachable, self.task)
+        return self._each(prepared, batch_size, lambda _, batch: task.beliefs(self(batch), batch))
+
+    def _each(
+        self, prepared: Prepared, batch_size: int, tell: Callable[[list[int], Prepared], Sequence[T]]
+    ) -> list[T]:
+        """What is told of each example, in their order; examples of like length are computed together."""
         self.eval()
         lengths = prepared.lengths()
         order = sorted(range(len(lengths)), key=lengths.__getitem__)
-        found: list[Answer | None] = [None] * len(order)
+        found: dict[int, T] = {}
         with torch.inference_mode():
             for start in range(0, len(order), batch_size):
                 rows = order[start : start + batch_size]
-                batch = prepared.take(rows)
-                told = self.task.answers(self(batch), [inputs[row] for row in rows], batch)
-                for row, answer in zip(rows, told, strict=True):
-                    found[row] = answer
-        return cast(list[Answer], found)
+                found |= zip(rows, tell(rows, prepared.take(rows)), strict=True)
+        return [found[row] for row in range(len(order))]
 
     def begin_epoch(self, epoch: int, settings: TrainSettings) -> None:
         """Lets the method free what this epoch tunes."""

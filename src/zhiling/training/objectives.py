@@ -33,6 +33,23 @@ def cross_entropy(
     return -(true if weights is None else true * weights[targets]).mean()
 
 
+def soft_cross_entropy(logits: torch.Tensor, beliefs: torch.Tensor) -> torch.Tensor:
+    """The mean cross-entropy to distributions instead of classes, in nats: a scalar.
+
+    L = −(1/N) Σᵢ Σₖ qᵢₖ ln pᵢₖ with p = softmax(logits). Gradient in the logits: (p − q) / N.
+
+    Anchors: ln K where all logits are equal; the entropy of q where p = q; the cross-entropy where each q has
+    all its weight on one class.
+
+    Args:
+        logits: float, shape (N, K).
+        beliefs: q, float, shape (N, K), rows sum to 1.
+
+    Source: Hinton, Vinyals and Dean 2015, Distilling the Knowledge in a Neural Network, section 2.
+    """
+    return -(beliefs * logits.log_softmax(dim=1)).sum(dim=1).mean()
+
+
 def binary_cross_entropy(probabilities: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """The mean binary cross-entropy, in nats: a scalar, at least 0.
 

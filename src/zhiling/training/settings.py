@@ -101,6 +101,13 @@ class TrainSettings(BaseModel):
         description="With task ner: what the encoder reads at once. group: all rows of a group (a document), "
         "in their order, in windows; an example is then a group.",
     )
+    distil: int = Field(
+        default=0,
+        ge=0,
+        le=20,
+        description="With task ner: teachers of other seeds to be trained first; the model then learns as much "
+        "from what they hold likely as from the tags.",
+    )
     optimiser: OptimiserName = Field(default="adamw", description="adamw or sgd.")
     clip_norm: float = Field(
         default=1.0, gt=0, description="Longest gradient, as Euclidean norm over all weights."
@@ -126,6 +133,11 @@ class TrainSettings(BaseModel):
             raise ValueError(f"features={self.features!r} needs a backbone; without one set features: ngrams")
         if self.features == "ngrams" and self.method != "frozen":
             raise ValueError(f"method={self.method!r} tunes an encoder, but features='ngrams' has none")
+        if self.distil and self.task != "ner":
+            raise ValueError(
+                f"distil={self.distil} is for task ner, whose teachers tell how likely each tag is; task "
+                f"{self.task!r}: set distil: 0"
+            )
         if self.context == "group" and self.task != "ner":
             raise ValueError(
                 f"context='group' is for task ner; task {self.task!r} answers about each row as a whole: set "

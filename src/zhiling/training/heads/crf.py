@@ -35,6 +35,34 @@ class Crf(nn.Module):
         """
         return self._total(emissions, counts) - self._score(emissions, tags, counts)
 
+    def loss_to(self, emissions: torch.Tensor, beliefs: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+        """The mean of −ln p(tags | words) over tags drawn word by word from beliefs, in nats, shape (n,).
+
+        −E_q ln p(y | x) = ln Σ_y exp s(x, y) − E_q s(x, y), where q is a distribution of each word's tag by
+        itself. Anchors: `loss` where each word's belief is one tag; T ln K where every score is 0.
+
+        Args:
+            emissions: float, shape (n, words, tags).
+            beliefs: q, of the same shape; each word's sum to 1, and are 0 behind a sequence's end.
+            counts: words of each sequence, at least 1, shape (n,).
+        """
+        moved = torch.einsum("npi,ij,npj->n", beliefs[:, :-1], self.between, beliefs[:, 1:])
+        ends = beliefs[torch.arange(len(counts)), counts - 1]
+        expected = (
+            beliefs[:, 0] @ self.first + (beliefs * emissions).sum(dim=(1, 2)) + moved + ends @ self.last
+        )
+        return self._total(emissions, counts) - expected
+
+    def marginals(self, emissions: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+        """p(tag of a word | all words), of the emissions' shape; 0 behind a sequence's end.
+
+        They are the gradient of ln Σ_y exp s(x, y) in the emissions.
+        """
+        with torch.inference_mode(False), torch.enable_grad():
+            scores = emissions.detach().clone().float().requires_grad_()
+            (found,) = torch.autograd.grad(self._total(scores, counts.clone()).sum(), scores)
+        return found
+
     def _score(self, emissions: torch.Tensor, tags: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
         """s(x, y), shape (n,)."""
         inside = self._inside(emissions, counts)

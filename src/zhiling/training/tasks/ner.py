@@ -17,7 +17,7 @@ from zhiling.training.heads.crf import Crf
 from zhiling.training.heads.words import WordStates
 from zhiling.training.inputs import Input
 from zhiling.training.joined_text import JoinedText
-from zhiling.training.objectives import cross_entropy
+from zhiling.training.objectives import cross_entropy, soft_cross_entropy
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.labels import learn_labels, restore_labels, unknown_labels
 from zhiling.training.tasks.targets import must_read, read_target
@@ -35,6 +35,11 @@ class Emissions(NamedTuple):
     scores: torch.Tensor
     counts: torch.Tensor
     crf: Crf | None
+
+    @property
+    def inside(self) -> torch.Tensor:
+        """Where a word stands, bool, shape (windows, words)."""
+        return torch.arange(self.scores.shape[1]) < self.counts.unsqueeze(1)
 
 
 class TagHead(nn.Module):
@@ -123,9 +128,8 @@ class Ner(Task):
         """Mean cross-entropy per word, or the CRF's −ln p per word, in nats."""
         rows = [tags for example in truths for tags in example]
         if outputs.crf is None:
-            inside = torch.arange(outputs.scores.shape[1]) < outputs.counts.unsqueeze(1)
             flat = torch.tensor([tag for tags in rows for tag in tags], dtype=torch.int64)
-            return cross_entropy(outputs.scores[inside], flat, self.settings.label_smoothing)
+            return cross_entropy(outputs.scores[outputs.inside], flat, self.settings.label_smoothing)
         longest = outputs.scores.shape[1]
         padded = torch.tensor([tags + [OUTSIDE] * (longest - len(tags)) for tags in rows], dtype=torch.int64)
         some = outputs.counts > 0
@@ -135,6 +139,27 @@ class Ner(Task):
     def weight(self, truths: Sequence[list[list[int]]]) -> float:
         """The number of words."""
         return sum(len(tags) for example in truths for tags in example) or 1
+
+    def beliefs(self, outputs: Emissions, prepared: Prepared) -> list[torch.Tensor]:
+        """How likely each word's tags are, window behind window."""
+        if outputs.crf is None:
+            likely = outputs.scores.float().softmax(dim=2)
+        else:
+            likely = outputs.crf.marginals(outputs.scores, outputs.counts.clamp(min=1))
+        sizes = [sum(len(window.words) for window in windows) for windows in prepared.windows]
+        return list(likely[outputs.inside].split(sizes))
+
+    def loss_to(self, outputs: Emissions, beliefs: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Mean cross-entropy per word to the teachers' tags, or the CRF's, in nats."""
+        flat = torch.cat(list(beliefs))
+        if outputs.crf is None:
+            return soft_cross_entropy(outputs.scores[outputs.inside], flat)
+        likely = torch.zeros_like(outputs.scores, dtype=flat.dtype).masked_scatter(
+            outputs.inside.unsqueeze(2), flat
+        )
+        some = outputs.counts > 0
+        losses = outputs.crf.loss_to(outputs.scores[some], likely[some], outputs.counts[some])
+        return losses.sum() / outputs.counts.sum().clamp(min=1)
 
     def answers(self, outputs: Emissions, inputs: Sequence[Input], prepared: Prepared) -> list[Answer]:
         """The entities of each input as JSON; as sure as the least sure word."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 import torch
 from torch import nn
@@ -93,6 +93,18 @@ class Task(ABC):
     @abstractmethod
     def answers(self, outputs: Any, inputs: Sequence[Input], prepared: Prepared) -> list[Answer]:
         """What the outputs of a batch say, one answer per input."""
+
+
+class Teachable(Protocol):
+    """A task whose outputs say how likely each class of each item is, so that one model can teach another."""
+
+    def beliefs(self, outputs: Any, prepared: Prepared) -> list[torch.Tensor]:
+        """What the outputs of a batch hold likely: of each example (items, classes), rows sum to 1."""
+        ...
+
+    def loss_to(self, outputs: Any, beliefs: Sequence[torch.Tensor]) -> torch.Tensor:
+        """The mean loss of a batch against what teachers hold likely, a scalar."""
+        ...
 
 
 @dataclass(frozen=True)
