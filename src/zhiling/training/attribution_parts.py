@@ -1,4 +1,4 @@
-"""What a model reads of one text as numbers that a path runs through: embeddings of tokens, n-gram weights."""
+"""What a model reads of one text as numbers that a path runs through: token embeddings, n-gram weights."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class TokenReading(Reading):
 
     def vectors(self, values: torch.Tensor) -> torch.Tensor:
         """What the part gives: see `FrozenEncoder.prepare` and `TunedEncoder.forward`."""
-        parts = values.split([len(run.ids) for run in self.runs], dim=1)
+        parts = torch.split(values, [len(run.ids) for run in self.runs], dim=1)
         each = [self._run(part, run) for part, run in zip(parts, self.runs, strict=True)]
         if len(each) == 1:
             return each[0]
@@ -158,7 +158,7 @@ def read_parts(features: JoinedFeatures, sequence: Segments) -> list[Reading]:
     """
     if not (sequence.first.strip() or (sequence.second or "").strip()):
         raise UsageError("the text is empty: there is nothing to explain", hint="Give a text.")
-    return [_reading(cast(nn.Module, part), sequence) for part in features.parts]
+    return [_reading(part, sequence) for part in features.parts]
 
 
 def _reading(part: nn.Module, sequence: Segments) -> Reading:

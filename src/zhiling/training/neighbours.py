@@ -38,9 +38,10 @@ def head_vectors(trained: Trained, inputs: Sequence[Input], batch_size: int = 64
 def _means(trained: Trained, batch: Prepared) -> Vectors:
     """The mean vector of each input of a batch, shape (batch, width)."""
     with torch.inference_mode():
-        lines = trained.model.features(batch).text.float().numpy()
+        lines: Vectors = trained.model.features(batch).text.float().numpy()
     starts = np.concatenate([[0], np.cumsum(_lines_per_input(trained.task, batch))])
-    return np.add.reduceat(lines, starts[:-1], axis=0) / np.diff(starts)[:, None]
+    sums = np.add.reduceat(lines, starts[:-1], axis=0)
+    return (sums / np.diff(starts)[:, None]).astype(np.float32)
 
 
 def _lines_per_input(task: Task, batch: Prepared) -> list[int]:
@@ -66,6 +67,6 @@ def nearest(asked: Vectors, parts: Iterable[Vectors], count: int) -> tuple[NDArr
         places = np.concatenate([places, number], axis=1)
         cosines = np.concatenate([cosines, asked @ part.T], axis=1)
         best = np.argsort(-cosines, axis=1, kind="stable")[:, :count]
-        places, cosines = (np.take_along_axis(each, best, axis=1) for each in (places, cosines))
+        places, cosines = np.take_along_axis(places, best, 1), np.take_along_axis(cosines, best, 1)
         start += len(part)
     return places, cosines
