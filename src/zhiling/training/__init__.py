@@ -1,4 +1,4 @@
-"""Rows to a tuned model: `train` fits one, `load` reads a saved one, `Trained` predicts.
+"""Rows to a model of a task: `train` fits one, `load` reads a saved one, both are `Fitted` and predict.
 
 Torch is imported when one of the two is called, not before.
 """
@@ -17,7 +17,7 @@ from zhiling.training.settings import TrainSettings
 
 if TYPE_CHECKING:
     from zhiling.training.tasks.task import Task
-    from zhiling.training.trained import Trained
+    from zhiling.training.fitted import Fitted
 
 __all__ = [
     "Answer",
@@ -55,8 +55,10 @@ def train(
     evaluate: Evaluate,
     progress: Progress | None = None,
     checkpoint: tuple[Path, str] | None = None,
-) -> Trained:
+) -> Fitted:
     """A model fitted to the first part, from the epoch with the best score on the second.
+
+    With `settings.prompting` nothing is fitted: the first part demonstrates, the second gives the dev score.
 
     Under `torchrun` or `accelerate launch` every process calls it, and gets the model of all: a batch is
     shared among them, and the first alone evaluates, tells of progress and writes.
@@ -76,6 +78,10 @@ def train(
         StepFailed: the loss or the score became NaN or infinite.
     """
     require("torch")
+    if settings.prompting is not None:
+        from zhiling.training.prompting.prompted import prompt
+
+        return prompt(settings, parts, seed=seed, evaluate=evaluate)
     from zhiling.training.fit import fit
     from zhiling.training.led import announce
     from zhiling.training.resume import Checkpoint
@@ -85,8 +91,8 @@ def train(
     return fit(settings, parts, seed=seed, evaluate=evaluate, progress=progress, checkpoint=resume)
 
 
-def load(folder: Path, *, backbone: str | None = None) -> Trained:
-    """The model that `Trained.save` wrote to the folder.
+def load(folder: Path, *, backbone: str | None = None) -> Fitted:
+    """The model that `Fitted.save` wrote to the folder.
 
     Args:
         folder: the saved model.
@@ -98,6 +104,10 @@ def load(folder: Path, *, backbone: str | None = None) -> Trained:
         DamagedFile: a file is missing, cannot be read, or does not fit the others.
     """
     require("torch")
+    from zhiling.training.prompting import saved
+
+    if saved.is_prompted(folder):
+        return saved.read(folder, backbone)
     from zhiling.training.checkpoints import read
 
     return read(folder, backbone)

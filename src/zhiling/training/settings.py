@@ -6,6 +6,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from zhiling.training.prompting.settings import PromptSettings
+
 Features = Literal["encoder", "ngrams", "both"]
 OptimiserName = Literal["adamw", "sgd"]
 
@@ -46,6 +48,11 @@ class TrainSettings(BaseModel):
         le=1,
         description="Each layer of the encoder moves at this share of the rate of the layer above.",
     )
+    prompting: PromptSettings | None = Field(
+        default=None,
+        description="Answer from prompts, demonstrations and label names: nothing is tuned, and settings of the "
+        "tuning have no effect.",
+    )
     replies: bool = Field(
         False, description="Learn from each row's reply too, as a text of its own under the same label."
     )
@@ -81,6 +88,21 @@ class TrainSettings(BaseModel):
     )
     encoder_dropout: float | None = Field(
         default=None, ge=0, lt=1, description="Inside a tuned encoder; unset: as the encoder was made."
+    )
+    temperature: float = Field(
+        default=0.05,
+        gt=0,
+        description="With task matching: likenesses are divided by it, so smaller is surer.",
+    )
+    hard_negatives: int = Field(
+        default=2,
+        ge=0,
+        description="With task matching: wrong answers that look right, per question, beside the batch's own.",
+    )
+    places: bool = Field(
+        default=False,
+        description="With task matching and given candidates: learn what a candidate's place among them tells "
+        "(messages in the order of time).",
     )
     label_smoothing: float = Field(
         default=0.0, ge=0, lt=1, description="Share of the target spread over all labels."
@@ -129,7 +151,7 @@ class TrainSettings(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.features != "ngrams" and self.backbone is None:
+        if self.features != "ngrams" and self.backbone is None and self.prompting is None:
             raise ValueError(f"features={self.features!r} needs a backbone; without one set features: ngrams")
         if self.features == "ngrams" and self.method != "frozen":
             raise ValueError(f"method={self.method!r} tunes an encoder, but features='ngrams' has none")
