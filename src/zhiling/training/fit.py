@@ -24,6 +24,7 @@ from zhiling.training.ngram_features import NgramFeatures
 from zhiling.training.ngram_tokens import Cut, NgramTokens
 from zhiling.training.processes import Processes
 from zhiling.training.resume import Checkpoint
+from zhiling.training.seen_tokens import only_seen_tokens
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.task import Task
 from zhiling.training.trained import Trained
@@ -65,7 +66,7 @@ def fit(
             Material(train, inputs, task.truths(train, inputs), beliefs), Material(dev, dev_inputs)
         )  # fmt: skip
         processes = Processes.here()
-        with _threads(model):
+        with _threads(model), only_seen_tokens(model, inputs):
             if not processes.first:
                 torch.default_generator.manual_seed(seed + processes.number)  # dropout of its own
             training = Training.start(model, settings, len(train), processes)

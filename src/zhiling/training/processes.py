@@ -15,7 +15,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
 T = TypeVar("T")
