@@ -7,6 +7,8 @@ import hashlib
 import json
 from pathlib import Path
 
+from zhiling.training import Examples, text_input
+
 DATA = (Path(__file__).resolve().parents[2] / ".." / "shared" / "data").resolve()
 Rows = tuple[list[str], list[str]]
 """Texts and their labels."""
@@ -28,3 +30,9 @@ def banking77() -> dict[str, Rows]:
             texts.append(record["text"])
             labels.append(str(record["label"]))
     return parts
+
+
+def examples(texts: list[str], labels: list[str]) -> Examples:
+    """Rows as zhiling trains on them."""
+    ids = tuple(map(str, range(len(texts))))
+    return Examples(ids, tuple(map(text_input, texts)), tuple(labels), ("en",) * len(texts))

@@ -27,7 +27,7 @@ sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent)]
 
 from record import record, row  # noqa: E402
 
-from benchmarks.models.banking_rows import banking77  # noqa: E402
+from benchmarks.models.banking_rows import banking77, examples  # noqa: E402
 from zhiling.llm.location import model_folder  # noqa: E402
 
 SEEDS = (0, 1, 2)
@@ -55,7 +55,7 @@ def _rows(found: dict[int, dict[str, Measured]]) -> Iterator[dict[str, Any]]:
         ours = [each[precision] for each in found.values()]
         ratios = [one["cpu_s"] / other["cpu_s"] for one, other in zip(trainer, ours, strict=True)]
         yield row(
-            id, f"full fine-tuning of MiniLM in {precision}: rows a CPU second, beside transformers Trainer",
+            id, f"full fine-tuning of MiniLM in {precision}: rows a CPU second beside transformers' Trainer",
             round(median(ratios), 2), goal, "higher", low=round(min(ratios), 2), high=round(max(ratios), 2),
             n=len(ratios), unit="×", data="banking77",
             beside={
@@ -63,8 +63,8 @@ def _rows(found: dict[int, dict[str, Measured]]) -> Iterator[dict[str, Any]]:
                 "dev accuracy": _accuracy(ours), "Trainer, dev accuracy": _accuracy(trainer),
                 "wall clock, ×": _wall(trainer, ours),
             },
-            note=f"{TRAIN:,} rows, {EPOCHS} epochs, {DEV:,} dev rows read after each; one thread, both in one "
-            "run; median, least and most of three seeds",
+            note=f"{TRAIN:,} rows, {EPOCHS} epochs, {DEV:,} dev rows read after each; one thread, in one run; "
+            "median, least and most of three seeds",
         )  # fmt: skip
 
 
@@ -107,15 +107,9 @@ def _parts(seed: int) -> tuple[tuple[list[str], list[str]], tuple[list[str], lis
 def ours(precision: str, seed: int) -> float:
     """Trains by zhiling; the dev accuracy of its last epoch."""
     from zhiling.evaluation.metrics.accuracy import Accuracy
-    from zhiling.training import Examples, TrainSettings, text_input, train
+    from zhiling.training import TrainSettings, train
 
-    train_part, dev_part = (
-        Examples(
-            tuple(map(str, range(len(texts)))), tuple(map(text_input, texts)), tuple(labels),
-            ("en",) * len(texts),
-        )
-        for texts, labels in _parts(seed)
-    )  # fmt: skip
+    train_part, dev_part = (examples(*part) for part in _parts(seed))
     settings = TrainSettings.model_validate(
         {
             "features": "encoder", "backbone": BACKBONE, "method": "full", "epochs": EPOCHS,
@@ -152,7 +146,9 @@ def trainer(seed: int) -> float:
             self.linear = nn.Linear(self.network.config.hidden_size, len(numbers))
 
         def forward(self, input_ids: Any, attention_mask: Any, labels: Any, **more: Any) -> dict[str, Any]:
-            states = self.network(input_ids=input_ids, attention_mask=attention_mask, **more).last_hidden_state
+            states = self.network(
+                input_ids=input_ids, attention_mask=attention_mask, **more
+            ).last_hidden_state
             mask = attention_mask.unsqueeze(2)
             vectors = nn.functional.normalize((states * mask).sum(1) / mask.sum(1), dim=1)
             logits = self.linear(self.dropout(vectors * states.shape[2] ** 0.5))
