@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from zhiling.encoders.local_model import LocalModel, pool
 from zhiling.encoders.transformer import TransformerEncoder
 from zhiling.pipeline.registry import load as load_component
 from zhiling.training.features import Encoded, FeaturePart, Inputs, Segments, Window
+from zhiling.training.letters import LetterInput
 from zhiling.training.methods.method import Method
 from zhiling.training.settings import TrainSettings
 from zhiling.training.windows import cut, pad
@@ -93,9 +95,12 @@ class FrozenEncoder(FeaturePart):
 class TunedEncoder(FeaturePart):
     """A copy of the encoder's network that runs, and may be tuned, inside the loop."""
 
-    def __init__(self, model: LocalModel, settings: TrainSettings, *, words: bool = False) -> None:
+    def __init__(
+        self, model: LocalModel, settings: TrainSettings, *, words: bool = False, letters: bool = False
+    ) -> None:
         super().__init__()
         self.model, self.words = model, words
+        self.letters = LetterInput(model.width) if letters else None
         self.method: Method = load_component("method", settings.method)()
         self.network = self.method.apply(copy.deepcopy(model.network), settings)
         if settings.encoder_dropout is not None:
@@ -126,6 +131,9 @@ class TunedEncoder(FeaturePart):
         if not self.method.reads_pairs:  # which would drop them with a warning
             padded.pop("token_type_ids", None)
         mask = padded["attention_mask"]
+        if self.letters is not None:
+            vectors = cast(Any, self.network).get_input_embeddings()(padded.pop("input_ids"))
+            padded["inputs_embeds"] = vectors + self.letters(inputs.windows, mask.shape[1])
         states = self.network(**padded).last_hidden_state[:, -mask.shape[1] :]  # behind learnt prompts
         vectors = normalize(pool(states, mask, self.model.pooling), dim=1) * self.width**0.5
         empty = torch.tensor(np.repeat(inputs.empty, np.diff(inputs.starts))).unsqueeze(1)

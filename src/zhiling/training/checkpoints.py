@@ -130,7 +130,7 @@ def _rebuild(
     if (folder / ENCODER).is_dir():
         local = load_local_model(folder / ENCODER)
         plain = settings.model_copy(update={"method": "full", "max_tokens": local.max_tokens})
-        tuned = TunedEncoder(local, plain, words=task.level == "token")
+        tuned = TunedEncoder(local, plain, words=task.level == "token", letters=task.reads_letters)
         if (folder / ADAPTER).is_dir():
             tuned.method = load_component("method", settings.method)()
             tuned.network = with_saved_adapter(tuned.network, folder / ADAPTER)

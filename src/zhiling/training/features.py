@@ -28,6 +28,8 @@ class Word(NamedTuple):
     end: int
     segment: int
     text: str
+    tokens: int = 1
+    """How many it has, from `token` on."""
 
     def touches(self, start: int, end: int) -> bool:
         """Whether it shares a character with a piece of its segment's text."""

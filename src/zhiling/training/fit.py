@@ -134,7 +134,7 @@ def build_encoder_part(settings: TrainSettings, task: Task) -> FeaturePart:
         )
     if not method.tunes_encoder and task.level == "text":
         return FrozenEncoder(encoder, pairs=task.pairs)
-    return TunedEncoder(encoder.load(), settings, words=task.level == "token")
+    return TunedEncoder(encoder.load(), settings, words=task.level == "token", letters=task.reads_letters)
 
 
 def encoder_of(settings: TrainSettings) -> TransformerEncoder:

@@ -127,8 +127,8 @@ class TrainSettings(BaseModel):
         default=0,
         ge=0,
         le=20,
-        description="With task ner: teachers of other seeds to be trained first; the model then learns as much "
-        "from what they hold likely as from the tags.",
+        description="With task ner: teachers of other seeds that are trained first; the model then learns as "
+        "much from what they hold likely as from the tags.",
     )
     optimiser: OptimiserName = Field(default="adamw", description="adamw or sgd.")
     clip_norm: float = Field(

@@ -57,7 +57,7 @@ def _words(encoded: Any, number: int, texts: Segments) -> Iterator[Word]:
         tokens = list(run)
         start, end = offsets[tokens[0]][0], offsets[tokens[-1]][1]
         if end > start:
-            yield Word(tokens[0], start, end, segment, (texts[segment] or "")[start:end])
+            yield Word(tokens[0], start, end, segment, (texts[segment] or "")[start:end], len(tokens))
 
 
 def pad(tokenizer: Any, windows: Sequence[Window]) -> dict[str, torch.Tensor]:

@@ -15,7 +15,7 @@ from zhiling.evaluation.metrics.entities import EntityF1  # noqa: E402
 from zhiling.training import Examples, TrainSettings, load, text_input, train  # noqa: E402
 from zhiling.training.features import Window, Word  # noqa: E402
 from zhiling.training.heads.crf import Crf  # noqa: E402
-from zhiling.training.heads.words import shape_of  # noqa: E402
+from zhiling.training.letters import shape_of  # noqa: E402
 from zhiling.training.tasks.ner import UNCOVERED, entities, merge  # noqa: E402
 
 PATTERNS = [

@@ -77,6 +77,11 @@ class Ner(Task):
     labels: tuple[str, ...]
     settings: TrainSettings
 
+    @property
+    def reads_letters(self) -> bool:
+        """As the settings say."""
+        return self.settings.letters
+
     @classmethod
     def target(cls, document: str) -> str | None:
         """The entities, with the set's own tokens and tags where it has them."""

@@ -29,6 +29,11 @@ class Task(ABC):
     pairs: bool = False
     """Whether a sequence is a pair of texts."""
 
+    @property
+    def reads_letters(self) -> bool:
+        """Whether the encoder is shown the letters of words."""
+        return False
+
     @classmethod
     @abstractmethod
     def target(cls, document: str) -> str | None:
