@@ -132,10 +132,11 @@ class Relations(_Target):
 
 
 class Answer(_Truth):
-    """An answer in words, and its place where it is a piece of a message."""
+    """An answer in words, its place where it is a piece of a message, and how sure a model is that ranks it."""
 
     text: str
     place: Place | None = None
+    score: float | None = None
 
 
 class Answers(_Target):

@@ -144,7 +144,7 @@ def _rebuild(
             parts.append(NgramTokens(buckets, settings, word_cut(settings, parts), pairs=task.pairs))
         else:
             parts.append(NgramFeatures(buckets, state[f"{prefix}rarity"], settings))
-    model = TaskModel(task, JoinedFeatures(parts))
+    model = TaskModel(task, JoinedFeatures([*parts, *task.parts()]))
     model.load_state_dict({**model.state_dict(), **state})
     return model.eval()
 

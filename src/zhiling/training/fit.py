@@ -60,7 +60,7 @@ def fit(
     task: Task = load_component("task", settings.task).learn(train, settings)
     with _seeded(seed):
         model = TaskModel(task, build_features(settings, task, train))
-        inputs, dev_inputs = model.prepare(train.inputs), model.prepare(dev.inputs)
+        inputs, dev_inputs = task.material(model, train), model.prepare(dev.inputs)
         beliefs = teachers.beliefs(inputs, teach) if settings.distil else ()
         material = (
             Material(train, inputs, task.truths(train, inputs), beliefs), Material(dev, dev_inputs)
@@ -108,12 +108,12 @@ def build_features(settings: TrainSettings, task: Task, train: Examples) -> Join
     if settings.features != "ngrams":
         parts.append(build_encoder_part(settings, task))
     if settings.features != "encoder":
-        sequences = [each for turns in train.inputs for each in task.segments(turns)]
+        sequences = task.sequences(train)
         if task.level == "token":
             parts.append(NgramTokens.learn(sequences, settings, word_cut(settings, parts), pairs=task.pairs))
         else:
             parts.append(NgramFeatures.learn(sequences, settings))
-    return JoinedFeatures(parts)
+    return JoinedFeatures([*parts, *task.parts(task.sequences(train))])
 
 
 def word_cut(settings: TrainSettings, parts: Sequence[FeaturePart]) -> Cut:

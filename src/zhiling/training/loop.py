@@ -121,6 +121,7 @@ def run_epochs(
         if progress and training.processes.first:
             progress(record)
     model.load_state_dict(training.best, strict=False)
+    model.settle()
     model.eval()
     return tuple(training.history)
 
@@ -206,6 +207,7 @@ def dev_score(training: Training, dev: Material, evaluate: Evaluate) -> float:
     processes = training.processes
     rows = processes.share(range(len(dev.examples)))
     inputs = [dev.examples.inputs[row] for row in rows]
+    training.model.settle()
     told = training.model.answers(inputs, dev.inputs.take(rows), training.settings.batch_size)
     answers = processes.whole([answer.text for answer in told])
     score = processes.from_first(float(evaluate(dev.examples.targets, answers)) if processes.first else 0.0)

@@ -12,6 +12,7 @@ from zhiling.training.backbones import TunedEncoder
 from zhiling.training.examples import Answer
 from zhiling.training.features import FeaturePart, JoinedFeatures, Prepared
 from zhiling.training.inputs import Input
+from zhiling.training.pairs_to_learn import in_pieces
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.task import Task, Teachable
 
@@ -26,6 +27,8 @@ class TaskModel(nn.Module):
         self.task = task
         self.features = features
         self.head = task.head(features.width)
+        self.pool_inputs: Prepared | None = None
+        """What the features need of the task's pool; made once."""
 
     def forward(self, inputs: Prepared) -> Any:
         """The head's outputs for a batch."""
@@ -60,6 +63,20 @@ class TaskModel(nn.Module):
                 rows = order[start : start + batch_size]
                 found |= zip(rows, tell(rows, prepared.take(rows)), strict=True)
         return [found[row] for row in range(len(order))]
+
+    def settle(self) -> None:
+        """Lets the head keep the vectors of the task's pool as the weights now make them.
+
+        To be called when weights have moved and answers are due.
+        """
+        if not self.task.pool:
+            return
+        self.eval()
+        if self.pool_inputs is None:
+            self.pool_inputs = self.features.prepare([[each] for each in self.task.pool])
+        vectors = in_pieces(lambda each: self.features(each).text, self.pool_inputs)
+        with torch.no_grad():
+            cast(Any, self.head).keep(vectors)
 
     def begin_epoch(self, epoch: int, settings: TrainSettings) -> None:
         """Lets the method free what this epoch tunes."""

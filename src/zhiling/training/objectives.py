@@ -115,6 +115,24 @@ def focal(logits: torch.Tensor, targets: torch.Tensor, gamma: float = 2.0) -> to
     return -((1 - logs.exp()) ** gamma * logs).mean()
 
 
+def any_of(logits: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """The mean of −ln p of the event that any right class is chosen, in nats: a scalar, at least 0.
+
+    L = −(1/N) Σᵢ ln (Σₖ rᵢₖ exp zᵢₖ / Σₖ exp zᵢₖ). Gradient in the logits: (p − p·r / Σ p·r) / N. With one
+    right class a row it is the cross-entropy; of similarities divided by a temperature, InfoNCE.
+
+    Anchors: ln K where all K logits are equal and one class is right; 0 where all classes are right.
+
+    Args:
+        logits: z, float, shape (N, K); −inf for a class that is none of a row's.
+        right: r, bool, shape (N, K), at least one in each row.
+
+    Source: van den Oord et al. 2018, Representation Learning with Contrastive Predictive Coding, equation 4;
+    Karpukhin et al. 2020, Dense Passage Retrieval, equation 2.
+    """
+    return (logits.logsumexp(dim=1) - logits.masked_fill(~right, float("-inf")).logsumexp(dim=1)).mean()
+
+
 def contrastive(queries: torch.Tensor, keys: torch.Tensor, temperature: float = 0.05) -> torch.Tensor:
     """The mean InfoNCE loss of a batch, in nats: each query must find its own key among all keys.
 

@@ -3,6 +3,7 @@
 classification, ordinal, multi_label   the label whose name is nearest to the text
 choice                                 the option that is nearest to the question
 regression                             the cosine of the pair, else the mean of the training targets
+matching                               the candidates in the order of their cosines to the question
 extractive_qa                          the sentence of the passage that is nearest to the question
 ner                                    no entity
 """
@@ -20,6 +21,7 @@ from zhiling.rows import target as targets
 from zhiling.training.examples import Examples
 from zhiling.training.inputs import Input, asked_text, passage_of, texts_named
 from zhiling.training.label_names import nearest_label_name
+from zhiling.training.ranking import candidates, question_text, ranked
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts → rows of length 1, float32, shape (n, dimension)."""
@@ -34,10 +36,12 @@ class Known:
     Attributes:
         names: label → its names in words.
         mean: of the training targets, where they are numbers.
+        pool: the answers of the training rows, where they are candidates.
     """
 
     names: Mapping[str, Sequence[str]]
     mean: float = 0.0
+    pool: Sequence[str] = ()
 
 
 def untuned(task: str, tested: Examples, known: Known, encode: Encode) -> list[str]:
@@ -62,6 +66,17 @@ def _by_option(tested: Examples, known: Known, encode: Encode) -> list[str]:  # 
     options = [texts_named(turns, targets.CHOICE) for turns in tested.inputs]
     best = _nearest(encode(asked), encode([each for some in options for each in some]), options)
     return [targets.spelled(targets.Choice(choice=number)) for number in best]
+
+
+def _by_rank(tested: Examples, known: Known, encode: Encode) -> list[str]:
+    asked = encode([question_text(turns) for turns in tested.inputs])
+    pool = encode(known.pool)
+    found: list[str] = []
+    for turns, vector in zip(tested.inputs, asked, strict=True):
+        own = candidates(turns)
+        cosines = (encode(own) if own else pool) @ vector
+        found.append(targets.spelled(ranked(own or known.pool, cosines)))
+    return found
 
 
 def _by_cosine(tested: Examples, known: Known, encode: Encode) -> list[str]:
@@ -99,6 +114,7 @@ def _no_triple(tested: Examples, known: Known, encode: Encode) -> list[str]:  # 
 _WAYS: dict[str, Callable[[Examples, Known, Encode], list[str]]] = {
     "choice": _by_option,
     "extractive_qa": _by_sentence,
+    "matching": _by_rank,
     "multi_label": _by_labels,
     "ner": _nothing,
     "regression": _by_cosine,

@@ -51,7 +51,8 @@ def _triples(triples: list[dict[str, Any]], turns: Input) -> str:  # noqa: ARG00
 
 
 def _answers(answers: list[dict[str, Any]], turns: Input) -> str:  # noqa: ARG001 - as every form
-    return " / ".join(each["text"] for each in answers) or NOTHING
+    told = answers[:1] if any("score" in each for each in answers) else answers  # of a ranking the best
+    return " / ".join(each["text"] for each in told) or NOTHING
 
 
 def _option(number: int, turns: Input) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -31,6 +31,9 @@ from zhiling.workflow.repeats import TRAIN, repeated
 from zhiling.workflow.run import Run
 from zhiling.workflow.settings import EvaluateSettings
 
+if TYPE_CHECKING:
+    from zhiling.training.tasks.task import Task
+
 UNKNOWN = "und"
 CLASSIFICATION = "classification"
 
@@ -56,7 +59,7 @@ def of_task(rows: pl.DataFrame, task: str) -> pl.DataFrame:
     """
     chosen = task_class(task)
     documents: list[str | None] = rows["target"].to_list()
-    labels = [None if document is None else chosen.target(document) for document in documents]
+    labels = _truths(chosen, documents, rows["messages"])
     given = [None if document is None else chosen.given(document) for document in documents]
     found = rows.with_columns(
         shown_text(rows["messages"]).alias("text"), reply_text(rows["messages"]).alias("reply"),
@@ -66,12 +69,27 @@ def of_task(rows: pl.DataFrame, task: str) -> pl.DataFrame:
     return found.filter(pl.col("label").is_not_null() & (pl.col("text").str.strip_chars() != ""))
 
 
+def _truths(task: type[Task], documents: Sequence[str | None], messages: pl.Series) -> list[str | None]:
+    """The truth of each row, as the task spells it."""
+    if not task.truth_in_messages:
+        return [task.of_row(document, ()) for document in documents]
+    return [
+        task.of_row(document, _turns(row))
+        for document, row in zip(documents, messages.to_list(), strict=True)
+    ]
+
+
+def _turns(messages: Sequence[Mapping[str, Any]]) -> Input:
+    """A row's messages."""
+    return tuple(Turn(each["role"], each["text"] or "", each["name"]) for each in messages)
+
+
 def examples_of(rows: pl.DataFrame, *, replies: bool = False) -> Examples:
     """Rows of `of_task` as examples; with `replies` each reply is one more, under the same label."""
     messages = rows["messages"].to_list()
     inputs = [
         (
-            *(Turn(each["role"], each["text"] or "", each["name"]) for each in row),
+            *_turns(row),
             *([] if given is None else [Turn(GIVEN, given)]),
         )
         for row, given in zip(messages, rows["given"].to_list(), strict=True)

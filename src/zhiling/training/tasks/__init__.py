@@ -8,6 +8,7 @@ TASKS: dict[str, str] = {
     "choice": f"{_ROOM}.choice:Choice",
     "classification": f"{_ROOM}.classification:Classification",
     "extractive_qa": f"{_ROOM}.extractive_qa:ExtractiveQa",
+    "matching": f"{_ROOM}.matching:Matching",
     "multi_label": f"{_ROOM}.multi_label:MultiLabel",
     "ner": f"{_ROOM}.ner:Ner",
     "ordinal": f"{_ROOM}.ordinal:Ordinal",

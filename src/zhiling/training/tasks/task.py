@@ -5,17 +5,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 
 import torch
 from torch import nn
 
 from zhiling.rows.templates.example import Turn
 from zhiling.training.examples import Answer, Examples
-from zhiling.training.features import Prepared, Segments
+from zhiling.training.features import FeaturePart, Prepared, Segments
 from zhiling.training.inputs import Input
 from zhiling.training.joined_text import JoinedText
 from zhiling.training.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from zhiling.training.model import TaskModel
 
 Level = Literal["text", "token"]
 
@@ -26,6 +29,8 @@ class Task(ABC):
     name: ClassVar[str]
     level: ClassVar[Level] = "text"
     """"token" where the head reads states of tokens: the encoder then runs inside the loop."""
+    truth_in_messages: ClassVar[bool] = False
+    """Whether a row's truth may stand in its messages (`of_row` reads them)."""
     pairs: bool = False
     """Whether a sequence is a pair of texts."""
 
@@ -43,6 +48,11 @@ class Task(ABC):
     def given(cls, document: str) -> Turn | None:  # noqa: ARG003 - few tasks are given anything
         """What an input of this task holds beside the row's messages, out of its `target` (JSON)."""
         return None
+
+    @classmethod
+    def of_row(cls, document: str | None, turns: Input) -> str | None:  # noqa: ARG003 - most need no messages
+        """The truth of a row, from its `target` and its messages; None where it has none of this task's."""
+        return None if document is None else cls.target(document)
 
     @classmethod
     @abstractmethod
@@ -71,6 +81,11 @@ class Task(ABC):
         """The columns of the scores, where answers are one of a fixed set."""
         return ()
 
+    @property
+    def pool(self) -> Sequence[Segments]:
+        """Texts that every answer is chosen from: the model keeps their vectors."""
+        return ()
+
     @abstractmethod
     def unknown(self, examples: Examples, prepared: Prepared) -> dict[str, int]:
         """What these examples hold and can never be predicted, with how often each occurs."""
@@ -78,6 +93,18 @@ class Task(ABC):
     @abstractmethod
     def segments(self, turns: Input) -> list[Segments]:
         """What the encoder reads of one input: at least one sequence."""
+
+    def sequences(self, examples: Examples) -> list[Segments]:
+        """All that the encoder reads of training examples: what n-grams are learnt from."""
+        return [each for turns in examples.inputs for each in self.segments(turns)]
+
+    def parts(self, sequences: Sequence[Segments] = ()) -> list[FeaturePart]:
+        """Further features that the task reads, learnt from these sequences; of none where weights follow."""
+        return []
+
+    def material(self, model: TaskModel, examples: Examples) -> Prepared:
+        """What the model needs of training examples."""
+        return model.prepare(examples.inputs)
 
     @abstractmethod
     def head(self, width: int) -> nn.Module:
