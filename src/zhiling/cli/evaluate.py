@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,25 +46,22 @@ def evaluate_command(
         print_json(scores)
     else:
         print_scores(scores)
+        for arm, notes in result.folder.manifest.results["evaluation"].get("notes", {}).items():
+            typer.echo(f"{arm}: {told_notes(notes)}")
         print_transfer(result.folder.manifest.results.get("train", {}))
+
+
+def told_notes(notes: Mapping[str, int]) -> str:
+    """What had to be done to answer: `3 inputs cut at the end, …; 1 replies that could not be read, …`."""
+    return "; ".join(f"{count} {what}" for what, count in notes.items())
 
 
 def print_scores(scores: dict[str, Any]) -> None:
     """Arms and differences as two tables, and the report of tags where scores are of tags."""
     from zhiling.evaluation.tag_report import reports_tags, tag_report
 
-    metrics = list(next(iter(scores["arms"].values())))
-    arms = [
-        (arm, *(interval(values[metric]) for metric in metrics)) for arm, values in scores["arms"].items()
-    ]
-    print_table(
-        ("arm", *metrics), arms, title=f"{scores['n']} rows, {len(scores['seeds'])} seeds, 95 % intervals"
-    )
-    rows = [
-        (name, *(f"{interval(values[metric], sign=True)} {values[metric]['verdict']}" for metric in metrics))
-        for name, values in scores["differences"].items()
-    ]
-    print_table(("difference", *metrics), rows)
+    metrics = list(dict.fromkeys(metric for values in scores["arms"].values() for metric in values))
+    print_arms(scores, metrics)
     if reports_tags(metrics):
         arm = list(scores["arms"])[-1]
         print_table(
@@ -76,6 +74,37 @@ def print_scores(scores: dict[str, Any]) -> None:
         typer.echo(
             "rows control → after: " + ", ".join(f"{name} {number}" for name, number in changed.items())
         )
+
+
+def print_arms(scores: dict[str, Any], metrics: Sequence[str], seeds: bool = True) -> None:
+    """Arms and differences as two tables; `–` where an arm tells no probabilities and a metric needs them."""
+    groups = f" in {scores['groups']} groups" if scores.get("groups") else ""
+    told = f", {len(scores['seeds'])} seeds" if seeds else ""
+    drawn = " (groups resampled)" if groups else ""
+    print_table(
+        ("arm", *metrics),
+        [(arm, *(_scored(values, metric) for metric in metrics)) for arm, values in scores["arms"].items()],
+        title=f"{scores['n']} rows{groups}{told}, 95 % intervals{drawn}",
+    )
+    rows = [
+        (name, *(_scored(values, metric, sign=True) for metric in metrics), _mcnemar(scores, name))
+        for name, values in scores["differences"].items()
+    ]
+    print_table(("difference", *metrics, "only one is right (McNemar)"), rows)
+
+
+def _scored(values: dict[str, Any], metric: str, *, sign: bool = False) -> str:
+    """A score with its interval, and the verdict of a difference."""
+    if metric not in values:
+        return "–"
+    verdict = values[metric].get("verdict")
+    return interval(values[metric], sign=sign) + (f" {verdict}" if verdict else "")
+
+
+def _mcnemar(scores: dict[str, Any], pair: str) -> str:
+    """`12 : 5, p .143`: rows that only the one arm, and only the other, has right."""
+    found = scores.get("mcnemar", {}).get(pair)
+    return f"{found['arm_only']} : {found['other_only']}, p {found['p']:.3g}" if found else "–"
 
 
 def interval(value: dict[str, Any], *, sign: bool = False) -> str:

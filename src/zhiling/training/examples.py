@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -25,16 +25,17 @@ class Examples:
     """BCP-47 tags, "und" where unknown."""
     groups: tuple[str | None, ...] = ()
     """The document, the conversation, … that each is part of; empty: of none of them known."""
+    sources: tuple[str | None, ...] = ()
+    """Where each comes from; empty: of none of them known."""
 
     def __post_init__(self) -> None:
-        if not self.groups:
-            object.__setattr__(self, "groups", (None,) * len(self.ids))
-        columns = (self.ids, self.inputs, self.targets, self.languages, self.groups)
+        for name in ("groups", "sources"):
+            if not getattr(self, name):
+                object.__setattr__(self, name, (None,) * len(self.ids))
+        columns = (self.ids, self.inputs, self.targets, self.languages, self.groups, self.sources)
         lengths = set(map(len, columns))
         if len(lengths) != 1:
-            raise UsageError(
-                f"ids, inputs, targets, languages and groups must have one length, got {sorted(lengths)!r}"
-            )
+            raise UsageError(f"all columns of examples must have one length, got lengths {sorted(lengths)!r}")
 
     def __len__(self) -> int:
         """Number of examples."""
@@ -74,9 +75,13 @@ class Predictions:
     scores: NDArray[np.float32]
     """Shape (n, classes), rows sum to 1; the columns follow `classes`. No columns where there are none."""
     classes: tuple[str, ...] = ()
+    notes: Mapping[str, int] = field(default_factory=dict[str, int])
+    """What had to be done to answer, with counts: inputs that were cut, replies that could not be read."""
 
     @classmethod
-    def of(cls, answers: Sequence[Answer], classes: tuple[str, ...]) -> Predictions:
+    def of(
+        cls, answers: Sequence[Answer], classes: tuple[str, ...], notes: Mapping[str, int] | None = None
+    ) -> Predictions:
         """Answers in columns."""
         rows = [answer.scores for answer in answers if answer.scores is not None]
         return cls(
@@ -84,6 +89,7 @@ class Predictions:
             np.array([answer.score for answer in answers], dtype=np.float32),
             np.stack(rows) if rows else np.zeros((len(answers), len(classes)), np.float32),
             classes,
+            notes or {},
         )
 
     def __len__(self) -> int:

@@ -48,14 +48,15 @@ def tuned_rows(run: Run, table: RowTable, part: str, task: str = CLASSIFICATION)
 
 def labelled(table: RowTable, numbers: NDArray[np.int64], task: str = CLASSIFICATION) -> pl.DataFrame:
     """Those of these rows whose target is one of the task's, and that show a text: `of_task`, with `n`."""
-    return of_task(table.read(["id", "messages", "target", "language", "group"], numbers), task)
+    return of_task(table.read(["id", "messages", "target", "language", "group", "source"], numbers), task)
 
 
 def of_task(rows: pl.DataFrame, task: str) -> pl.DataFrame:
-    """`id, messages, text, reply, label, given, language, group` of rows from which a task can be learnt.
+    """The rows that a task can be learnt from.
 
-    `label` is the target as the task spells it, `text` what a reader is shown, `reply` the last reply,
-    `given` what an input holds beside its messages (see `Task.given`).
+    Columns: `id, messages, text, reply, label, given, language, group, source`. `label` is the target as the
+    task spells it, `text` what a reader is shown, `reply` the last reply, `given` what an input holds beside
+    its messages (see `Task.given`).
     """
     chosen = task_class(task)
     documents: list[str | None] = rows["target"].to_list()
@@ -95,8 +96,9 @@ def examples_of(rows: pl.DataFrame, *, replies: bool = False) -> Examples:
         for row, given in zip(messages, rows["given"].to_list(), strict=True)
     ]
     found = Examples(
-        tuple(rows["id"]), tuple(inputs), tuple(rows["label"]), tuple(rows["language"]), tuple(rows["group"])
-    )
+        tuple(rows["id"]), tuple(inputs), tuple(rows["label"]), tuple(rows["language"]), tuple(rows["group"]),
+        tuple(rows["source"]),
+    )  # fmt: skip
     told = rows.filter(pl.col("reply").str.strip_chars() != "") if replies else rows.clear()
     return Examples(
         (*found.ids, *(f"{row}#reply" for row in told["id"])),
@@ -104,6 +106,7 @@ def examples_of(rows: pl.DataFrame, *, replies: bool = False) -> Examples:
         (*found.targets, *told["label"]),
         (*found.languages, *told["language"]),
         (*found.groups, *told["group"]),
+        (*found.sources, *told["source"]),
     )
 
 
@@ -177,10 +180,10 @@ def _source_examples(entry: Mapping[str, Any], root: Path, task: str) -> Example
 def as_rows(batch: pl.DataFrame) -> pl.DataFrame:
     """A source's batch with the columns that `of_task` reads."""
     ids = [digest(place.encode()) for place in batch["locator"].to_list()]
-    absent = [name for name in ("target", "language", "group") if name not in batch.columns]
+    absent = [name for name in ("target", "language", "group", "source") if name not in batch.columns]
     return batch.with_columns(
         pl.Series("id", ids, dtype=pl.String), *(pl.lit(None, dtype=pl.String).alias(name) for name in absent)
-    ).select("id", "messages", "target", "language", "group")
+    ).select("id", "messages", "target", "language", "group", "source")
 
 
 def control_pool(recipe: Recipe, run: Run, table: RowTable, tested: Examples) -> pl.DataFrame:

@@ -1,12 +1,15 @@
-"""The token report of `zhiling evaluate`."""
+"""What `zhiling evaluate` prints."""
 
 from __future__ import annotations
 
+import numpy as np
 import orjson
 import pytest
 
 from zhiling.cli.evaluate import print_scores
 from zhiling.evaluation import TestRows, compare_arms
+from zhiling.evaluation.answered import Told
+from zhiling.evaluation.metrics.metric import Probabilities
 from zhiling.evaluation.tag_report import tag_report
 from zhiling.rows.target import Entities, Span, spelled
 
@@ -38,3 +41,18 @@ def test_no_token_report_where_no_metric_is_of_tags(capsys: pytest.CaptureFixtur
     found = compare_arms({"after": {1: ["好"]}}, rows, metrics=("accuracy", "macro_f1"), resamples=100)
     print_scores(orjson.loads(orjson.dumps(found.scores.as_json())))
     assert "average" not in capsys.readouterr().out
+
+
+def test_arms_differences_and_rows_that_one_arm_alone_has_right_are_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = TestRows(("a", "b"), ("甲", "乙"), ("好", "坏"), ("zh", "zh"), ("chat", "chat"))
+    sure = Told(["好", "坏"], Probabilities(np.ones(2), np.eye(2), ("好", "坏")))
+    arms = {"control": {1: ["坏", "坏"]}, "after": {1: sure}}
+    found = compare_arms(arms, rows, metrics=("accuracy", "brier"), resamples=100)
+    print_scores(orjson.loads(orjson.dumps(found.scores.as_json())))
+    shown = capsys.readouterr().out
+    assert "2 rows in 1 groups, 1 seeds, 95 % intervals (groups resampled)" in shown
+    assert "1 : 0, p 1" in shown
+    control = next(line for line in shown.splitlines() if line.startswith("control"))
+    assert control.rstrip().endswith("–")
