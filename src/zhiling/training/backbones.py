@@ -20,6 +20,7 @@ from zhiling.training.features import Encoded, FeaturePart, Inputs, Segments, Wi
 from zhiling.training.letters import LetterInput
 from zhiling.training.methods.method import Method
 from zhiling.training.settings import TrainSettings
+from zhiling.training.standard_heads import open_network
 from zhiling.training.windows import cut, pad
 
 
@@ -102,7 +103,13 @@ class TunedEncoder(FeaturePart):
         self.model, self.words = model, words
         self.letters = LetterInput(model.width) if letters else None
         self.method: Method = load_component("method", settings.method)()
-        self.network = self.method.apply(copy.deepcopy(model.network), settings)
+        self.opened: str | None = None
+        """Where a standard head's last layer goes in the network; None: the network ends in states."""
+        network, self.width = copy.deepcopy(model.network), model.width
+        if settings.head == "standard" and not words:
+            found = open_network(model)
+            network, self.opened, self.width = found.network, found.place, found.width
+        self.network = self.method.apply(network, settings)
         if settings.encoder_dropout is not None:
             for module in self.network.modules():
                 if isinstance(module, nn.Dropout):
@@ -133,6 +140,8 @@ class TunedEncoder(FeaturePart):
         mask = padded["attention_mask"]
         if self.letters is not None:
             vectors = cast(Any, self.network).get_input_embeddings()(padded.pop("input_ids"))
+        if self.opened:
+            return Encoded(self.network(**padded).logits)
             padded["inputs_embeds"] = vectors + self.letters(inputs.windows, mask.shape[1])
         states = self.network(**padded).last_hidden_state[:, -mask.shape[1] :]  # behind learnt prompts
         vectors = normalize(pool(states, mask, self.model.pooling), dim=1) * self.width**0.5

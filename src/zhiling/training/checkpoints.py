@@ -29,18 +29,24 @@ from zhiling.training.features import FeaturePart, JoinedFeatures
 from zhiling.training.fit import encoder_of, word_cut
 from zhiling.training.methods.low_rank import with_saved_adapter
 from zhiling.training.model import TaskModel
+from zhiling.training.model_card import CARD, model_card
 from zhiling.training.ngram_features import NgramFeatures
 from zhiling.training.ngram_tokens import NgramTokens
 from zhiling.training.settings import TrainSettings
+from zhiling.training.standard_heads import as_standard
 from zhiling.training.tasks.task import Task
 from zhiling.training.trained import Trained
 
 FORMAT = 1
 CONFIG, WEIGHTS, ENCODER, ADAPTER = "config.json", "model.safetensors", "encoder", "adapter"
+NO_ORIGIN: dict[str, object] = {"licences": {}, "templates": {}, "recipe": None}
+"""What the card says where nobody told where the examples come from."""
 _BROKEN = "Train the model again, or copy the folder again: it must hold all files that were saved."
 
 
-def write(trained: Trained, folder: Path, metrics: Mapping[str, object]) -> None:
+def write(
+    trained: Trained, folder: Path, metrics: Mapping[str, object], origin: Mapping[str, object]
+) -> None:
     """Writes the model beside the folder first, and then puts it in the folder's place."""
     folder = folder.resolve()
     new = folder.with_name(f".{folder.name}.{os.getpid()}.new")
@@ -48,7 +54,7 @@ def write(trained: Trained, folder: Path, metrics: Mapping[str, object]) -> None
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
     try:
-        _fill(trained, new, metrics)
+        _fill(trained, new, {"metrics": dict(metrics), "origin": NO_ORIGIN | dict(origin)})
         if folder.exists():
             folder.rename(old)
         new.rename(folder)
@@ -57,37 +63,51 @@ def write(trained: Trained, folder: Path, metrics: Mapping[str, object]) -> None
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _fill(trained: Trained, folder: Path, metrics: Mapping[str, object]) -> None:
+def _fill(trained: Trained, folder: Path, told: Mapping[str, Mapping[str, object]]) -> None:
     """Writes all files of the model."""
     own = {name: value.contiguous() for name, value in trained.model.own_state().items()}
     save_file(own, folder / WEIGHTS)
-    tuned = trained.model.tuned_encoder()
-    if tuned:
-        plain = (
-            tuned.method.plain(copy.deepcopy(tuned.network)) if tuned.method.merges else tuned.model.network
-        )
-        tuned_model = dataclasses.replace(tuned.model, network=plain, max_tokens=tuned.max_tokens)
-        save_local_model(tuned_model, folder / ENCODER)
-        if not tuned.method.merges:
-            cast(Any, tuned.network).save_pretrained(folder / ADAPTER)
-    config = {
+    config: dict[str, Any] = {
         "format": FORMAT,
         "task": trained.task.name,
         "task_state": trained.task.state(),
         "settings": trained.settings.model_dump(mode="json"),
         "encoder": _encoder_identity(trained),
+        "transformers": _save_encoder(trained, folder),
         "seed": trained.seed,
+        "rows": trained.rows,
+        "data": trained.data,
+        "weights": {"tuned": trained.model.tuned_weights(), "all": trained.model.all_weights()},
         "history": [dataclasses.asdict(record) for record in trained.history],
         "unseen": dict(trained.unseen),
-        "metrics": dict(metrics),
-        "files": {
-            file.relative_to(folder).as_posix(): _digest(file)
-            for file in sorted(folder.rglob("*"))
-            if file.is_file()
-        },
+        **told,
     }
+    (folder / CARD).write_text(model_card(config, _files(folder), own), encoding="utf-8")
+    config["files"] = {name: _digest(folder / name) for name in _files(folder) if name != CARD}
     text = json.dumps(config, ensure_ascii=False, indent=2, allow_nan=False)
     (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
+
+
+def _save_encoder(trained: Trained, folder: Path) -> str | None:
+    """Writes a tuned encoder; the class of transformers that loads the model whole from it, if one does."""
+    tuned = trained.model.tuned_encoder()
+    if tuned is None:
+        return None
+    plain = tuned.model.network
+    if tuned.method.merges:
+        plain = tuned.method.plain(copy.deepcopy(tuned.network))
+    standard = as_standard(trained.model, plain) if tuned.method.merges else None
+    network = standard.network if standard else plain
+    saved = dataclasses.replace(tuned.model, network=network, max_tokens=tuned.max_tokens)
+    save_local_model(saved, folder / ENCODER)
+    if not tuned.method.merges:
+        cast(Any, tuned.network).save_pretrained(folder / ADAPTER)
+    return standard.auto if standard else None
+
+
+def _files(folder: Path) -> list[str]:
+    """Names of all files under a folder."""
+    return sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
 
 
 def _encoder_identity(trained: Trained) -> str | None:
@@ -109,7 +129,8 @@ def read(folder: Path, backbone: str | None = None) -> Trained:
         history = tuple(EpochRecord(**record) for record in config["history"])
         state = load_file(folder / WEIGHTS)
         model = _rebuild(folder, config, settings, task, state)
-        return Trained(settings, task, model, int(config["seed"]), history, config["unseen"])
+        seed, rows, data = int(config["seed"]), int(config.get("rows", 0)), str(config.get("data", ""))
+        return Trained(settings, task, model, seed, history, config["unseen"], rows, data)
     except (KeyError, TypeError, ValueError, ValidationError, RuntimeError, SafetensorError) as error:
         raise DamagedFile(
             f"the saved model does not fit together ({type(error).__name__}: {error})",

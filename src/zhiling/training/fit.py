@@ -11,7 +11,9 @@ import torch
 
 from zhiling.encoders.transformer import TransformerEncoder
 from zhiling.errors import UsageError
+from zhiling.pipeline.fingerprint import canonical
 from zhiling.pipeline.registry import load as load_component
+from zhiling.rows.schema import digest
 from zhiling.training.backbones import FrozenEncoder, TunedEncoder
 from zhiling.training.distil import Teachers
 from zhiling.training.documents import Documents
@@ -72,7 +74,13 @@ def fit(
             training = Training.start(model, settings, len(train), processes)
             history = run_epochs(training, material, evaluate, progress, checkpoint)
     teachers.forget()
-    return Trained(settings, task, model, seed, history, task.unknown(dev, dev_inputs))
+    unseen = task.unknown(dev, dev_inputs) | task.contradictions(train)
+    return Trained(settings, task, model, seed, history, unseen, len(parts[0]), fingerprint(parts[0]))
+
+
+def fingerprint(examples: Examples) -> str:
+    """A hash of examples: their ids, inputs and targets (32 hex digits)."""
+    return digest(canonical([examples.ids, examples.as_lists(), examples.targets]))
 
 
 @contextmanager
@@ -132,7 +140,12 @@ def build_encoder_part(settings: TrainSettings, task: Task) -> FeaturePart:
             f"method {settings.method!r} drops what tells the two texts of a pair apart",
             hint="Use method: lora, top_layers or full.",
         )
-    if not method.tunes_encoder and task.level == "text":
+    if not method.merges and settings.head == "standard":
+        raise UsageError(
+            f"method {settings.method!r} cannot be merged, so transformers could not load the model whole",
+            hint="Set head: own, or method: lora, top_layers or full.",
+        )
+    if not method.tunes_encoder and task.level == "text" and settings.head == "own":
         return FrozenEncoder(encoder, pairs=task.pairs)
     return TunedEncoder(encoder.load(), settings, words=task.level == "token", letters=task.reads_letters)
 

@@ -108,6 +108,10 @@ class TaskModel(nn.Module):
         """How many numbers training moves."""
         return sum(weight.numel() for weight in self.parameters() if weight.requires_grad)
 
+    def all_weights(self) -> int:
+        """How many numbers the model has, those of an encoder outside the loop not counted."""
+        return sum(weight.numel() for weight in self.parameters())
+
     def _parts(self) -> Iterator[FeaturePart]:
         """The feature parts, with their type."""
         for part in self.features.parts:

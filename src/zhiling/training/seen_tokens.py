@@ -63,8 +63,8 @@ class SeenTokens(nn.Module):
 def only_seen_tokens(model: TaskModel, inputs: Prepared) -> Generator[None]:
     """The model's encoder with such a table, where its table is tuned; afterwards with the whole one."""
     tuned = model.tuned_encoder()
-    network = cast(Any, tuned.network) if tuned else None
-    table = network.get_input_embeddings() if network is not None else None
+    network = cast(Any, tuned.network if tuned else nn.Identity())
+    table = network.get_input_embeddings() if tuned else None
     tokens = inputs.parts[0]
     if not isinstance(table, nn.Embedding) or not table.weight.requires_grad:
         yield

@@ -32,6 +32,11 @@ class TrainSettings(BaseModel):
     )
     layers: int = Field(
         default=2,
+    head: Literal["own", "standard"] = Field(
+        default="own",
+        description="Of whole texts. own: a linear layer on the encoder's pooled states. standard: as "
+        "transformers has it for the encoder's architecture, so that it loads the saved model whole.",
+    )
         ge=1,
         description="With method top_layers: how many layers are tuned, from the top; with gradual: how many "
         "more each epoch.",
@@ -157,6 +162,11 @@ class TrainSettings(BaseModel):
             raise ValueError(f"method={self.method!r} tunes an encoder, but features='ngrams' has none")
         if self.distil and self.task != "ner":
             raise ValueError(
+        if self.head == "standard" and (self.features != "encoder" or self.task not in STANDARD_TASKS):
+            raise ValueError(
+                f"head='standard' is for features: encoder and the tasks {', '.join(STANDARD_TASKS)}, not for "
+                f"features={self.features!r} and task {self.task!r}: set head: own"
+            )
                 f"distil={self.distil} is for task ner, whose teachers tell how likely each tag is; task "
                 f"{self.task!r}: set distil: 0"
             )

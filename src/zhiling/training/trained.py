@@ -10,6 +10,7 @@ from zhiling.training.documents import Documents
 from zhiling.training.examples import Answer, EpochRecord, Examples, Predictions
 from zhiling.training.inputs import Input, text_input
 from zhiling.training.model import TaskModel
+from zhiling.training.processes import Processes
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.task import Task
 
@@ -27,7 +28,12 @@ class Trained:
     seed: int
     history: tuple[EpochRecord, ...]
     unseen: Mapping[str, int] = field(default_factory=dict[str, int])
-    """What the dev examples hold that the model can never answer, with counts: labels unseen in training."""
+    """What the dev examples hold that the model can never answer (labels unseen in training, for example), and
+    what the training examples say in two ways; with counts."""
+    rows: int = 0
+    """How many examples it learnt from; 0 in models saved before this was kept."""
+    data: str = ""
+    """A hash of these examples: their ids, inputs and targets."""
 
     def predict(self, inputs: Sequence[Input | str], batch_size: int = 64) -> Predictions:
         """The answers to any number of inputs, in their order; a text stands for an input of that text."""
@@ -57,16 +63,26 @@ class Trained:
         """The dev score of the epoch whose weights the model has."""
         return max(record.dev_score for record in self.history)
 
-    def save(self, folder: Path, metrics: Mapping[str, object] | None = None) -> None:
+    def save(
+        self,
+        folder: Path,
+        metrics: Mapping[str, object] | None = None,
+        origin: Mapping[str, object] | None = None,
+    ) -> None:
         """Writes the model to a folder, whole or not at all; a model that lay there is replaced.
+
+        Of several processes that trained it together the first one writes.
 
         Args:
             folder: is made, with its parents.
             metrics: JSON values to keep beside the weights.
+            origin: where the examples come from, for the card: `licences` and `templates` (name → rows), and
+                the `recipe`.
 
         Raises:
             OSError: the folder cannot be written.
         """
         from zhiling.training.checkpoints import write
 
-        write(self, folder, metrics or {})
+        if Processes.here().first:
+            write(self, folder, metrics or {}, origin or {})

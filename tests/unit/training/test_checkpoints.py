@@ -82,7 +82,7 @@ def test_saving_replaces_and_leaves_nothing_else(saved: Path) -> None:
     (saved / "stray").write_text("old")
     fitted(None, features="ngrams").save(saved, {"accuracy": 0.75})
     assert sorted(path.name for path in saved.parent.iterdir()) == ["model"]
-    assert sorted(path.name for path in saved.iterdir()) == ["config.json", "model.safetensors"]
+    assert sorted(path.name for path in saved.iterdir()) == ["README.md", "config.json", "model.safetensors"]
     assert json.loads((saved / "config.json").read_text("utf-8"))["metrics"] == {"accuracy": 0.75}
 
 
