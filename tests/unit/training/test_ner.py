@@ -16,7 +16,7 @@ from zhiling.training import Examples, TrainSettings, load, text_input, train  #
 from zhiling.training.features import Window, Word  # noqa: E402
 from zhiling.training.heads.crf import Crf  # noqa: E402
 from zhiling.training.letters import shape_of  # noqa: E402
-from zhiling.training.tasks.ner import UNCOVERED, entities, merge  # noqa: E402
+from zhiling.training.tasks.ner import CONTRADICTORY, UNCOVERED, entities, merge  # noqa: E402
 
 PATTERNS = [
     ("where is my {parcel|THING}", 3),
@@ -88,6 +88,18 @@ def test_a_type_that_training_lacked_and_an_entity_without_a_token_are_counted(t
     assert model.unseen == {"NEW": 1, UNCOVERED: 1}
 
 
+def test_texts_that_training_tags_in_two_ways_are_counted_and_learnt_from(tiny: Path) -> None:
+    known = rows(1)
+    texts = ("my card", "my card", "密码 快", "my card")
+    card, code = example("my {card|THING}")[1], example("{密码|物} 快")[1]
+    other = Examples(
+        (*known.ids, "a", "b", "c", "d"), (*known.inputs, *map(text_input, texts)),
+        (*known.targets, card, '{"spans":[]}', code, card), (*known.languages, *("und",) * 4),
+    )  # fmt: skip
+    model = train(settings(tiny, epochs=1), (other, known), seed=1, evaluate=score)
+    assert model.unseen == {CONTRADICTORY: 3}
+
+
 def test_an_entity_behind_the_first_window_is_found(tiny: Path) -> None:
     known = rows()
     model = train(settings(tiny, crf=True), (known, known), seed=1, evaluate=score)
@@ -117,6 +129,13 @@ def test_an_entity_may_go_on_from_nothing_and_a_new_one_begins_beside_another() 
         [(Window([], [], tuple(Word(n, n, n + 1, 0, "x") for n in range(5))), [2, 2, 1, 0, 4], [1.0] * 5)]
     )
     assert entities(words) == [(0, 2, 0), (2, 3, 0), (4, 5, 1)]
+
+
+def test_an_entity_does_not_go_from_one_message_into_the_next() -> None:
+    words = merge(
+        [(Window([], [], tuple(Word(n, n, n + 1, 0, "x") for n in range(4))), [1, 2, 2, 2], [1.0] * 4)]
+    )
+    assert entities(words, (0, 2)) == [(0, 2, 0), (2, 4, 0)]
 
 
 def test_crf_is_a_distribution_over_all_paths_and_decodes_the_best() -> None:

@@ -27,6 +27,7 @@ from zhiling.training.tensors import as_list
 OUTSIDE = 0
 """The number of the tag O; those of label k are 1 + 2k (begins) and 2 + 2k (goes on)."""
 UNCOVERED = "an entity that no token covers"
+CONTRADICTORY = "a training text that occurs with other entities, too"
 
 
 class Emissions(NamedTuple):
@@ -110,6 +111,18 @@ class Ner(Task):
             for (start, end, _), windows in _placed(examples, prepared)
         )
         return found | ({UNCOVERED: uncovered} if uncovered else {})
+
+    def contradictions(self, examples: Examples) -> dict[str, int]:
+        """Examples whose very input occurs with other entities, too.
+
+        None is dropped: which is right is not known here (the step `label_errors` asks that), and where each
+        is part of a document its context may tell.
+        """
+        said: dict[Input, set[frozenset[Span]]] = {}
+        for turns, target in zip(examples.inputs, examples.targets, strict=True):
+            said.setdefault(turns, set()).add(frozenset(must_read(target, Entities).spans))
+        two_ways = sum(len(said[turns]) > 1 for turns in examples.inputs)
+        return {CONTRADICTORY: two_ways} if two_ways else {}
 
     def segments(self, turns: Input) -> list[Segments]:
         """The whole input as one text."""
