@@ -90,6 +90,10 @@ class Task(ABC):
     def unknown(self, examples: Examples, prepared: Prepared) -> dict[str, int]:
         """What these examples hold and can never be predicted, with how often each occurs."""
 
+    def contradictions(self, examples: Examples) -> dict[str, int]:
+        """What training examples say in two ways, with how many do. All of them are learnt from."""
+        return {}
+
     @abstractmethod
     def segments(self, turns: Input) -> list[Segments]:
         """What the encoder reads of one input: at least one sequence."""
