@@ -115,7 +115,6 @@ class TunedEncoder(FeaturePart):
                 if isinstance(module, nn.Dropout):
                     module.p = settings.encoder_dropout
         max_tokens = settings.max_tokens
-        self.width = model.width
         self.max_tokens = min(max_tokens or model.max_tokens, model.max_tokens)
 
     def cut(self, sequences: Sequence[Segments]) -> list[list[Window]]:
@@ -140,9 +139,9 @@ class TunedEncoder(FeaturePart):
         mask = padded["attention_mask"]
         if self.letters is not None:
             vectors = cast(Any, self.network).get_input_embeddings()(padded.pop("input_ids"))
+            padded["inputs_embeds"] = vectors + self.letters(inputs.windows, mask.shape[1])
         if self.opened:
             return Encoded(self.network(**padded).logits)
-            padded["inputs_embeds"] = vectors + self.letters(inputs.windows, mask.shape[1])
         states = self.network(**padded).last_hidden_state[:, -mask.shape[1] :]  # behind learnt prompts
         vectors = normalize(pool(states, mask, self.model.pooling), dim=1) * self.width**0.5
         empty = torch.tensor(np.repeat(inputs.empty, np.diff(inputs.starts))).unsqueeze(1)

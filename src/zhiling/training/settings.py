@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from zhiling.training.prompting.settings import PromptSettings
 
 Features = Literal["encoder", "ngrams", "both"]
+STANDARD_TASKS = ("classification", "multi_label", "regression")
+"""Those of whole texts whose head transformers has."""
 OptimiserName = Literal["adamw", "sgd"]
 
 
@@ -30,13 +32,13 @@ class TrainSettings(BaseModel):
         description="What of the encoder is tuned: frozen, top_layers, gradual, full, bitfit, lora, dora, "
         "ia3, prefix, prompt or p_tuning.",
     )
-    layers: int = Field(
-        default=2,
     head: Literal["own", "standard"] = Field(
         default="own",
         description="Of whole texts. own: a linear layer on the encoder's pooled states. standard: as "
         "transformers has it for the encoder's architecture, so that it loads the saved model whole.",
     )
+    layers: int = Field(
+        default=2,
         ge=1,
         description="With method top_layers: how many layers are tuned, from the top; with gradual: how many "
         "more each epoch.",
@@ -160,13 +162,13 @@ class TrainSettings(BaseModel):
             raise ValueError(f"features={self.features!r} needs a backbone; without one set features: ngrams")
         if self.features == "ngrams" and self.method != "frozen":
             raise ValueError(f"method={self.method!r} tunes an encoder, but features='ngrams' has none")
-        if self.distil and self.task != "ner":
-            raise ValueError(
         if self.head == "standard" and (self.features != "encoder" or self.task not in STANDARD_TASKS):
             raise ValueError(
                 f"head='standard' is for features: encoder and the tasks {', '.join(STANDARD_TASKS)}, not for "
                 f"features={self.features!r} and task {self.task!r}: set head: own"
             )
+        if self.distil and self.task != "ner":
+            raise ValueError(
                 f"distil={self.distil} is for task ner, whose teachers tell how likely each tag is; task "
                 f"{self.task!r}: set distil: 0"
             )
