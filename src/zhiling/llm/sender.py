@@ -1,0 +1,162 @@
+"""Sends one call until it is answered, with all that guards it: place, money, pace, tries.
+
+    place at an endpoint → money set aside, written down → sent → replies and cost stored → place given back
+
+A try that a server refused for load is repeated until the call's patience ends; one that failed, `retries`
+times. What a server may bill for without having answered stays in the ledger at its most.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from zhiling.llm.answers import Fault, fault_of
+from zhiling.llm.calls import Call
+from zhiling.llm.endpoints import Endpoint, Endpoints, Result
+from zhiling.llm.failures import CallFailure, FailureClass, Stop
+from zhiling.llm.ledger import Ledger, Ticket
+from zhiling.llm.pace import Backoff
+from zhiling.llm.reply import NotTheProtocol, Usage, payloads, usage_of
+from zhiling.llm.role import Role
+from zhiling.llm.transport import Answer, Broken, Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """Replies as they are stored, in the order of the call's slots; `usage` where the server counts."""
+
+    payloads: list[bytes]
+    usage: Usage | None
+
+
+class Tries:
+    """How often one call was tried, when it may be tried again, and its ticket while it has one."""
+
+    def __init__(self, role: Role, backoff: Backoff, now: float) -> None:
+        self._retries, self._backoff, self._end = role.retries, backoff, now + role.patience_s
+        self._refused = self._failed = self._malformed = 0
+        self.ticket: Ticket | None = None
+
+    def wait_s(self, fault: Fault, now: float) -> float | None:
+        """Seconds to wait before the next try; None: there is none."""
+        wait = self._wait_s(fault) if fault.again else None
+        return None if wait is None or now + wait > self._end else wait
+
+    def _wait_s(self, fault: Fault) -> float | None:
+        if fault.unreachable:  # an endpoint that is away rests; the call is not at fault
+            return 0.0
+        if fault.failure.cls is FailureClass.RATE_LIMIT:
+            self._refused += 1
+            return self._backoff.wait_s(self._refused, fault.wait_s)
+        if fault.failure.cls is FailureClass.BAD_JSON:
+            self._malformed += 1
+            return 0.0 if self._malformed == 1 else None
+        self._failed += 1
+        return self._backoff.wait_s(self._failed, fault.wait_s) if self._failed <= self._retries else None
+
+
+class Sender:
+    """Sends calls of one role; as many at once as its endpoints take.
+
+    Args:
+        name: of the role.
+        role: its settings.
+        endpoints: where calls go.
+        transport: how they get there.
+        ledger: what they cost.
+        backoff: how long to wait between tries.
+    """
+
+    def __init__(
+        self, name: str, role: Role, endpoints: Endpoints, transport: Transport, ledger: Ledger,
+        backoff: Backoff,
+    ) -> None:  # fmt: skip
+        self.name, self.role, self.endpoints, self.transport = name, role, endpoints, transport
+        self._ledger, self._backoff = ledger, backoff
+
+    async def send(self, call: Call) -> list[bytes] | CallFailure:
+        """The stored replies of a call, in the order of its slots.
+
+        Raises:
+            Stop: no further call can succeed.
+            BudgetReached: a limit of the run leaves no room for it.
+        """
+        tries = Tries(self.role, self._backoff, time.monotonic())
+        try:
+            while not isinstance(found := await self._once(call, tries), Received):
+                wait = tries.wait_s(found, time.monotonic())
+                if wait is None:
+                    await self._drop(tries)
+                    return found.failure
+                if wait:
+                    await self.endpoints.pause(wait)
+        except Stop:
+            await self._drop(tries)
+            raise
+        return found.payloads
+
+    async def _once(self, call: Call, tries: Tries) -> Received | Fault:
+        """One try; its ticket stays open for the next one where nothing can be billed yet."""
+        endpoint = await self.endpoints.acquire()
+        result, trouble = Result.UNUSED, ""
+        try:
+            ticket = tries.ticket = tries.ticket or await self._ledger.open(self.name, self.role, call)
+            await endpoint.pace.keep(call.likely_tokens, self.endpoints.pause)
+            found = await self._ask(endpoint, call)
+            if isinstance(found, Received):
+                tries.ticket = None
+                replies = list(zip(call.slots, found.payloads, strict=True))
+                await self._ledger.settle(ticket, self.role, found.usage, replies)
+                result = Result.ANSWERED
+            else:
+                result, trouble = _result(found), found.failure.message
+                if found.charged:
+                    tries.ticket = None
+                    await self._ledger.write_off(ticket)
+        finally:
+            self.endpoints.release(endpoint, result, trouble)
+        return found
+
+    async def _drop(self, tries: Tries) -> None:
+        """Gives up: what is set aside and cannot be billed is free again."""
+        if tries.ticket is not None:
+            ticket, tries.ticket = tries.ticket, None
+            await self._ledger.free(ticket)
+
+    async def _ask(self, endpoint: Endpoint, call: Call) -> Received | Fault:
+        try:
+            answer = await self.transport.send(endpoint, call.path, call.body)
+        except Broken as broken:
+            again = broken.failure.cls is not FailureClass.TOO_LARGE
+            return Fault(
+                broken.failure, again, charged=broken.charged, unreachable=broken.unreachable
+            )  # fmt: skip
+        fault = fault_of(answer, endpoint.url, answered=self.endpoints.answered, key_env=self.role.key_env)
+        return fault or self._received(endpoint, call, answer)
+
+    def _received(self, endpoint: Endpoint, call: Call, answer: Answer) -> Received | Fault:
+        try:
+            found = payloads(call.path, answer.tree, len(call.slots))
+        except NotTheProtocol as error:
+            head = answer.body[:200].decode("utf-8", "replace")
+            message = (
+                f"not the protocol ({error}): {head!r}"
+                if answer.tree is None
+                else f"not the protocol ({error})"
+            )
+            return Fault(CallFailure(FailureClass.BAD_JSON, message, endpoint.url), again=True, charged=True)
+        usage = usage_of(answer.tree)
+        if usage is not None:
+            endpoint.pace.correct(call.likely_tokens, usage.total)
+        return Received(found, usage)
+
+
+def _result(fault: Fault) -> Result:
+    """What a fault says about the endpoint."""
+    if fault.unreachable:
+        return Result.UNREACHABLE
+    if fault.failure.cls is FailureClass.RATE_LIMIT:
+        return Result.REFUSED
+    failed = fault.failure.cls in (FailureClass.SERVER, FailureClass.TIMEOUT, FailureClass.BAD_JSON)
+    return Result.FAILED if failed else Result.ANSWERED

@@ -1,0 +1,165 @@
+"""Replies that outlive a run, and the ledger of every call that was sent: two tables in `zhiling.sqlite`.
+
+A reply is found by the hash of what was really sent, the identity of its role, the sample's number and how
+often it was asked for; so any run that asks the same again reads it and sends nothing. A call stands in the
+ledger before it is sent, at the most that it can cost; its true cost replaces that when the answer is stored,
+in the same transaction as the answer. What a kill leaves behind stays counted at its most.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import NamedTuple
+
+from zhiling.llm.role import PICO
+from zhiling.pipeline.database import Database
+
+_KEY_BYTES = 16
+_SCHEME = b"1"
+_KEYS_PER_QUERY = 500
+
+
+class Slot(NamedTuple):
+    """Where one reply stands.
+
+    Attributes:
+        key: the hash of request and role.
+        sample: its number among the samples of that request.
+        ask: 0 at first; 1 where a malformed reply was asked for again; 2 up when its row is tried again.
+    """
+
+    key: bytes
+    sample: int
+    ask: int
+
+
+class Sent(NamedTuple):
+    """A call about to be sent, at the most that it can cost."""
+
+    run: str
+    session: int
+    number: int
+    role: str
+    pico: int
+    prompt: int
+    completion: int
+
+
+class Settled(NamedTuple):
+    """What a call did cost; `state` says how that is known: `done`, `free` or `unknown` (its most stands)."""
+
+    state: str
+    pico: int
+    prompt: int
+    completion: int
+    seconds: float
+    run: str
+    session: int
+    number: int
+
+
+@dataclass
+class Batch:
+    """What one transaction writes."""
+
+    sent: list[Sent] = field(default_factory=list[Sent])
+    settled: list[Settled] = field(default_factory=list[Settled])
+    replies: list[tuple[Slot, bytes]] = field(default_factory=list[tuple[Slot, bytes]])
+
+
+@dataclass(frozen=True)
+class Spending:
+    """What a run's calls came to: settled ones at their cost, all others at the most that they can cost."""
+
+    calls: int = 0
+    pico: int = 0
+    prompt: int = 0
+    completion: int = 0
+    unsettled: int = 0
+
+    @property
+    def usd(self) -> float:
+        """Money in US dollars."""
+        return self.pico / PICO
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of prompts and replies."""
+        return self.prompt + self.completion
+
+
+def store_key(identity: str, path: str, body: bytes) -> bytes:
+    """The key of a request: its role's identity, the kind of call, and every byte of its body."""
+    hasher = blake2b(_SCHEME, digest_size=_KEY_BYTES, key=path.encode())
+    hasher.update(identity.encode())
+    hasher.update(body)
+    return hasher.digest()
+
+
+class ResponseStore(Database):
+    """Replies and calls; one thread at a time."""
+
+    group = "responses"
+    version = 1
+    what = "stored replies"
+    tables = {
+        "responses": (
+            "CREATE TABLE IF NOT EXISTS responses (key BLOB NOT NULL, sample INTEGER NOT NULL,"
+            " ask INTEGER NOT NULL, reply BLOB NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (key, sample, ask))"
+        ),
+        "calls": (
+            "CREATE TABLE IF NOT EXISTS calls (run TEXT NOT NULL, session INTEGER NOT NULL,"
+            " number INTEGER NOT NULL, role TEXT NOT NULL, state TEXT NOT NULL, pico INTEGER NOT NULL,"
+            " prompt INTEGER NOT NULL, completion INTEGER NOT NULL, seconds REAL, at INTEGER NOT NULL,"
+            " PRIMARY KEY (run, session, number)) WITHOUT ROWID"
+        ),
+    }
+
+    def commit(self, batch: Batch) -> None:
+        """Writes all of it or nothing; waits for another writer up to `wait_s`.
+
+        Raises:
+            RunBusy: another process did not stop writing.
+            StepFailed: the disk is full or not writable.
+        """
+        now = int(time.time())
+        with self._writing() as connection:
+            connection.executemany(
+                "INSERT INTO calls (run, session, number, role, state, pico, prompt, completion, at)"
+                " VALUES (?, ?, ?, ?, 'sent', ?, ?, ?, ?)",
+                [(*sent, now) for sent in batch.sent],
+            )
+            connection.executemany(
+                "UPDATE calls SET state = ?, pico = ?, prompt = ?, completion = ?, seconds = ?"
+                " WHERE run = ? AND session = ? AND number = ?",
+                batch.settled,
+            )
+            connection.executemany(
+                "INSERT OR IGNORE INTO responses VALUES (?, ?, ?, ?, ?)",
+                [(*slot, reply, now) for slot, reply in batch.replies],
+            )
+
+    def find(self, keys: Iterable[bytes]) -> dict[Slot, bytes]:
+        """All stored replies of these requests."""
+        wanted = list(dict.fromkeys(keys))
+        found: dict[Slot, bytes] = {}
+        for start in range(0, len(wanted), _KEYS_PER_QUERY):
+            chunk = wanted[start : start + _KEYS_PER_QUERY]
+            marks = ", ".join("?" * len(chunk))
+            query = f"SELECT key, sample, ask, reply FROM responses WHERE key IN ({marks})"  # noqa: S608
+            found.update(
+                (Slot(key, sample, ask), reply) for key, sample, ask, reply in self._read(query, tuple(chunk))
+            )
+        return found
+
+    def spending(self, run: str) -> Spending:
+        """What the calls of a run came to so far."""
+        query = (
+            "SELECT COUNT(*), COALESCE(SUM(pico), 0), COALESCE(SUM(prompt), 0), COALESCE(SUM(completion), 0),"
+            " COALESCE(SUM(state = 'sent'), 0) FROM calls WHERE run = ?"
+        )
+        lines: Sequence[tuple[int, ...]] = self._read(query, (run,))
+        return Spending(*lines[0]) if lines else Spending()
