@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zhiling.cli.console import AsJson, find_run, print_json
+from zhiling.cli.evaluate import told_notes
 
 if TYPE_CHECKING:
     from zhiling.rows.templates.example import Turn
@@ -42,13 +44,17 @@ def predict_command(
         raise UsageError("give either a text or --file", hint='zhiling predict "Where is my parcel?"')
     folder = model or find_run(None).path
     trained = load(folder / "model" if (folder / "model").is_dir() else folder)
+    notes: Counter[str] = Counter()
     for inputs in _batches(_inputs(text, file, field)):
         predictions = trained.predict(inputs)
+        notes.update(predictions.notes)
         for row, turns in enumerate(inputs):
             if as_json:
                 print_json(_told(turns) | _answer(predictions, row, top))
             else:
                 typer.echo(_line(predictions, row, turns, top))
+    if notes:
+        typer.echo(told_notes(notes), err=True)
 
 
 def _told(turns: Input) -> dict[str, Any]:

@@ -57,7 +57,9 @@ def _train(loaded: Recipe, as_json: bool) -> None:
         print_json({"run": result.id, "model": str(result.path / "model"), **trained, "epochs": epochs})
     else:
         told = [(each["epoch"], each["loss"], each["dev_score"]) for each in epochs]
-        print_table(("epoch", "loss", "dev score"), told, title=f"seed {trained['seed']}, the best on dev")
+        if told:  # nothing is learnt in epochs where prompts answer
+            title = f"seed {trained['seed']}, the best on dev"
+            print_table(("epoch", "loss", "dev score"), told, title=title)
         typer.echo(
             f"model: {result.path / 'model'} (dev score {trained['dev_score']:.3f}, {trained['rows']} rows)"
         )

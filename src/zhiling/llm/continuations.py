@@ -1,6 +1,6 @@
 """Continuations of one prompt by a causal language model: how likely each is, and the likeliest.
 
-The prompt is computed once for all of them: 77 labels after a prompt of 400 tokens cost about one prompt, not 77.
+The prompt is computed once for all of them: 77 labels after 400 tokens cost about one prompt, not 77.
 """
 
 from __future__ import annotations

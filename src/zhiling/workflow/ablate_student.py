@@ -15,7 +15,7 @@ from zhiling.training import Examples, TrainSettings, train
 from zhiling.workflow.proof import arm_key, located
 from zhiling.workflow.recipe import Recipe
 
-_NGRAMS = {"features": "ngrams", "backbone": None, "method": "frozen"}
+_NGRAMS = {"features": "ngrams", "backbone": None, "method": "frozen", "prompting": None}
 
 
 def student_settings(recipe: Recipe, *, ngrams: bool) -> TrainSettings:
@@ -23,7 +23,7 @@ def student_settings(recipe: Recipe, *, ngrams: bool) -> TrainSettings:
     settings = recipe.train or TrainSettings.model_validate({"features": "ngrams"})
     if ngrams:
         return settings.model_copy(update=_NGRAMS)
-    return located(settings, recipe.root).model_copy(update={"method": "frozen"})
+    return located(settings, recipe.root).model_copy(update={"method": "frozen", "prompting": None})
 
 
 @dataclass(frozen=True)

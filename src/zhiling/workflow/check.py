@@ -84,16 +84,26 @@ def _missing(recipe: Recipe) -> Iterator[ZhilingError]:
         for line in needed:
             if line.step.uses_encoder():
                 yield UsageError(f"step {line.id!r} needs an encoder", hint="add `encoder: {use: hashing}`")
-    if recipe.train and recipe.train.backbone:
-        from zhiling.llm.location import model_folder
-
-        try:
-            model_folder(recipe.train.backbone)
-        except ZhilingError as error:
-            yield MissingInput(
-                error.message, place=recipe.document.place(("train", "backbone")), hint=error.hint
-            )
+    yield from _models(recipe)
     yield from _evaluation(recipe)
+
+
+def _models(recipe: Recipe) -> Iterator[ZhilingError]:
+    """Backbone and language models that are not there."""
+    from zhiling.llm.location import model_folder
+
+    train, evaluate = recipe.train, recipe.evaluate
+    named: dict[tuple[str, ...], str | None] = {
+        ("train", "backbone"): train and train.backbone,
+        ("train", "prompting", "model"): train and train.prompting and train.prompting.model,
+        ("evaluate", "before", "model"): evaluate and evaluate.before.model,
+    }
+    for place, path in named.items():
+        try:
+            if path:
+                model_folder(path, recipe.root)
+        except ZhilingError as error:
+            yield MissingInput(error.message, place=recipe.document.place(place), hint=error.hint)
 
 
 def _evaluation(recipe: Recipe) -> Iterator[ZhilingError]:

@@ -1,6 +1,6 @@
 """Training and the proof: before · control · after, several seeds each, on the same test rows.
 
-    before   no tuning: the label whose name is nearest to the text
+    before   no tuning: from prompts, as `evaluate.before` says; else the label with the nearest name
     control  tuned on as many labelled source rows, drawn at random before any step
     after    tuned on the run's own train part
 
@@ -11,32 +11,31 @@ interrupted proof goes on with the seeds that are missing, and a later run takes
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import orjson
 import polars as pl
-from numpy.typing import NDArray
 
 from zhiling.errors import UsageError
+from zhiling.evaluation.answered import Told
 from zhiling.evaluation.arms import compare_arms
-from zhiling.evaluation.metrics.labels import labels_of
-from zhiling.evaluation.scores import TestRows
 from zhiling.llm.location import content_hash, model_folder
 from zhiling.pipeline import registry
-from zhiling.pipeline.fingerprint import canonical, matching
+from zhiling.pipeline.fingerprint import canonical
 from zhiling.pipeline.runner import Listener
 from zhiling.pipeline.store import write_bytes
 from zhiling.pipeline.table import RowTable
 from zhiling.rows.schema import digest
 from zhiling.training import Examples, TrainSettings, train
+from zhiling.training.prompting.encoder import encoder_of
+from zhiling.training.prompting.identity import prompt_identity
 from zhiling.training.transfer import backbone_tokenizer, measure
-from zhiling.training.untuned import Known, untuned
 from zhiling.workflow.answer_words import in_words
-from zhiling.workflow.document import is_list, is_mapping
+from zhiling.workflow.answered import STORED, answers_frame, test_rows, told_of
 from zhiling.workflow.examples import (
     apart_from,
     control_pool,
@@ -45,8 +44,11 @@ from zhiling.workflow.examples import (
     test_examples,
     tuned_rows,
 )
+from zhiling.workflow.explain import ModelOnRows, explain_stage
+from zhiling.workflow.prompting import before_of, prompting_of
+from zhiling.workflow.model_origin import origin_of
 from zhiling.workflow.recipe import Recipe
-from zhiling.workflow.run import Run, encoder_of
+from zhiling.workflow.run import Run
 from zhiling.workflow.settings import EvaluateSettings
 
 
@@ -79,7 +81,7 @@ class _Work:
         whole = [tuned_rows(run, table, part, task) for part in ("train", "dev")]
         train_rows, dev_rows = (apart_from(rows, tested, recipe.split.near) for rows in whole)
         left_out = sum(rows.height for rows in whole) - train_rows.height - dev_rows.height
-        settings = located(recipe.train, recipe.root)
+        settings = located(recipe.train, recipe.root).model_copy(update={"prompting": prompting_of(recipe)})
         return cls(recipe, run, table, settings, tested, (train_rows, dev_rows), left_out, tell)
 
     def tuned(self) -> tuple[Examples, Examples]:
@@ -91,7 +93,7 @@ class _Work:
         pool = control_pool(self.recipe, self.run, self.table, self.tested)
         sizes = (self.parts[0].height, self.parts[1].height)
         drawn = {seed: control_rows(pool, sizes, seed) for seed in _seeds(self.recipe)}
-        if self.settings.context == "group":  # neighbours of a document as they stand in it
+        if self.settings.context > 1:  # neighbours of a document as they stand in it
             drawn = {seed: (rows.sort("n"), dev.sort("n")) for seed, (rows, dev) in drawn.items()}
         return {
             seed: (examples_of(rows, replies=self.settings.replies), examples_of(dev))
@@ -134,7 +136,7 @@ def _distance(work: _Work) -> dict[str, Any] | None:
         tokenizer = backbone_tokenizer(model_folder(work.settings.backbone))
     found = measure(
         work.parts[0]["text"].to_list(), work.tested.texts, work.tested.languages, tokenizer=tokenizer,
-        encode=_encode(work), seed=work.recipe.seed,
+        encode=encoder_of(before_of(work.recipe, work.settings)).encode, seed=work.recipe.seed,
     )  # fmt: skip
     return found.as_json() if found else None
 
@@ -143,16 +145,29 @@ def evaluation_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) 
     """Runs the other arms and writes `evaluation/scores.json` and `evaluation/rows.parquet`."""
     assert recipe.evaluate is not None
     work = _Work.of(recipe, run, table, tell)
-    predictions: dict[str, dict[int, list[str]]] = {}
+    predictions: dict[str, dict[int, Told]] = {}
+    notes: dict[str, dict[str, int]] = {}
     for arm in recipe.evaluate.arms:
-        if arm == "before":
-            predictions[arm] = dict.fromkeys(_seeds(recipe), _before(work))
-            continue
         parts = work.control() if arm == "control" else dict.fromkeys(_seeds(recipe), work.tuned())
-        predictions[arm] = {
-            seed: _labels(run, _arm(work, arm, seed, examples)["key"]) for seed, examples in parts.items()
-        }
+        if arm == "before" and recipe.evaluate.before.choose != "random":  # which no seed decides
+            parts = {recipe.seed: parts[recipe.seed]}
+        told = {seed: _arm(work, arm, seed, examples) for seed, examples in parts.items()}
+        answers = {seed: _told(run, facts) for seed, facts in told.items()}
+        predictions[arm] = {seed: answers.get(seed, answers[recipe.seed]) for seed in _seeds(recipe)}
+        notes[arm] = _summed(facts.get("notes", {}) for facts in told.values())
     _write_scores(work, recipe.evaluate, predictions)
+    results = run.folder.manifest.results["evaluation"]
+    results["notes"] = {arm: found for arm, found in notes.items() if found}
+    run.folder.save()
+    explain_stage(ModelOnRows(recipe, run, table, work.tested, work.parts[0], tell))
+
+
+def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Counts of all seeds together."""
+    found: Counter[str] = Counter()
+    for each in counts:
+        found.update(each)
+    return dict(found)
 
 
 def _seeds(recipe: Recipe) -> list[int]:
@@ -169,10 +184,11 @@ def located(settings: TrainSettings, root: Path) -> TrainSettings:
 
 def _arm(work: _Work, arm: str, seed: int, parts: tuple[Examples, Examples]) -> dict[str, Any]:
     """One model of one arm, from disk where it was trained before; its facts."""
-    key = arm_key(work.settings, (_metric_name(work.recipe), seed), parts, work.tested)
+    settings = before_of(work.recipe, work.settings) if arm == "before" else work.settings
+    key = arm_key(settings, (_metric_name(work.recipe), seed), parts, work.tested)
     folder = work.run.path / "evaluation" / "arms" / key[:16]
     if not (folder / "facts.json").is_file() and not _carried(work, folder):
-        _train_one(work, arm, seed, parts, folder)
+        _train_one(work, settings, (arm, seed), parts, folder)
     work.tell({"event": "arm", "arm": arm, "seed": seed})
     return {**orjson.loads((folder / "facts.json").read_bytes()), "key": key}
 
@@ -183,13 +199,21 @@ def arm_key(
     """The hash of all that shapes an arm's answers.
 
     Args:
-        settings: of the training, the encoder's identity with them.
+        settings: of the training, the identities of encoder, language model and prompts with them.
         chosen: the metric that chooses the epoch, and the seed.
         parts: train and dev examples.
         tested: the rows to be answered.
     """
     return digest(
-        canonical([settings.model_dump(mode="json"), _backbone_identity(settings), *chosen]),
+        canonical(
+            [
+                settings.model_dump(mode="json"),
+                _backbone_identity(settings),
+                prompt_identity(settings),
+                sorted(STORED),
+                *chosen,
+            ]
+        ),
         *(canonical([e.ids, e.as_lists(), e.targets, e.groups]) for e in (*parts, tested)),
     )
 
@@ -213,21 +237,31 @@ def _carried(work: _Work, folder: Path) -> bool:
     return False
 
 
-def _train_one(work: _Work, arm: str, seed: int, parts: tuple[Examples, Examples], folder: Path) -> None:
+def _train_one(
+    work: _Work,
+    settings: TrainSettings,
+    name: tuple[str, int],
+    parts: tuple[Examples, Examples],
+    folder: Path,
+) -> None:
+    """Trains the model of an arm and a seed, and stores its answers and facts."""
+    arm, seed = name
     metric = registry.load("metric", _metric_name(work.recipe))()
     state = folder / "training.pt"
     trained = train(
-        work.settings, parts, seed=seed, evaluate=metric.score, checkpoint=(state, folder.name),
+        settings, parts, seed=seed, evaluate=metric.score, checkpoint=(state, folder.name),
         progress=lambda epoch: work.tell({"event": "epoch", "arm": arm, "seed": seed, **epoch.__dict__}),
     )  # fmt: skip
     if arm == "after":
-        trained.save(folder / "model", {"dev_score": trained.dev_score, "seed": seed})
+        origin = origin_of(work.recipe, work.table, work.parts[0])
+        trained.save(folder / "model", {"dev_score": trained.dev_score, "seed": seed}, origin)
     predicted = trained.answer(work.tested)
-    frame = pl.DataFrame({"id": work.tested.ids, "label": predicted.answers, "score": predicted.best_scores})
+    frame = answers_frame(work.tested.ids, predicted)
     work.run.folder.write_frame(str((folder / "predictions.parquet").relative_to(work.run.path)), frame)
     history = [record.__dict__ for record in trained.history]
     facts = {"arm": arm, "seed": seed, "dev_score": trained.dev_score, "unseen": dict(trained.unseen),
-             "rows": len(parts[0]), "epochs": history}  # fmt: skip
+             "rows": len(parts[0]), "epochs": history,
+             "classes": predicted.classes, "notes": dict(predicted.notes)}  # fmt: skip
     write_bytes(folder / "facts.json", orjson.dumps(facts, option=orjson.OPT_SERIALIZE_NUMPY))
     state.unlink(missing_ok=True)
 
@@ -242,65 +276,15 @@ def _keep_model(run: Run, key: str) -> None:
     fresh.replace(target)
 
 
-def _labels(run: Run, key: str) -> list[str]:
-    return run.folder.read_frame(f"evaluation/arms/{key[:16]}/predictions.parquet")["label"].to_list()
+def _told(run: Run, facts: dict[str, Any]) -> Told:
+    """The stored answers of the arm and seed that these facts are of."""
+    frame = run.folder.read_frame(f"evaluation/arms/{facts['key'][:16]}/predictions.parquet")
+    return told_of(frame, facts["classes"])
 
 
-def _before(work: _Work) -> list[str]:
-    """What the encoder says without any tuning; labels by their names."""
-    assert work.recipe.evaluate is not None
-    task, train = work.settings.task, work.parts[0]["label"]
-    names = label_names(work.recipe.evaluate, work.recipe.root)
-    if not names and task in ("classification", "ordinal", "multi_label"):
-        spelled = [*train, *work.tested.targets]
-        known = {label for each in spelled for label in labels_of(each)}
-        names = {label: [label.replace("_", " ").replace("-", " ")] for label in known}
-    mean = float(np.mean(train.cast(pl.Float64).to_numpy())) if task == "regression" else 0.0
-    return untuned(task, work.tested, Known(names, mean), _encode(work))
-
-
-def _encode(work: _Work) -> Callable[[Sequence[str]], NDArray[np.float32]]:
-    """The recipe's encoder, else the model's backbone, else hashed n-grams."""
-    load, _ = encoder_of(work.recipe)
-    if load is not None:
-        return load().encode
-    from zhiling.encoders.build import build_encoder
-
-    backbone = work.settings.backbone
-    return build_encoder({"use": "transformer", "path": backbone} if backbone else {"use": "hashing"}).encode
-
-
-def label_names(settings: EvaluateSettings, root: Path) -> dict[str, list[str]]:
-    """Label → its names in words, from the file that the recipe names; empty where it names none.
-
-    The file maps each label to a name, a list of names, or names by language (keys that begin with
-    `definition` are left out).
-    """
-    if settings.label_names is None:
-        return {}
-    from ruamel.yaml import YAML
-
-    file = matching([settings.label_names], root, what="evaluate.label_names")[0]
-    yaml: Any = YAML(typ="safe", pure=True)
-    tree = yaml.load(file.read_text(encoding="utf-8"))
-    if not is_mapping(tree):
-        raise UsageError("label names are a mapping: label → names", place=str(file))
-    names: dict[str, list[str]] = {}
-    for label, value in tree.items():
-        if is_mapping(value):
-            names[str(label)] = [
-                str(each) for key, each in value.items() if not str(key).startswith("definition")
-            ]
-        else:
-            names[str(label)] = [str(each) for each in value] if is_list(value) else [str(value)]
-    return names
-
-
-def _write_scores(
-    work: _Work, settings: EvaluateSettings, predictions: dict[str, dict[int, list[str]]]
-) -> None:
+def _write_scores(work: _Work, settings: EvaluateSettings, predictions: dict[str, dict[int, Told]]) -> None:
     tested = work.tested
-    rows = TestRows(tested.ids, tested.texts, tested.targets, tested.languages)
+    rows = test_rows(tested)
     found = compare_arms(
         predictions, rows, metrics=settings.metrics, seed=work.recipe.seed, resamples=settings.resamples
     )

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from zhiling.training.prompting.settings import PromptSettings
+
 Arm = Literal["before", "control", "after"]
 
 
@@ -36,6 +38,21 @@ class DiversitySettings(Section):
     size: int = Field(default=500, ge=2, le=5000, description="rows of each sample, at most")
 
 
+class ExplainSettings(Section):
+    """Why the tuned model answers as it does; part of `evaluate`."""
+
+    rows: int = Field(
+        8, ge=0, description="answers that are explained: the surest wrong ones first, then the least sure"
+    )
+    neighbours: int = Field(5, ge=1, le=50, description="nearest training rows told of each")
+    train_rows: int = Field(
+        5000, ge=1, description="training rows that are looked through; of more, as many are drawn"
+    )
+    test_rows: int = Field(
+        5000, ge=1, description="test rows that slices of errors are looked for in; of more, as many are drawn"
+    )
+
+
 class EvaluateSettings(Section):
     """Before · control · after on rows that no step has seen."""
 
@@ -49,7 +66,10 @@ class EvaluateSettings(Section):
     label: str = Field("label", description="field of the file with the label")
     language: str = Field("language", description="field of the file with the language, where it has one")
     label_names: str | None = Field(
-        None, description="YAML file: label → words per language, for the untuned arm"
+        None, description="YAML file: label → words per language, for what is answered from prompts"
+    )
+    before: PromptSettings = Field(
+        default_factory=PromptSettings, description="How the untuned arm answers: see `train.prompting`."
     )
     unseen: bool = Field(
         True,
@@ -59,13 +79,19 @@ class EvaluateSettings(Section):
     metrics: tuple[str, ...] = Field(("accuracy", "macro_f1"), description="names of metrics")
     seeds: int = Field(3, ge=1, le=100, description="how many seeds each trained arm gets")
     resamples: int = Field(2000, ge=100, description="bootstrap resamples of each interval")
+    explain: ExplainSettings | None = Field(
+        ExplainSettings(),  # pyright: ignore[reportCallIssue]
+        description="nearest training rows, attribution and slices of errors of the tuned model; null: none",
+    )
 
     def files(self) -> list[str]:
         """Paths and globs of all files that it reads, relative to the recipe."""
         paths = (self.source or {}).get("path", [])
-        return [name for name in (self.data, self.label_names) if name] + (
-            [paths] if isinstance(paths, str) else list(paths)
-        )
+        return [
+            *(name for name in (self.data, self.label_names) if name),
+            *([paths] if isinstance(paths, str) else paths),
+            *self.before.files(),
+        ]
 
     @property
     def from_file(self) -> bool:

@@ -19,8 +19,12 @@ from zhiling.training import Examples, Input, TrainSettings, load, task_class, t
 from zhiling.training.fit import build_features  # noqa: E402
 from zhiling.training.model import TaskModel  # noqa: E402
 from zhiling.training.pairs_to_learn import Questions, mined  # noqa: E402
+from zhiling.training.prompting.demonstrations import Demonstrations  # noqa: E402
+from zhiling.training.prompting.nearness import Nearness  # noqa: E402
+from zhiling.training.prompting.settings import PromptSettings  # noqa: E402
+from zhiling.training.prompting.verbaliser import Verbaliser  # noqa: E402
+from zhiling.training.prompting.way import Known  # noqa: E402
 from zhiling.training.ranking import candidates, question_text, ranked  # noqa: E402
-from zhiling.training.untuned import Known, untuned  # noqa: E402
 
 REPLIES = {
     "the parcel is on its way": ["where is my parcel", "快递在哪里", "parcel not here"],
@@ -197,8 +201,11 @@ def test_untuned_ranks_by_cosine() -> None:
         return np.array([vectors[text] for text in texts], np.float32)
 
     rows = examples([(text_input("q"), answers("near")), (brings("q", "far"), answers("far"))])
-    told = untuned("matching", rows, Known({}, pool=("far", "near")), encode)
-    assert [[each["text"] for each in json.loads(one)["answers"]] for one in told] == [
+    asked = PromptSettings()
+    chosen = Demonstrations.of(rows, asked, seed=0)
+    known = Known("matching", asked, Verbaliser({}), chosen, answers=("far", "near"))
+    told = Nearness(known, encode).answers(rows.inputs)
+    assert [[each["text"] for each in json.loads(one.text)["answers"]] for one in told] == [
         ["near", "far"],
         ["far"],
     ]

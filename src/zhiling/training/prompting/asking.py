@@ -1,13 +1,14 @@
-"""What a language model says without tuning: candidates by their likelihood, or a reply that is read strictly.
+"""What a language model says without tuning: likely candidates, or a reply that is read strictly.
 
-classification, ordinal   the label whose name is the likeliest reply
-multi_label               each label whose name is likelier than the reply for none
-choice                    the likeliest option
-regression                the mean of the training targets, each weighed by its likelihood
-ner, relation, extractive_qa   what the model writes, read by the wording; unread replies tell nothing, and are counted
+    classification, ordinal        the label whose name is the likeliest reply
+    multi_label                    each label whose name is likelier than the reply for none
+    choice                         the likeliest option
+    regression                     the mean of the training targets, each weighed by its likelihood
+    ner, relation, extractive_qa   what the model writes, read by the wording
 
-A prompt that is too long loses its demonstrations, the least near first; then the longest message of the input is
-cut at its end. Both are counted.
+A reply that cannot be read tells nothing, and is counted. A prompt that is too long loses its
+demonstrations, the least near first; then the longest message of the input is cut at its end. Both are
+counted.
 """
 
 from __future__ import annotations
@@ -137,7 +138,7 @@ class Asking:
     def _logs(
         self, turns: Input, shots: Sequence[int], truths: Sequence[BaseModel]
     ) -> tuple[Probabilities, list[Probabilities] | None]:
-        """ln P of each candidate's reply; and of the same replies to inputs without content."""
+        """Gives ln P of each candidate's reply; and of the same replies to inputs without content."""
         asked, shown, replies = self._fitting(turns, shots, truths)
         logs = self.model.scores(asked.turns, replies)
         if not self.known.settings.calibrate:
@@ -165,7 +166,7 @@ class Asking:
     def _fitting(
         self, turns: Input, shots: Sequence[int], truths: Sequence[BaseModel]
     ) -> tuple[Asked, Input, list[str]]:
-        """A prompt that fits into the context with its longest reply, the input as it shows it, and the replies.
+        """A prompt that fits into the context with its longest reply, the input as shown, and the replies.
 
         Raises:
             UsageError: not even the instruction alone fits.
@@ -228,7 +229,7 @@ def _cut(turns: Input, over: int) -> Input:
     if not lengths[place]:
         raise UsageError(
             f"the prompt without demonstrations and text is {over} tokens too long for the model",
-            hint="Choose a wording that does not list all labels (prompting.wording), or a model with a longer context.",
+            hint="Choose a wording that does not list all labels (prompting.wording), or a longer context.",
         )
     kept = turns[place]._replace(text=turns[place].text[: max(0, lengths[place] - over)])
     return (*turns[:place], kept, *turns[place + 1 :])

@@ -1,4 +1,4 @@
-"""Contextual calibration: what a prompt says of no content at all is taken out of what it says of an input."""
+"""Contextual calibration: what a prompt says of no content is taken out of what it says of an input."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def probabilities(logs: NDArray[np.floating]) -> Probabilities:
 
 
 def calibrated(found: Probabilities, content_free: Probabilities) -> Probabilities:
-    """q = W p with W = diag(p_cf)⁻¹ and b = 0, its rows scaled to sum to 1.
+    """Gives q = W p with W = diag(p_cf)⁻¹ and b = 0, its rows scaled to sum to 1.
 
     A bias that multiplies a candidate's probability whatever the input says is removed exactly.
 
@@ -42,7 +42,7 @@ def calibrated(found: Probabilities, content_free: Probabilities) -> Probabiliti
         UsageError: the candidates differ in number.
 
     Source: Zhao et al. 2021, Calibrate Before Use, section 4.
-    Deviation: rows are scaled by their sum, not by softmax: the order is the same, and so no bias is left in the
+    Deviation: rows are scaled by their sum, not by softmax: the order is the same, and no bias is left in the
     probabilities either.
     """
     if found.shape[-1] != content_free.shape[-1]:

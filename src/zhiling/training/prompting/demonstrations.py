@@ -1,4 +1,4 @@
-"""Which training rows demonstrate the task for an input: those near to it, some at random, or always the same."""
+"""Which training rows demonstrate the task for an input: near ones, some at random, or always the same."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from zhiling.training.inputs import Input, shown_text
 from zhiling.training.prompting.settings import PromptSettings
 
 Vectors = NDArray[np.float32]
-_AT_ONCE = 512
-"""Inputs whose cosines to all rows are held at once."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class Demonstrations:
             cosines: of inputs and rows, shape (inputs, rows), where rows are chosen by nearness.
         """
         count = min(self.settings.demonstrations, len(self.pool))
-        if self.settings.choose == "fixed" or count == len(self.pool) and cosines is None:
+        if self.settings.choose == "fixed" or (count == len(self.pool) and cosines is None):
             return [list(range(len(self.pool)))] * len(inputs)
         if cosines is not None:
             return [order[:count][::-1] for order in np.argsort(-cosines, axis=1, kind="stable").tolist()]
@@ -81,7 +79,7 @@ class Demonstrations:
 
 
 def _number(turns: Input) -> int:
-    """A number of the input alone: its demonstrations do not depend on what else is asked, or in which order."""
+    """A number of the input alone: what else is asked, and in which order, decides nothing."""
     digest = hashlib.blake2b(shown_text(turns).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big")
 

@@ -12,6 +12,6 @@ _LATIN = re.compile(r"[A-Za-z]+")
 
 
 def language_of(turns: Input) -> Language:
-    """zh where an input holds more Chinese characters than words in Latin letters, else en."""
+    """Gives zh where an input holds more Chinese characters than words in Latin letters, else en."""
     text = shown_text(turns)
     return "zh" if len(_HAN.findall(text)) > len(_LATIN.findall(text)) else "en"

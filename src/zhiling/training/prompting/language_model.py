@@ -14,7 +14,7 @@ from zhiling.llm.causal import CausalLM, load_causal_lm
 from zhiling.llm.continuations import log_probabilities_after, written_after
 from zhiling.llm.conversation import PLAIN_BREAK, Turn, has_template, prompt_text, whole_text
 from zhiling.llm.conversation import Asked as Conversation
-from zhiling.llm.location import content_hash, model_folder
+from zhiling.llm.location import model_folder
 from zhiling.training.prompting.settings import PromptSettings
 
 Turns = Sequence[tuple[str, str]]
@@ -29,7 +29,7 @@ class LanguageModel(Protocol):
         ...
 
     def scores(self, turns: Turns, replies: Sequence[str]) -> NDArray[np.float64]:
-        """ln P(reply and its end | turns) of each reply, in nats, float64, shape (replies,)."""
+        """Gives ln P(reply and its end | turns) of each reply, in nats, float64, shape (replies,)."""
         ...
 
     def written(self, turns: Turns, max_tokens: int) -> str:
@@ -65,7 +65,8 @@ class LocalModel:
         if text is None:
             raise UsageError(
                 f"the model's chat template takes no conversation of {[role for role, _ in turns]!r:.120}",
-                place=str(self.model.folder), hint="Choose a wording without a system message (prompting.wording).",
+                place=str(self.model.folder),
+                hint="Choose a wording without a system message (prompting.wording).",
             )  # fmt: skip
         return [*self.model.opening, *self.model.tokenise([text])[0]]
 
@@ -95,8 +96,3 @@ def local_model(settings: PromptSettings) -> LocalModel:
     assert settings.model is not None
     model = load_causal_lm(model_folder(settings.model), settings.device, settings.dtype)
     return LocalModel(model, model.width(settings.max_tokens))
-
-
-def identity_of(path: str) -> str:
-    """A hash of the model's files."""
-    return content_hash(model_folder(path))

@@ -1,7 +1,7 @@
 """Entities and facts without tuning: what demonstrations mention, found again in the input.
 
-ner        words that a demonstration marks, wherever the input holds them; of two types that of the nearer one
-relation   between two entities, what demonstrations say of entities of their types, each weighed by its nearness
+    ner        words that a demonstration marks, wherever the input holds them; the nearer one gives the type
+    relation   between two entities, what demonstrations say of their types, each weighed by its nearness
 
 Zero-shot there is nothing to find: no entity and no fact.
 """

@@ -1,10 +1,11 @@
 """What an encoder says without tuning: the label, number, option or sentence that is near. It needs no torch.
 
-classification, ordinal   the label with the nearest names and demonstrations
-multi_label               zero-shot the nearest one; else all that half of the demonstrations' weight has
-regression                the mean of the demonstrations; zero-shot the cosine of a pair, else the training mean
-choice, extractive_qa     the option, or the sentence of the passage, that is nearest to the question
-ner, relation             see `mentions.py`
+    classification, ordinal   the label with the nearest names and demonstrations
+    multi_label               zero-shot the nearest one; else all that half of the weight has
+    regression                the mean of the demonstrations; of a pair its cosine, else the training mean
+    matching                  the candidates in the order of their cosines to the question
+    choice, extractive_qa     the option, or the sentence of the passage, that is nearest to the question
+    ner, relation             see `mentions.py`
 
 Names and demonstrations vote with exp(cosine / temperature).
 
@@ -29,6 +30,7 @@ from zhiling.training.prompting.calibration import CONTENT_FREE, Probabilities, 
 from zhiling.training.prompting.demonstrations import Vectors
 from zhiling.training.prompting.language import language_of
 from zhiling.training.prompting.way import Encode, Known, is_pair
+from zhiling.training.ranking import candidates, question_text, ranked
 
 TEMPERATURE = 0.05
 """What cosines are divided by; smaller makes the nearest count more."""
@@ -43,7 +45,7 @@ class Votes:
     """Weights of labels: from their names, and from demonstrations that were chosen for each input.
 
     Attributes:
-        names: exp(cosine / temperature) of the nearest name, shape (inputs, labels); 0 where names do not vote.
+        names: exp(cosine / temperature) of the nearest name, shape (inputs, labels); 0: no vote.
         rows: numbers of the demonstrations of each input.
         weights: theirs, shape (inputs, demonstrations).
     """
@@ -68,6 +70,8 @@ class Nearness:
             return self._options(inputs)
         if self.known.task == "extractive_qa":
             return self._sentences(inputs)
+        if self.known.task == "matching":
+            return self._ranked(inputs)
         return self._labels(inputs)
 
     def _labels(self, inputs: Sequence[Input]) -> list[Answer]:
@@ -121,7 +125,7 @@ class Nearness:
         return Votes(names, rows, np.exp(near / TEMPERATURE))
 
     def _to_pool(self, inputs: Sequence[Input]) -> Cosines:
-        """How near each input is to each row. Pairs are as near as their own two texts are alike in nearness."""
+        """How near each input is to each row. Two pairs are near where their own cosines are."""
         pool = self.known.demonstrations.pool
         if all(map(is_pair, inputs)) and all(map(is_pair, pool.inputs)):
             return 1 - np.abs(_within(inputs, self.encode)[:, None] - self._within_pool[None, :])
@@ -207,6 +211,21 @@ class Nearness:
             answer = targets.Answer(text=text[start:end], place=place)
             found.append(Answer(targets.spelled(targets.Answers(answers=[answer])), sure))
         return found
+
+    def _ranked(self, inputs: Sequence[Input]) -> list[Answer]:
+        asked = self.encode(list(map(question_text, inputs)))
+        found: list[Answer] = []
+        for turns, vector in zip(inputs, asked, strict=True):
+            own = candidates(turns)
+            cosines = (self.encode(own) if own else self._answers) @ vector
+            told = ranked(own or self.known.answers, cosines)
+            sure = float(probabilities(cosines / TEMPERATURE).max(initial=0))
+            found.append(Answer(targets.spelled(told), sure))
+        return found
+
+    @cached_property
+    def _answers(self) -> Vectors:
+        return self.encode(self.known.answers)
 
     def _best(
         self, inputs: Sequence[Input], asked: Sequence[str], pieces: Sequence[Sequence[str]]

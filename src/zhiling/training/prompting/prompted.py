@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from zhiling.encoders.encoder import Encoder
 from zhiling.errors import UsageError
 from zhiling.rows import target as targets
 from zhiling.training.examples import EpochRecord, Evaluate, Examples, Predictions
 from zhiling.training.inputs import Input, text_input
 from zhiling.training.prompting.demonstrations import Demonstrations
+from zhiling.training.prompting.encoder import encoder_of
 from zhiling.training.prompting.mentions import Mentions
 from zhiling.training.prompting.nearness import Nearness
 from zhiling.training.prompting.settings import PromptSettings
 from zhiling.training.prompting.verbaliser import Verbaliser
 from zhiling.training.prompting.way import LABEL_TASKS, Known, Way
+from zhiling.training.ranking import pool_of
 from zhiling.training.settings import TrainSettings
 
 INPUTS_PER_CHUNK = 512
 """Answered at once: their cosines to all demonstrations are held in memory."""
 _MENTIONED = ("ner", "relation", "relation_classification")
-_READ_ALONE = ("choice", "extractive_qa")
-_UNCALIBRATED = ("regression", *_MENTIONED)
+_READ_ALONE = ("choice", "extractive_qa", "matching")
+_UNCALIBRATED = ("regression", "matching", *_MENTIONED)
 _NEAR = (*LABEL_TASKS, "regression", *_READ_ALONE, *_MENTIONED)
 
 
@@ -39,7 +39,6 @@ class Prompted:
         known: what it took from the training rows.
         dev_score: what `evaluate` gave on the dev examples; NaN where there are none.
         unseen: what the dev examples hold that it can never answer, with counts.
-        notes: what had to be done to answer, with counts.
     """
 
     settings: TrainSettings
@@ -49,50 +48,52 @@ class Prompted:
     unseen: Mapping[str, int] = field(default_factory=dict[str, int])
     history: tuple[EpochRecord, ...] = ()
 
-    @property
-    def notes(self) -> Counter[str]:
-        """What had to be done to answer so far, with counts."""
-        return +self.known.notes
-
-    def predict(self, inputs: Sequence[Input | str], batch_size: int = 64) -> Predictions:  # noqa: ARG002
+    def predict(self, inputs: Sequence[Input | str], batch_size: int = 64) -> Predictions:
         """The answers to any number of inputs, in their order; a text stands for an input of that text."""
         turns = [text_input(each) if isinstance(each, str) else each for each in inputs]
+        self.known.notes.clear()
         found = [
             answer
             for start in range(0, len(turns), INPUTS_PER_CHUNK)
             for answer in self._way.answers(turns[start : start + INPUTS_PER_CHUNK])
         ]
-        return Predictions.of(found, self.known.classes)
+        return Predictions.of(found, self.known.classes, dict(+self.known.notes))
 
     def answer(self, examples: Examples, batch_size: int = 64) -> Predictions:
         """The answers to examples, in their order."""
         return self.predict(examples.inputs, batch_size)
 
-    def save(self, folder: Path, metrics: Mapping[str, object] | None = None) -> None:
+    def save(
+        self,
+        folder: Path,
+        metrics: Mapping[str, object] | None = None,
+        origin: Mapping[str, object] | None = None,
+    ) -> None:
         """Writes prompts, demonstrations, verbaliser and references to a folder, whole or not at all.
 
         Args:
             folder: is made, with its parents; a model that lay there is replaced.
             metrics: JSON values to keep beside them.
+            origin: where the demonstrations come from: `licences`, `templates` and `recipe`.
 
         Raises:
             OSError: the folder cannot be written.
         """
         from zhiling.training.prompting.saved import write
 
-        write(self, folder, metrics or {})
+        write(self, folder, {"metrics": dict(metrics or {}), "origin": dict(origin or {})})
 
     @cached_property
     def _way(self) -> Way:
         settings = self.known.settings
         if settings.model is None:
-            encode = encoder(self.settings).encode
+            encode = encoder_of(self.settings).encode
             return (Mentions if self.known.task in _MENTIONED else Nearness)(self.known, encode)
         from zhiling.training.prompting.asking import Asking
         from zhiling.training.prompting.language_model import local_model
 
         near = self.known.demonstrations.by_nearness
-        return Asking(self.known, local_model(settings), encoder(self.settings).encode if near else None)
+        return Asking(self.known, local_model(settings), encoder_of(self.settings).encode if near else None)
 
 
 def prompt(
@@ -115,25 +116,17 @@ def prompt(
     train, dev = parts
     _refuse(settings.task, asked)
     numbers = tuple(sorted(map(float, train.targets))) if settings.task == "regression" else ()
+    answers = pool_of(train.targets) if settings.task == "matching" else ()
     labels = [name for examples in parts for name in _names(settings.task, examples.targets)]
     verbaliser = Verbaliser.of(labels, asked.label_names)
     demonstrations = Demonstrations.of(train, asked, seed)
-    found = Prompted(settings, seed, Known(settings.task, asked, verbaliser, demonstrations, numbers))
+    found = Prompted(
+        settings, seed, Known(settings.task, asked, verbaliser, demonstrations, numbers, answers)
+    )
     if evaluate is None or not len(dev):
         return found
     score = float(evaluate(dev.targets, found.predict(dev.inputs).answers))
     return Prompted(settings, seed, found.known, score)
-
-
-def encoder(settings: TrainSettings) -> Encoder:
-    """The encoder of the section `prompting`, else the backbone, else hashed n-grams."""
-    from zhiling.encoders.build import build_encoder
-
-    assert settings.prompting is not None
-    told = settings.prompting.encoder
-    if told is None:
-        told = {"use": "transformer", "path": settings.backbone} if settings.backbone else {"use": "hashing"}
-    return build_encoder(told)
 
 
 def _refuse(task: str, settings: PromptSettings) -> None:
@@ -142,11 +135,11 @@ def _refuse(task: str, settings: PromptSettings) -> None:
         return
     if task not in _NEAR:
         raise UsageError(
-            f"an encoder alone has no answer to task {task!r}", hint=f"Tasks that it answers: {', '.join(_NEAR)}."
+            f"an encoder alone has no answer to task {task!r}", hint=f"It answers {', '.join(_NEAR)}."
         )
     if task in _READ_ALONE and settings.demonstrations:
         raise UsageError(
-            f"task {task!r} over an encoder: what is near to a question says nothing about other questions, so "
+            f"task {task!r} over an encoder: what is near to a question says nothing about others, so "
             f"{settings.demonstrations} demonstrations have no use",
             hint="Set shots: 0, or name a language model (prompting.model).",
         )

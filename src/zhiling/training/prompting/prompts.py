@@ -1,4 +1,4 @@
-"""From an input to what a language model reads: instruction, demonstrations and input, worded by templates."""
+"""From an input to what a language model reads: instruction, demonstrations, input; worded by templates."""
 
 from __future__ import annotations
 
@@ -208,8 +208,8 @@ class Prompts:
             fitting = [each for each in fitting if each.id == wanted]
         if not fitting:
             raise UsageError(
-                f"no wording {f'{wanted!r} ' if wanted else ''}of task {task!r} in {language!r} tells {shape} and "
-                f"shows exactly {sorted(shown)}",
+                f"no wording {wanted or ''} of task {task!r} in {language!r} tells {shape} "
+                f"and shows exactly {sorted(shown)}",
                 hint="`zhiling steps template` lists the wordings; own ones stand in prompting.own_wordings.",
             )
         return fitting[0]

@@ -20,7 +20,8 @@ from zhiling.errors import DamagedFile, UsageError
 from zhiling.rows.templates.example import Turn
 from zhiling.training.examples import Examples
 from zhiling.training.prompting.demonstrations import Demonstrations
-from zhiling.training.prompting.prompted import Prompted, encoder
+from zhiling.training.prompting.identity import identities
+from zhiling.training.prompting.prompted import Prompted
 from zhiling.training.prompting.verbaliser import Verbaliser
 from zhiling.training.prompting.way import Known
 from zhiling.training.settings import TrainSettings
@@ -38,14 +39,14 @@ def is_prompted(folder: Path) -> bool:
     return (folder / DEMONSTRATIONS).is_file()
 
 
-def write(model: Prompted, folder: Path, metrics: Mapping[str, object]) -> None:
+def write(model: Prompted, folder: Path, told: Mapping[str, Mapping[str, object]]) -> None:
     """Writes the model beside the folder first, and then puts it in the folder's place."""
     folder = folder.resolve()
     new, old = (folder.with_name(f".{folder.name}.{os.getpid()}.{name}") for name in ("new", "old"))
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
     try:
-        _fill(model, new, metrics)
+        _fill(model, new, told)
         if folder.exists():
             folder.rename(old)
         new.rename(folder)
@@ -54,10 +55,11 @@ def write(model: Prompted, folder: Path, metrics: Mapping[str, object]) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _fill(model: Prompted, folder: Path, metrics: Mapping[str, object]) -> None:
+def _fill(model: Prompted, folder: Path, told: Mapping[str, Mapping[str, object]]) -> None:
     pool = model.known.demonstrations.pool
     with (folder / DEMONSTRATIONS).open("wb") as lines:
-        for id, turns, target, language in zip(pool.ids, pool.as_lists(), pool.targets, pool.languages, strict=True):
+        columns = (pool.ids, pool.as_lists(), pool.targets, pool.languages)
+        for id, turns, target, language in zip(*columns, strict=True):
             row = {"id": id, "messages": turns, "target": target, "language": language}
             lines.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
     own = model.known.settings.own_wordings
@@ -70,12 +72,13 @@ def _fill(model: Prompted, folder: Path, metrics: Mapping[str, object]) -> None:
         "settings": model.settings.model_dump(mode="json"),
         "verbaliser": model.known.verbaliser.state(),
         "numbers": list(model.known.numbers),
+        "answers": list(model.known.answers),
         "identities": identities(model.settings),
         "seed": model.seed,
         "dev_score": model.dev_score if model.dev_score == model.dev_score else None,  # NaN is no JSON
         "history": [],
         "unseen": dict(model.unseen),
-        "metrics": dict(metrics),
+        **told,
         "files": {
             file.relative_to(folder).as_posix(): _digest(file)
             for file in sorted(folder.rglob("*"))
@@ -84,18 +87,6 @@ def _fill(model: Prompted, folder: Path, metrics: Mapping[str, object]) -> None:
     }
     text = json.dumps(config, ensure_ascii=False, indent=2, allow_nan=False)
     (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
-
-
-def identities(settings: TrainSettings) -> dict[str, str]:
-    """Hashes of the encoder and of the language model, as far as they are asked."""
-    from zhiling.training.prompting.language_model import identity_of
-
-    asked = settings.prompting
-    assert asked is not None
-    found = {"model": identity_of(asked.model)} if asked.model else {}
-    if asked.model is None or (asked.demonstrations and asked.choose == "nearest"):
-        found["encoder"] = encoder(settings).identity
-    return found
 
 
 def read(folder: Path, backbone: str | None = None) -> Prompted:
@@ -112,12 +103,15 @@ def read(folder: Path, backbone: str | None = None) -> Prompted:
         asked = cast("PromptSettings", settings.prompting)
         known = Known(
             config["task"], asked, Verbaliser.restore(config["verbaliser"]),
-            Demonstrations(_pool(folder), asked, int(config["seed"])), tuple(config["numbers"]),
+            Demonstrations(_pool(folder), asked, int(config["seed"])),
+            tuple(config["numbers"]), tuple(config["answers"]),
         )  # fmt: skip
         score = float("nan") if config["dev_score"] is None else float(config["dev_score"])
     except (KeyError, TypeError, ValueError, ValidationError) as error:
         raise DamagedFile(
-            f"the saved model does not fit together ({type(error).__name__}: {error})", place=str(folder), hint=_BROKEN
+            f"the saved model does not fit together ({type(error).__name__}: {error})",
+            place=str(folder),
+            hint=_BROKEN,
         ) from error
     _refuse_others(folder, settings, config["identities"])
     return Prompted(settings, int(config["seed"]), known, score, config["unseen"])
@@ -134,7 +128,7 @@ def _config(folder: Path) -> dict[str, Any]:
         raise DamagedFile(f"format {version!r}; {FORMAT} is read", place=str(file), hint=_BROKEN)
     for name, digest in files.items():
         if not (folder / name).is_file() or _digest(folder / name) != digest:
-            raise DamagedFile("the file is missing or not as it was saved", place=str(folder / name), hint=_BROKEN)
+            raise DamagedFile("it is missing or not as it was saved", place=str(folder / name), hint=_BROKEN)
     return config
 
 
@@ -165,7 +159,7 @@ def _refuse_others(folder: Path, settings: TrainSettings, known: Mapping[str, st
     for name, identity in identities(settings).items():
         if known.get(name) != identity:
             raise UsageError(
-                f"the {'language model' if name == 'model' else name} is not the one that this model was made with",
+                f"the {'language model' if name == 'model' else name} is not the one it was made with",
                 place=str(folder), hint="Put the right one there, or make the model again.",
             )  # fmt: skip
 

@@ -17,8 +17,8 @@ class PromptSettings(BaseModel):
 
     model: str | None = Field(
         default=None,
-        description="A causal language model (a folder, or package:NAME/folder): labels, options and numbers by "
-        "their likelihood, entities, facts and answers written by it. Unset: the encoder, by what is near.",
+        description="A causal language model (a folder, or package:NAME/folder): labels, options and numbers "
+        "by their likelihood, entities, facts and answers written by it. Unset: the encoder, by nearness.",
     )
     encoder: dict[str, Any] | None = Field(
         default=None, description="As the recipe's `encoder`; unset: the backbone, else hashed n-grams."
@@ -43,8 +43,8 @@ class PromptSettings(BaseModel):
     )
     wording: str | None = Field(
         default=None,
-        description="With a model: id of the wording, such as `pick`; unset: the first of the task that shows "
-        "all messages.",
+        description="With a model: id of the wording, such as `pick`; unset: the first of the task that "
+        "shows all messages.",
     )
     own_wordings: tuple[str, ...] = Field(default=(), description="Files of wordings of your own.")
     language: Literal["en", "zh"] | None = Field(
@@ -61,8 +61,8 @@ class PromptSettings(BaseModel):
     def _fits_together(self) -> Self:
         if (self.choose == "fixed") != bool(self.fixed):
             raise ValueError(
-                f"choose={self.choose!r} with fixed={list(self.fixed)!r}: `choose: fixed` and ids in `fixed` go "
-                "together"
+                f"choose={self.choose!r} with fixed={list(self.fixed)!r}: `choose: fixed` and ids in `fixed` "
+                "go together"
             )
         if self.choose == "fixed" and self.shots not in (0, len(self.fixed)):
             raise ValueError(f"shots={self.shots}, but {len(self.fixed)} fixed demonstrations are named")

@@ -31,6 +31,7 @@ class Known:
         verbaliser: labels (types, relations) in words.
         demonstrations: training rows to choose from.
         numbers: the training targets, where they are numbers, sorted.
+        answers: of the training rows, where they are the candidates of every input.
         notes: what had to be done to answer, with counts; ways write it.
     """
 
@@ -39,6 +40,7 @@ class Known:
     verbaliser: Verbaliser
     demonstrations: Demonstrations
     numbers: tuple[float, ...] = ()
+    answers: tuple[str, ...] = ()
     notes: Counter[str] = field(default_factory=Counter[str], compare=False)
 
     @property
