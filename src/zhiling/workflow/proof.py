@@ -45,8 +45,8 @@ from zhiling.workflow.examples import (
     tuned_rows,
 )
 from zhiling.workflow.explain import ModelOnRows, explain_stage
-from zhiling.workflow.prompting import before_of, prompting_of
 from zhiling.workflow.model_origin import origin_of
+from zhiling.workflow.prompting import before_of, prompting_of
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import Run
 from zhiling.workflow.settings import EvaluateSettings
