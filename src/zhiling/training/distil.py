@@ -50,7 +50,7 @@ class Teachers:
             inputs: what the models need of the training examples.
             fit: trains one teacher.
         """
-        plain = self.settings.model_copy(update={"distil": 0, "context": "row"})  # rows are joined already
+        plain = self.settings.model_copy(update={"distil": 0, "context": 1})  # rows are joined already
         sums: list[torch.Tensor] = []
         for number in range(self.settings.distil):
             state = self.kept and Checkpoint(self._file(number), f"{self.kept.key} teacher {number}")

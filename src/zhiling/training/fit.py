@@ -50,9 +50,9 @@ def fit(
                 f"the {name} part has no examples",
                 hint="Look at the split: more rows, or another share for it.",
             )
-    if settings.context == "group":
-        documents = Documents.of(dev)
-        train, dev = Documents.to_learn_from(train).examples, documents.examples
+    if settings.context > 1:
+        documents = Documents.of(dev, settings.context)
+        train, dev = Documents.to_learn_from(train, settings.context).examples, documents.examples
         evaluate = documents.scored_by_row(evaluate)
     teachers = Teachers(settings, seed, checkpoint)
 

@@ -125,10 +125,11 @@ class TrainSettings(BaseModel):
         default=True,
         description="With task ner: read each word's letters and shape too: an encoder may not see case.",
     )
-    context: Literal["row", "group"] = Field(
-        default="row",
-        description="With task ner: what the encoder reads at once. group: all rows of a group (a document), "
-        "in their order, in windows; an example is then a group.",
+    context: int = Field(
+        default=1,
+        ge=1,
+        description="With task ner: how many neighbouring rows of a group (a document) are read together, and "
+        "are one example of a batch.",
     )
     distil: int = Field(
         default=0,
@@ -172,9 +173,9 @@ class TrainSettings(BaseModel):
                 f"distil={self.distil} is for task ner, whose teachers tell how likely each tag is; task "
                 f"{self.task!r}: set distil: 0"
             )
-        if self.context == "group" and self.task != "ner":
+        if self.context > 1 and self.task != "ner":
             raise ValueError(
-                f"context='group' is for task ner; task {self.task!r} answers about each row as a whole: set "
-                "context: row"
+                f"context={self.context} is for task ner; task {self.task!r} answers about each row alone: set "
+                "context: 1"
             )
         return self

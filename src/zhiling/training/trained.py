@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zhiling.training.documents import Documents
+from zhiling.training.documents import Documents, Messages
 from zhiling.training.examples import Answer, EpochRecord, Examples, Predictions
 from zhiling.training.inputs import Input, text_input
 from zhiling.training.model import TaskModel
@@ -28,33 +28,38 @@ class Trained:
     seed: int
     history: tuple[EpochRecord, ...]
     unseen: Mapping[str, int] = field(default_factory=dict[str, int])
-    """What the dev examples hold that the model can never answer (labels unseen in training, for example), and
-    what the training examples say in two ways; with counts."""
+    """What the dev examples hold that the model can never answer (labels unseen in training, for example),
+    and what the training examples say in two ways; with counts."""
     rows: int = 0
     """How many examples it learnt from; 0 in models saved before this was kept."""
     data: str = ""
     """A hash of these examples: their ids, inputs and targets."""
 
     def predict(self, inputs: Sequence[Input | str], batch_size: int = 64) -> Predictions:
-        """The answers to any number of inputs, in their order; a text stands for an input of that text."""
-        return Predictions.of(self._answers(inputs, batch_size), self.task.classes)
+        """The answers to any number of inputs, in their order; a text stands for an input of that text.
+
+        Of a model that reads rows of a document together, an input is a document: its messages are the rows.
+        """
+        given = [text_input(each) if isinstance(each, str) else each for each in inputs]
+        if self.settings.context == 1:
+            return Predictions.of(self._answers(given, batch_size), self.task.classes)
+        pieces = Messages.of(given, self.settings.context)
+        answers = pieces.whole(self._answers(pieces.inputs, batch_size))
+        return Predictions.of(answers, self.task.classes)
 
     def answer(self, examples: Examples, batch_size: int = 64) -> Predictions:
-        """The answers to examples, in their order; of a model that reads groups, read group by group."""
-        if self.settings.context != "group":
+        """The answers to examples, in their order; rows of a group are read as the model learnt them."""
+        if self.settings.context == 1:
             return self.predict(examples.inputs, batch_size)
-        documents = Documents.of(examples)
+        documents = Documents.of(examples, self.settings.context)
         answers = documents.by_row(self._answers(documents.inputs, batch_size))
         return Predictions.of(answers, self.task.classes)
 
-    def _answers(self, inputs: Sequence[Input | str], batch_size: int) -> list[Answer]:
+    def _answers(self, inputs: Sequence[Input], batch_size: int) -> list[Answer]:
         """What the model says, chunk by chunk."""
         found: list[Answer] = []
         for start in range(0, len(inputs), INPUTS_PER_CHUNK):
-            chunk = [
-                text_input(each) if isinstance(each, str) else each
-                for each in inputs[start : start + INPUTS_PER_CHUNK]
-            ]
+            chunk = inputs[start : start + INPUTS_PER_CHUNK]
             found += self.model.answers(chunk, self.model.prepare(chunk), batch_size)
         return found
 

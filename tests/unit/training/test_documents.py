@@ -16,14 +16,18 @@ from tests.tiny_bert import write_tiny_bert  # noqa: E402
 from zhiling.errors import UsageError  # noqa: E402
 from zhiling.evaluation.metrics.entities import EntityF1  # noqa: E402
 from zhiling.rows.templates.example import Turn  # noqa: E402
-from zhiling.training import Answer, Examples, TrainSettings, load, text_input, train  # noqa: E402
-from zhiling.training.documents import Documents  # noqa: E402
+from zhiling.training import Answer, Examples, Input, TrainSettings, load, text_input, train  # noqa: E402
+from zhiling.training.documents import Documents, Messages  # noqa: E402
 
 
 def target(*spans: tuple[int, int, int, str]) -> str:
     keys = ("message", "start", "end", "label")
     told = [dict(zip(keys, span, strict=True)) for span in spans]
     return json.dumps({"spans": told}, separators=(",", ":"), ensure_ascii=False)
+
+
+def one_each(turns: Input) -> str:
+    return target(*((place, 0, 1, turn.text) for place, turn in enumerate(turns)))
 
 
 def rows(texts: list[str], targets: list[str], groups: list[str | None]) -> Examples:
@@ -42,7 +46,7 @@ NEWS = rows(
 
 
 def test_a_document_is_the_rows_of_a_group_in_their_order() -> None:
-    documents = Documents.of(NEWS)
+    documents = Documents.of(NEWS, 9)
     assert documents.members == ((0, 2), (1, 4), (3,))
     assert [[turn.text for turn in turns] for turns in documents.inputs] == [
         ["my card", "我的密码"], ["where is it", "快递"], ["alone"]
@@ -53,7 +57,7 @@ def test_a_document_is_the_rows_of_a_group_in_their_order() -> None:
 
 
 def test_answers_come_back_to_their_rows_with_how_sure_each_is() -> None:
-    documents = Documents.of(NEWS)
+    documents = Documents.of(NEWS, 9)
     told = [
         Answer(text, 0.5, by_message=(0.5, 0.9)[: len(turns)])
         for text, turns in zip(documents.examples.targets, documents.inputs, strict=True)
@@ -67,7 +71,7 @@ def test_a_row_of_several_messages_keeps_its_own_counting() -> None:
     pair = (Turn("document", "my card"), Turn("user", "快递"))
     targets = (target(), target((1, 0, 2, "物")))
     several = Examples(("0", "1"), (text_input("it"), pair), targets, ("en", "zh"), ("a", "a"))
-    documents = Documents.of(several)
+    documents = Documents.of(several, 9)
     assert documents.examples.targets == (target((2, 0, 2, "物")),)
     back = documents.by_row([Answer(documents.examples.targets[0], 1.0)])
     assert [each.text for each in back] == list(targets)
@@ -75,26 +79,45 @@ def test_a_row_of_several_messages_keeps_its_own_counting() -> None:
 
 def test_a_row_that_occurs_twice_stands_in_two_copies_of_its_document() -> None:
     twice = Examples(("0", "1", "0"), (text_input("a"),) * 3, (target(),) * 3, ("en",) * 3, ("g", "g", "g"))
-    assert Documents.of(twice).members == ((0, 1), (2,))
+    assert Documents.of(twice, 9).members == ((0, 1), (2,))
 
 
 def test_without_any_group_the_context_is_refused() -> None:
-    with pytest.raises(UsageError, match="none of 1 rows has one"):
-        Documents.to_learn_from(rows(["a"], [target()], [None]))
+    with pytest.raises(UsageError, match="none of 1 rows has a group"):
+        Documents.to_learn_from(rows(["a"], [target()], [None]), 4)
 
 
 GROUPS = st.lists(st.sampled_from(["a", "b", "c", None]), min_size=1, max_size=12)
 
 
-@given(GROUPS, st.data())
-def test_rows_to_documents_and_back_is_no_change(groups: list[str | None], data: st.DataObject) -> None:
+@given(GROUPS, st.integers(1, 5), st.data())
+def test_rows_to_documents_and_back_is_no_change(
+    groups: list[str | None], size: int, data: st.DataObject
+) -> None:
     spans = [data.draw(st.booleans()) for _ in groups]
     targets = [target((0, 0, 1, "X")) if some else target() for some in spans]
     known = rows(["x"] * len(groups), targets, groups)
-    documents = Documents.of(known)
+    documents = Documents.of(known, size)
+    assert max(map(len, documents.members)) <= size
     assert sorted(row for rows in documents.members for row in rows) == list(range(len(known)))
     back = documents.by_row([Answer(text, 1.0) for text in documents.examples.targets])
     assert [each.text for each in back] == targets
+
+
+@given(st.lists(st.integers(0, 7), max_size=5), st.integers(1, 4))
+def test_a_document_in_pieces_and_whole_again_is_no_change(lengths: list[int], size: int) -> None:
+    documents = [tuple(Turn("user", f"{number}") for number in range(length)) for length in lengths]
+    pieces = Messages.of(documents, size)
+    assert max(map(len, pieces.inputs), default=0) <= size
+    told = [Answer(one_each(turns), 1.0, None, (1.0,) * len(turns)) for turns in pieces.inputs]
+    whole = pieces.whole(told)
+    assert [each.text for each in whole] == list(map(one_each, documents))
+    assert [len(each.by_message) for each in whole] == lengths
+
+
+def test_pieces_of_a_document_are_of_about_one_size() -> None:
+    nine = rows(["x"] * 9, [target()] * 9, ["a"] * 9)
+    assert [len(piece) for piece in Documents.of(nine, 4).members] == [3, 3, 3]
 
 
 # --- what it brings --------------------------------------------------------------------------------------
@@ -136,7 +159,7 @@ def score(truth: object, predicted: object) -> float:
 def test_what_only_the_neighbour_tells_is_learnt_with_context_alone(tiny: Path, tmp_path: Path) -> None:
     known = said_before()
     apart = train(settings(tiny), (known, known), seed=1, evaluate=score)
-    together = train(settings(tiny, context="group", batch_size=4), (known, known), seed=1, evaluate=score)
+    together = train(settings(tiny, context=9, batch_size=4), (known, known), seed=1, evaluate=score)
     assert apart.dev_score < 0.8
     assert together.dev_score == 1
     told = together.answer(known)
@@ -149,7 +172,7 @@ def test_what_only_the_neighbour_tells_is_learnt_with_context_alone(tiny: Path, 
 
 def test_a_user_gives_a_document_as_messages(tiny: Path) -> None:
     known = said_before()
-    model = train(settings(tiny, context="group", batch_size=4), (known, known), seed=1, evaluate=score)
+    model = train(settings(tiny, context=9, batch_size=4), (known, known), seed=1, evaluate=score)
     asked = (Turn("user", "my card"), Turn("user", "where is it"))
     assert json.loads(model.predict([asked]).answers[0])["spans"] == [
         {"message": 1, "start": 9, "end": 11, "label": "THING"}
@@ -159,21 +182,19 @@ def test_a_user_gives_a_document_as_messages(tiny: Path) -> None:
 def test_a_document_longer_than_the_encoder_reads_is_answered_whole(tiny: Path) -> None:
     known = said_before()
     one = Examples(known.ids, known.inputs, known.targets, known.languages, ("all",) * len(known))
-    model = train(
-        settings(tiny, context="group", max_tokens=16, batch_size=1), (one, one), seed=1, evaluate=score
-    )
+    model = train(settings(tiny, context=9, max_tokens=16, batch_size=1), (one, one), seed=1, evaluate=score)
     assert len(model.answer(one)) == len(one)
     assert score(one.targets, model.answer(one).answers) > 0.5
 
 
 def test_empty_rows_of_a_document_and_documents_of_none_answer_nothing(tiny: Path) -> None:
     known = said_before()
-    model = train(settings(tiny, context="group", epochs=1), (known, known), seed=1, evaluate=score)
+    model = train(settings(tiny, context=9, epochs=1), (known, known), seed=1, evaluate=score)
     empty = rows(["", " ", ""], [target()] * 3, ["a", "a", "b"])
     assert model.answer(empty).answers == (target(),) * 3
     assert len(model.answer(rows([], [], []))) == 0
 
 
 def test_only_a_task_of_words_reads_groups() -> None:
-    with pytest.raises(ValueError, match="context='group' is for task ner"):
-        TrainSettings(features="ngrams", context="group")
+    with pytest.raises(ValueError, match="context=9 is for task ner"):
+        TrainSettings(features="ngrams", context=9)
