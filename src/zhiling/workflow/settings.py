@@ -80,7 +80,7 @@ class EvaluateSettings(Section):
     seeds: int = Field(3, ge=1, le=100, description="how many seeds each trained arm gets")
     resamples: int = Field(2000, ge=100, description="bootstrap resamples of each interval")
     explain: ExplainSettings | None = Field(
-        ExplainSettings(),  # pyright: ignore[reportCallIssue]
+        ExplainSettings.model_validate({}),
         description="nearest training rows, attribution and slices of errors of the tuned model; null: none",
     )
 
