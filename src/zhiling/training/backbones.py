@@ -16,6 +16,7 @@ from torch.nn.functional import normalize
 from zhiling.encoders.local_model import LocalModel, pool
 from zhiling.encoders.transformer import TransformerEncoder
 from zhiling.pipeline.registry import load as load_component
+from zhiling.training.attention import use_faster_attention
 from zhiling.training.features import Encoded, FeaturePart, Inputs, Segments, Window
 from zhiling.training.letters import LetterInput
 from zhiling.training.methods.method import Method
@@ -109,6 +110,8 @@ class TunedEncoder(FeaturePart):
         if settings.head == "standard" and not words:
             found = open_network(model)
             network, self.opened, self.width = found.network, found.place, found.width
+        if settings.precision != "fp32":
+            use_faster_attention(network)
         self.network = self.method.apply(network, settings)
         if settings.encoder_dropout is not None:
             for module in self.network.modules():
