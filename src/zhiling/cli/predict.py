@@ -13,6 +13,7 @@ import typer
 
 from zhiling.cli.console import AsJson, find_run, print_json
 from zhiling.cli.evaluate import told_notes
+from zhiling.cli.explanations import explain_answers
 
 if TYPE_CHECKING:
     from zhiling.rows.templates.example import Turn
@@ -34,6 +35,12 @@ def predict_command(
     ] = None,
     field: Annotated[str, typer.Option("--field", help="The text field of the file.")] = "text",
     top: Annotated[int, typer.Option(min=1, help="How many labels per text.")] = 3,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Tell which words and which training rows speak for the answer.")
+    ] = False,
+    label: Annotated[
+        str | None, typer.Option("--label", help="With --explain: what speaks for this label instead.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print each text's answer: the best labels with their scores, entities, a piece of a passage."""
@@ -42,8 +49,13 @@ def predict_command(
 
     if (text is None) == (file is None):
         raise UsageError("give either a text or --file", hint='zhiling predict "Where is my parcel?"')
+    if label is not None and not explain:
+        raise UsageError("--label says what --explain explains", hint="give --explain too")
     folder = model or find_run(None).path
     trained = load(folder / "model" if (folder / "model").is_dir() else folder)
+    if explain:
+        explain_answers(trained, folder, _batches(_inputs(text, file, field)), label, as_json=as_json)
+        return
     notes: Counter[str] = Counter()
     for inputs in _batches(_inputs(text, file, field)):
         predictions = trained.predict(inputs)

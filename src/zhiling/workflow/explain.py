@@ -216,7 +216,7 @@ def _rounded(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def explain_stage(on: ModelOnRows) -> None:
-    """Writes `evaluation/explanations.json` and `evaluation/slices.json`, as far as the recipe asks for them."""
+    """Writes `evaluation/explanations.json` and `evaluation/slices.json`, where the recipe asks for them."""
     settings = on.recipe.evaluate.explain if on.recipe.evaluate else None
     folder = on.run.path / "evaluation"
     if settings is None:
@@ -266,7 +266,7 @@ class _Answered:
         sure = self.told.best_scores
         order = sorted(
             range(len(sure)),
-            key=lambda row: (0, -sure[row]) if self.losses[row] > 0 else (1, sure[row]),  # fmt: skip
+            key=lambda row: (0, -sure[row]) if self.losses[row] > 0 else (1, sure[row]),
         )
         return order[:count]
 

@@ -49,7 +49,7 @@ class ExplainSettings(Section):
         5000, ge=1, description="training rows that are looked through; of more, as many are drawn"
     )
     test_rows: int = Field(
-        5000, ge=1, description="test rows that slices of errors are looked for in; of more, as many are drawn"
+        5000, ge=1, description="test rows in which slices of errors are sought; of more, as many are drawn"
     )
 
 
