@@ -11,7 +11,7 @@ Probabilities = NDArray[np.float64]
 
 CONTENT_FREE = {"en": ("N/A", "[MASK]", ""), "zh": ("无", "〔空〕", "")}
 """Inputs without content, by language of the prompt; what is said of them is averaged."""
-LEAST = 1e-12
+LEAST = float(np.finfo(np.float64).tiny)
 """Of a probability that is divided by."""
 
 
