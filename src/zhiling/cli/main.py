@@ -13,7 +13,7 @@ from zhiling.errors import Interrupted, ZhilingError
 
 VERBS = (
     "init", "check", "preview", "run", "status", "rows", "why", "diff", "export", "gates",
-    "train", "evaluate", "predict", "report", "ablate", "calibrate", "steps", "schema", "doctor",
+    "train", "evaluate", "compare", "predict", "report", "ablate", "calibrate", "steps", "schema", "doctor",
     "index", "gc", "demo",
 )  # fmt: skip
 

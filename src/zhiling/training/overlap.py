@@ -33,18 +33,20 @@ class OverlapFeatures(FeaturePart):
         super().__init__()
         self.width = COLUMNS
         self.encoder = HashingEncoder(buckets=BUCKETS)
-        rows = self.encoder.encode_sparse([each.first for each in sequences])
-        counts = np.bincount(rows.indices, minlength=BUCKETS)
-        rarity = np.log((1 + len(sequences)) / (1 + counts)) + 1
+        texts = list(dict.fromkeys(each.first for each in sequences))
+        counts = np.bincount(self.encoder.encode_sparse(texts).indices, minlength=BUCKETS)
+        rarity = np.log((1 + len(texts)) / (1 + counts)) + 1
         self.register_buffer("rarity", torch.as_tensor(rarity.astype(np.float32)))
         signs = np.random.default_rng(0).integers(0, 2, BUCKETS) * 2 - 1
         self.signs = signs.astype(np.float32)
 
     def prepare(self, sequences: Sequence[Segments]) -> NgramInputs:
-        """The weighted n-grams of each text, in their columns."""
-        rows = self.encoder.encode_sparse([each.first for each in sequences])
+        """The weighted n-grams of each text, in their columns; a text that occurs often is read once."""
+        places = {text: place for place, text in enumerate(dict.fromkeys(each.first for each in sequences))}
+        rows = self.encoder.encode_sparse(list(places))
         values = rows.values * self.rarity.numpy()[rows.indices] * self.signs[rows.indices]
-        return NgramInputs(SparseRows(rows.indptr, rows.indices % COLUMNS, values, COLUMNS))
+        distinct = NgramInputs(SparseRows(rows.indptr, rows.indices % COLUMNS, values, COLUMNS))
+        return distinct.take([places[each.first] for each in sequences])
 
     def forward(self, inputs: Inputs) -> Encoded:
         """Vectors of length 1, shape (batch, columns); 0 for an empty text."""

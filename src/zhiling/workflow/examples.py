@@ -139,7 +139,7 @@ def file_examples(settings: EvaluateSettings, root: Path, task: str = CLASSIFICA
         UsageError: a record without a text or label, an item that cannot be read, or no record.
     """
     if settings.source is not None:
-        return _source_examples(settings.source, root, task)
+        return source_examples(settings.source, root, task)
     assert settings.data is not None
     ids: list[str] = []
     inputs: list[Input] = []
@@ -161,7 +161,7 @@ def file_examples(settings: EvaluateSettings, root: Path, task: str = CLASSIFICA
     return Examples(tuple(ids), tuple(inputs), *(tuple(column) for column in columns))
 
 
-def _source_examples(entry: Mapping[str, Any], root: Path, task: str) -> Examples:
+def source_examples(entry: Mapping[str, Any], root: Path, task: str) -> Examples:
     """The rows of a source that only tests read."""
     settings = dict(entry)
     source: Source = registry.load("source", str(settings.pop("use", "labelled"))).model_validate(settings)
