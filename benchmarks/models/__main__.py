@@ -12,7 +12,9 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-SCRIPTS: dict[str, tuple[str, ...]] = {}
+SCRIPTS: dict[str, tuple[str, ...]] = {
+    "1": ("conll.py",),
+}
 """Row → script of this folder, with its options."""
 
 
