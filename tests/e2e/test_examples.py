@@ -68,6 +68,19 @@ def test_an_example_runs_to_its_proof_and_predicts(
     assert ANSWERS[name] in told
 
 
+def test_demonstrations_answer_without_tuning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "pair"
+    shutil.copytree(EXAMPLES / "pair", root, ignore=shutil.ignore_patterns("runs", "zhiling.sqlite*"))
+    monkeypatch.chdir(root)
+    asked = ["--profile", "prompting", "--set", "evaluate.seeds=1", "--set", "evaluate.resamples=100"]
+    assert "before" in zhiling("evaluate", *asked)
+    scores = orjson.loads(next(root.glob("runs/*/evaluation/scores.json")).read_bytes())
+    assert scores["arms"]["after"]["accuracy"]["mean"] > 0.5
+    assert orjson.loads(zhiling("train", "--json", *asked))["epochs"] == []
+    (root / "asked.jsonl").write_bytes(orjson.dumps(ASKED["pair"]))
+    assert "label" in orjson.loads(zhiling("predict", "--file", "asked.jsonl", "--json"))
+
+
 def test_every_folder_of_a_task_is_run_and_told() -> None:
     folders = {path.parent.name for path in EXAMPLES.glob("*/recipe.yaml")} - {"support", "curate"}
     assert folders == set(ASKED)

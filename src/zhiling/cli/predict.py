@@ -45,17 +45,19 @@ def predict_command(
 ) -> None:
     """Print each text's answer: the best labels with their scores, entities, a piece of a passage."""
     from zhiling.errors import UsageError
-    from zhiling.training import load
+    from zhiling.training import load, load_tuned
 
     if (text is None) == (file is None):
         raise UsageError("give either a text or --file", hint='zhiling predict "Where is my parcel?"')
     if label is not None and not explain:
         raise UsageError("--label says what --explain explains", hint="give --explain too")
     folder = model or find_run(None).path
-    trained = load(folder / "model" if (folder / "model").is_dir() else folder)
+    saved = folder / "model" if (folder / "model").is_dir() else folder
     if explain:
-        explain_answers(trained, folder, _batches(_inputs(text, file, field)), label, as_json=as_json)
+        inputs = _batches(_inputs(text, file, field))
+        explain_answers(load_tuned(saved), folder, inputs, label, as_json=as_json)
         return
+    trained = load(saved)
     notes: Counter[str] = Counter()
     for inputs in _batches(_inputs(text, file, field)):
         predictions = trained.predict(inputs)

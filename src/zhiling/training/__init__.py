@@ -8,16 +8,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zhiling.errors import UsageError
 from zhiling.llm.pretrained import require
 from zhiling.pipeline.registry import load as load_component
 from zhiling.training.examples import Answer, EpochRecord, Evaluate, Examples, Predictions, Progress
 from zhiling.training.inputs import Input, text_input
-from zhiling.training.label_names import nearest_label_name
 from zhiling.training.settings import TrainSettings
 
 if TYPE_CHECKING:
-    from zhiling.training.tasks.task import Task
     from zhiling.training.fitted import Fitted
+    from zhiling.training.tasks.task import Task
+    from zhiling.training.trained import Trained
 
 __all__ = [
     "Answer",
@@ -29,7 +30,7 @@ __all__ = [
     "Progress",
     "TrainSettings",
     "load",
-    "nearest_label_name",
+    "load_tuned",
     "task_class",
     "text_input",
     "train",
@@ -111,3 +112,20 @@ def load(folder: Path, *, backbone: str | None = None) -> Fitted:
     from zhiling.training.checkpoints import read
 
     return read(folder, backbone)
+
+
+def load_tuned(folder: Path, *, backbone: str | None = None) -> Trained:
+    """The model in the folder, with weights and a head that can be looked into; otherwise as `load`.
+
+    Raises:
+        UsageError: it answers from prompts.
+    """
+    from zhiling.training.trained import Trained
+
+    found = load(folder, backbone=backbone)
+    if not isinstance(found, Trained):
+        raise UsageError(
+            "this model answers from prompts: it has no weights of its own to look into", place=str(folder),
+            hint="Train one: leave `train.prompting` out.",
+        )  # fmt: skip
+    return found

@@ -21,7 +21,7 @@ from zhiling.pipeline import registry
 from zhiling.pipeline.runner import Listener
 from zhiling.pipeline.store import write_bytes
 from zhiling.pipeline.table import RowTable
-from zhiling.training import Examples, Input, Predictions, load
+from zhiling.training import Examples, Input, Predictions, load_tuned
 from zhiling.training.inputs import shown_text
 from zhiling.training.trained import Trained
 from zhiling.workflow.answer_words import in_words
@@ -219,12 +219,13 @@ def explain_stage(on: ModelOnRows) -> None:
     """Writes `evaluation/explanations.json` and `evaluation/slices.json`, where the recipe asks for them."""
     settings = on.recipe.evaluate.explain if on.recipe.evaluate else None
     folder = on.run.path / "evaluation"
-    if settings is None:
+    prompted = on.recipe.train is not None and on.recipe.train.prompting is not None
+    if settings is None or prompted:  # prompts have no head whose vectors could be compared
         for name in ("explanations", "slices"):
             (folder / f"{name}.json").unlink(missing_ok=True)
         return
     on.tell({"event": "stage", "stage": "explain"})
-    trained = load(on.run.path / "model")
+    trained = load_tuned(on.run.path / "model")
     answered = _Answered.of(on, trained)
     _write(folder / "slices.json", _slices(answered, settings, on.recipe.seed))
     learnt = LearntRows.of(on.run, trained, on.table, on.learnt, settings.train_rows)

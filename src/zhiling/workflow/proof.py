@@ -45,8 +45,10 @@ from zhiling.workflow.examples import (
     tuned_rows,
 )
 from zhiling.workflow.explain import ModelOnRows, explain_stage
+from zhiling.workflow.harm import harm_stage
 from zhiling.workflow.model_origin import origin_of
 from zhiling.workflow.prompting import before_of, prompting_of
+from zhiling.workflow.reading_on import reading_on
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import Run
 from zhiling.workflow.settings import EvaluateSettings
@@ -82,6 +84,7 @@ class _Work:
         train_rows, dev_rows = (apart_from(rows, tested, recipe.split.near) for rows in whole)
         left_out = sum(rows.height for rows in whole) - train_rows.height - dev_rows.height
         settings = located(recipe.train, recipe.root).model_copy(update={"prompting": prompting_of(recipe)})
+        settings = reading_on(settings, recipe, (run, table), tested, tell)
         return cls(recipe, run, table, settings, tested, (train_rows, dev_rows), left_out, tell)
 
     def tuned(self) -> tuple[Examples, Examples]:
@@ -159,7 +162,16 @@ def evaluation_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) 
     results = run.folder.manifest.results["evaluation"]
     results["notes"] = {arm: found for arm, found in notes.items() if found}
     run.folder.save()
-    explain_stage(ModelOnRows(recipe, run, table, work.tested, work.parts[0], tell))
+    model = ModelOnRows(recipe, run, table, work.tested, work.parts[0], tell)
+    explain_stage(model)
+    harm_stage(model, lambda: _untuned(work))
+
+
+def _untuned(work: _Work) -> Fitted:
+    """The model of the arm before any tuning."""
+    metric = registry.load("metric", _metric_name(work.recipe))()
+    settings = before_of(work.recipe, work.settings)
+    return train(settings, work.tuned(), seed=work.recipe.seed, evaluate=metric.score)
 
 
 def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
