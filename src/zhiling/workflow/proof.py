@@ -31,6 +31,7 @@ from zhiling.pipeline.store import write_bytes
 from zhiling.pipeline.table import RowTable
 from zhiling.rows.schema import digest
 from zhiling.training import Examples, TrainSettings, train
+from zhiling.training.fitted import Fitted
 from zhiling.training.prompting.encoder import encoder_of
 from zhiling.training.prompting.identity import prompt_identity
 from zhiling.training.transfer import backbone_tokenizer, measure

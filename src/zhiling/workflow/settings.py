@@ -53,6 +53,17 @@ class ExplainSettings(Section):
     )
 
 
+class CounterfactualSettings(Section):
+    """Whether answers stay when a text is about somebody else; part of `evaluate`."""
+
+    kinds: tuple[Literal["gender", "name", "region"], ...] = Field(
+        ("gender", "name", "region"), min_length=1, description="what is swapped"
+    )
+    rows: int = Field(200, ge=1, description="test rows of each kind and language that are swapped, at most")
+    templates: bool = Field(True, description="swap sentences of zhiling's own too, where one text is read")
+    before: bool = Field(True, description="ask the untuned arm as well, so that what tuning added is seen")
+
+
 class EvaluateSettings(Section):
     """Before · control · after on rows that no step has seen."""
 
@@ -82,6 +93,10 @@ class EvaluateSettings(Section):
     explain: ExplainSettings | None = Field(
         ExplainSettings.model_validate({}),
         description="nearest training rows, attribution and slices of errors of the tuned model; null: none",
+    )
+    counterfactual: CounterfactualSettings | None = Field(
+        CounterfactualSettings.model_validate({}),
+        description="whether answers change with gender, names and places, beside the untuned arm; null: no",
     )
 
     def files(self) -> list[str]:

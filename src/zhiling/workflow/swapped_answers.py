@@ -1,0 +1,102 @@
+"""Answers beside answers to swapped inputs: the same truth, with its places where they moved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from zhiling.errors import UsageError
+from zhiling.evaluation.counterfactual import Kind, Swapped, swap_texts
+from zhiling.evaluation.counterfactual.swap import Unswapped
+from zhiling.rows.templates.example import Turn
+from zhiling.training import Input
+from zhiling.training.inputs import GIVEN, SHOWN
+
+
+def swap_input(turns: Input, kind: Kind, key: str, variant: int = 0) -> tuple[Input, Swapped] | Unswapped:
+    """An input with every shown message swapped, and the swap of all messages (those not shown: untouched).
+
+    Raises:
+        UsageError: the input knows more than its texts say (pieces that are given).
+    """
+    if any(turn.role == GIVEN for turn in turns):
+        raise UsageError("its inputs name pieces of their texts, which a swap would break")
+    found = swap_texts([turn.text if turn.role in SHOWN else "" for turn in turns], kind, key, variant)
+    if isinstance(found, Unswapped):
+        return found
+    told = tuple(
+        Turn(turn.role, text, turn.name) if turn.role in SHOWN else turn
+        for turn, text in zip(turns, found.texts, strict=True)
+    )
+    return told, found
+
+
+def moved(answer: str, swapped: Swapped) -> str:
+    """The answer to an input as it would stand in the swapped one: equal to the model's where nothing flips.
+
+    Args:
+        answer: as tasks spell it: a label, a number, or a target as JSON.
+        swapped: of the input's messages.
+
+    Raises:
+        UsageError: an answer of this shape names its pieces in words alone, so it cannot be moved.
+    """
+    if not answer.startswith("{"):
+        return answer
+    told: dict[str, Any] = orjson.loads(answer)
+    for field, move in _SHAPES.items():
+        if field in told:
+            return orjson.dumps({**told, field: move(told[field], swapped)}).decode()
+    raise UsageError(
+        f"its answers ({', '.join(told)}) name what they are about in words, which a swap changes"
+    )
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two answers of this module say the same; the order of spans does not matter."""
+    return _sorted(one) == _sorted(other)
+
+
+def _sorted(answer: str) -> Any:
+    if not answer.startswith("{"):
+        return answer
+    told: dict[str, Any] = orjson.loads(answer)
+    return {
+        name: sorted(map(orjson.dumps, each)) if isinstance(each, list) else each
+        for name, each in told.items()
+    }
+
+
+def _spans(spans: list[dict[str, Any]], swapped: Swapped) -> list[dict[str, Any]]:
+    return [_place(span, swapped) for span in spans]
+
+
+def _place(place: dict[str, Any], swapped: Swapped) -> dict[str, Any]:
+    start, end = swapped.moved(place.get("message", 0), place["start"], place["end"])
+    return {**place, "start": start, "end": end}
+
+
+def _answers(answers: list[dict[str, Any]], swapped: Swapped) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for each in answers:
+        if each.get("place") is None:
+            raise UsageError("its answers have no place, so they cannot be moved")
+        place = _place(each["place"], swapped)
+        text = swapped.texts[place.get("message", 0)][place["start"] : place["end"]]
+        found.append({**each, "text": text, "place": place})
+    return found
+
+
+def _as_it_is(value: Any, swapped: Swapped) -> Any:  # noqa: ARG001 - as every shape
+    return value
+
+
+_SHAPES: dict[str, Callable[[Any, Swapped], Any]] = {
+    "spans": _spans,
+    "answers": _answers,
+    "labels": _as_it_is,
+    "choice": _as_it_is,
+}
+"""By the field that only targets of this shape have. Relations are told in words: they cannot be moved."""
