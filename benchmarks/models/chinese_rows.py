@@ -1,4 +1,4 @@
-"""Rows of models.7 in three parts by a fixed rule: entities, topics, opinions, inference, answers in passages."""
+"""Rows of models.7 in three parts by a fixed rule: entities, topics, opinions, inference, answers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def topics() -> Parts:
 
 
 def opinions() -> Parts:
-    """eprstmt of FewCLUE, in the published parts; rows to learn from that stand in another part are left out."""
+    """eprstmt of FewCLUE, in the published parts without rows that a later part repeats."""
     return published("eprstmt", 1)
 
 

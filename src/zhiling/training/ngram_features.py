@@ -14,6 +14,7 @@ from zhiling.encoders.hashing import HashingEncoder
 from zhiling.encoders.ngrams import SparseRows
 from zhiling.errors import UsageError
 from zhiling.training.features import Encoded, FeaturePart, Inputs, Segments
+from zhiling.training.pair_ngrams import hash_pairs
 from zhiling.training.settings import TrainSettings
 
 INITIAL_DEVIATION = 0.02
@@ -46,6 +47,9 @@ class NgramInputs:
 class NgramFeatures(FeaturePart):
     """A vector per kept n-gram; a text's vector is their sum, weighted by count and rarity.
 
+    Of a pair an n-gram counts by the side it stands on, and steps of the overlap count as n-grams (see
+    `pair_ngrams.py`).
+
     Of all hash buckets only those are kept that enough training texts hold: some thousands instead of
     2**18, so a step moves a hundred times fewer weights. All other n-grams are passed over.
     """
@@ -69,29 +73,27 @@ class NgramFeatures(FeaturePart):
         Raises:
             UsageError: no n-gram occurs in `ngram_min_rows` texts.
         """
-        texts = _texts(sequences)
-        rows = HashingEncoder(buckets=settings.ngram_buckets).encode_sparse(texts)
+        rows = _ngrams(sequences, HashingEncoder(buckets=settings.ngram_buckets))
         buckets, counts = np.unique(rows.indices, return_counts=True)
         kept = counts >= settings.ngram_min_rows
         if not kept.any():
             raise UsageError(
-                f"no n-gram occurs in {settings.ngram_min_rows} of the {len(texts)} training texts",
+                f"no n-gram occurs in {settings.ngram_min_rows} of the {len(rows)} training texts",
                 hint="Set ngram_min_rows: 1, or features: encoder, or add training rows.",
             )
-        rarity = np.log((1 + len(texts)) / (1 + counts[kept])) + 1
+        rarity = np.log((1 + len(rows)) / (1 + counts[kept])) + 1
         return cls(torch.as_tensor(buckets[kept]), torch.as_tensor(rarity.astype(np.float32)), settings)
 
     def prepare(self, sequences: Sequence[Segments]) -> NgramInputs:
         """The kept n-grams of each text, weighted, each text scaled to length 1."""
-        texts = _texts(sequences)
-        rows = self.encoder.encode_sparse(texts)
+        rows = _ngrams(sequences, self.encoder)
         buckets = self.buckets.numpy()
         places = np.searchsorted(buckets, rows.indices).clip(max=len(buckets) - 1)
         kept = buckets[places] == rows.indices
         numbers, places = rows.row_numbers()[kept], places[kept]
         weights = rows.values[kept] * self.rarity.numpy()[places]
-        lengths = np.sqrt(np.bincount(numbers, weights=weights.astype(np.float64) ** 2, minlength=len(texts)))
-        indptr = np.concatenate([[0], np.cumsum(np.bincount(numbers, minlength=len(texts)))]).astype(np.int64)
+        lengths = np.sqrt(np.bincount(numbers, weights=weights.astype(np.float64) ** 2, minlength=len(rows)))
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(numbers, minlength=len(rows)))]).astype(np.int64)
         values = (weights / lengths[numbers]).astype(np.float32)
         return NgramInputs(SparseRows(indptr, places.astype(np.int64), values, len(buckets)))
 
@@ -108,6 +110,9 @@ class NgramFeatures(FeaturePart):
         )
 
 
-def _texts(sequences: Sequence[Segments]) -> list[str]:
-    """Each sequence as one text."""
-    return [each.first if each.second is None else f"{each.first}\n{each.second}" for each in sequences]
+def _ngrams(sequences: Sequence[Segments], encoder: HashingEncoder) -> SparseRows:
+    """The n-grams of texts; of pairs with the side that each stands on."""
+    firsts = [each.first for each in sequences]
+    if all(each.second is None for each in sequences):
+        return encoder.encode_sparse(firsts)
+    return hash_pairs(firsts, [each.second or "" for each in sequences], encoder)

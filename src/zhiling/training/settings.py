@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from zhiling.training.continued_settings import Continued
 from zhiling.training.prompting.settings import PromptSettings
 
 Features = Literal["encoder", "ngrams", "both"]
@@ -31,6 +32,10 @@ class TrainSettings(BaseModel):
         default="frozen",
         description="What of the encoder is tuned: frozen, top_layers, gradual, full, bitfit, lora, dora, "
         "ia3, prefix, prompt or p_tuning.",
+    )
+    continued: Continued | None = Field(
+        default=None,
+        description="Let the encoder read on in unlabelled texts before the task is learnt; its settings.",
     )
     head: Literal["own", "standard"] = Field(
         default="own",
@@ -161,6 +166,8 @@ class TrainSettings(BaseModel):
     def _fits_together(self) -> Self:
         if self.features != "ngrams" and self.backbone is None and self.prompting is None:
             raise ValueError(f"features={self.features!r} needs a backbone; without one set features: ngrams")
+        if self.features == "ngrams" and self.continued:
+            raise ValueError("continued lets an encoder read on, but features='ngrams' has none")
         if self.features == "ngrams" and self.method != "frozen":
             raise ValueError(f"method={self.method!r} tunes an encoder, but features='ngrams' has none")
         if self.head == "standard" and (self.features != "encoder" or self.task not in STANDARD_TASKS):
