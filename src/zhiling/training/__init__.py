@@ -13,7 +13,7 @@ from zhiling.llm.pretrained import require
 from zhiling.pipeline.registry import load as load_component
 from zhiling.training.examples import Answer, EpochRecord, Evaluate, Examples, Predictions, Progress
 from zhiling.training.inputs import Input, text_input
-from zhiling.training.settings import TrainSettings
+from zhiling.training.settings import Precision, TrainSettings
 
 if TYPE_CHECKING:
     from zhiling.training.fitted import Fitted
@@ -92,12 +92,14 @@ def train(
     return fit(settings, parts, seed=seed, evaluate=evaluate, progress=progress, checkpoint=resume)
 
 
-def load(folder: Path, *, backbone: str | None = None) -> Fitted:
+def load(folder: Path, *, backbone: str | None = None, precision: Precision = "fp32") -> Fitted:
     """The model that `Fitted.save` wrote to the folder.
 
     Args:
         folder: the saved model.
         backbone: where the frozen encoder lies now, if not where it lay when the model was saved.
+        precision: at which a tuned encoder reads; auto: bf16 where a trial finds it faster. In bf16 scores
+            differ in the third digit.
 
     Raises:
         MissingExtra: torch or transformers is not installed.
@@ -111,7 +113,9 @@ def load(folder: Path, *, backbone: str | None = None) -> Fitted:
         return saved.read(folder, backbone)
     from zhiling.training.checkpoints import read
 
-    return read(folder, backbone)
+    found = read(folder, backbone)
+    found.model.precision = precision
+    return found
 
 
 def load_tuned(folder: Path, *, backbone: str | None = None) -> Trained:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
@@ -70,6 +70,12 @@ class Encoded:
     """States of tokens, shape (windows, tokens, width)."""
     mask: torch.Tensor | None = None
     """1 where a token stands, 0 where the batch is padded, shape (windows, tokens)."""
+
+    def in_fp32(self) -> Encoded:
+        """The same, whatever it was computed in."""
+        return replace(
+            self, text=self.text.float(), tokens=None if self.tokens is None else self.tokens.float()
+        )
 
 
 class Inputs(Protocol):

@@ -42,6 +42,11 @@ class Fitted(Protocol):
         """The answers to examples, in their order."""
         ...
 
-    def save(self, folder: Path, metrics: Mapping[str, object] | None = None) -> None:
+    def save(
+        self,
+        folder: Path,
+        metrics: Mapping[str, object] | None = None,
+        origin: Mapping[str, object] | None = None,
+    ) -> None:
         """Writes it to a folder, whole or not at all."""
         ...

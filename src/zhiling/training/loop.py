@@ -110,6 +110,7 @@ def run_epochs(
     """
     train, dev = material
     model, settings = training.model, training.settings
+    model.precision = settings.precision  # dev rows are read as training rows are
     if checkpoint:
         checkpoint.restore(training)
     while not training.over:
@@ -121,6 +122,7 @@ def run_epochs(
         if progress and training.processes.first:
             progress(record)
     model.load_state_dict(training.best, strict=False)
+    model.precision = "fp32"
     model.settle()
     model.eval()
     return tuple(training.history)

@@ -10,9 +10,10 @@ from torch import nn
 
 from zhiling.training.backbones import TunedEncoder
 from zhiling.training.examples import Answer
-from zhiling.training.features import FeaturePart, JoinedFeatures, Prepared
+from zhiling.training.features import Encoded, FeaturePart, JoinedFeatures, Prepared
 from zhiling.training.inputs import Input
 from zhiling.training.pairs_to_learn import in_pieces
+from zhiling.training.precision import Precision, autocast
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.task import Task, Teachable
 
@@ -29,10 +30,16 @@ class TaskModel(nn.Module):
         self.head = task.head(features.width)
         self.pool_inputs: Prepared | None = None
         """What the features need of the task's pool; made once."""
+        self.precision: Precision = "fp32"
+        """At which texts are read when answers are due; the head is always fp32."""
 
     def forward(self, inputs: Prepared) -> Any:
         """The head's outputs for a batch."""
-        return self.head(self.features(inputs), inputs)
+        if self.training:
+            return self.head(self.features(inputs), inputs)
+        with autocast(self.precision):
+            encoded: Encoded = self.features(inputs)
+        return self.head(encoded.in_fp32(), inputs)
 
     def prepare(self, inputs: Sequence[Input]) -> Prepared:
         """What `forward` needs of each input; done once per input."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
-from typing import Literal
 
 import torch
 
-Precision = Literal["auto", "fp32", "bf16"]
+from zhiling.training.settings import Precision
+
 FASTER = 1.3
 """bf16 is taken where matrices are multiplied at least this many times as fast: less is not worth it."""
 

@@ -10,6 +10,7 @@ from zhiling.training.continued_settings import Continued
 from zhiling.training.prompting.settings import PromptSettings
 
 Features = Literal["encoder", "ngrams", "both"]
+Precision = Literal["auto", "fp32", "bf16"]
 STANDARD_TASKS = ("classification", "multi_label", "regression")
 """Those of whole texts whose head transformers has."""
 OptimiserName = Literal["adamw", "sgd"]
@@ -84,7 +85,7 @@ class TrainSettings(BaseModel):
     accumulate: int = Field(
         default=1, ge=1, description="Micro-batches per step: less memory, the same gradient."
     )
-    precision: Literal["auto", "fp32", "bf16"] = Field(
+    precision: Precision = Field(
         default="fp32",
         description="auto takes bf16 where a trial finds it faster on this processor; results then differ.",
     )

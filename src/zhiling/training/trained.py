@@ -15,7 +15,10 @@ from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.task import Task
 
 INPUTS_PER_CHUNK = 8192
-"""Prepared at once, so that memory does not grow with the number of inputs."""
+"""Prepared at once, so that memory does not grow with the number of inputs; equal ones are read once."""
+BATCH = 32
+"""Inputs computed together. Texts of 15 tokens went through MiniLM at 195 a second in batches of 32, and at
+120 in batches of 256, which leave the processor's caches."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Trained:
     data: str = ""
     """A hash of these examples: their ids, inputs and targets."""
 
-    def predict(self, inputs: Sequence[Input | str], batch_size: int = 64) -> Predictions:
+    def predict(self, inputs: Sequence[Input | str], batch_size: int = BATCH) -> Predictions:
         """The answers to any number of inputs, in their order; a text stands for an input of that text.
 
         Of a model that reads rows of a document together, an input is a document: its messages are the rows.
@@ -47,7 +50,7 @@ class Trained:
         answers = pieces.whole(self._answers(pieces.inputs, batch_size))
         return Predictions.of(answers, self.task.classes)
 
-    def answer(self, examples: Examples, batch_size: int = 64) -> Predictions:
+    def answer(self, examples: Examples, batch_size: int = BATCH) -> Predictions:
         """The answers to examples, in their order; rows of a group are read as the model learnt them."""
         if self.settings.context == 1:
             return self.predict(examples.inputs, batch_size)
@@ -56,11 +59,14 @@ class Trained:
         return Predictions.of(answers, self.task.classes)
 
     def _answers(self, inputs: Sequence[Input], batch_size: int) -> list[Answer]:
-        """What the model says, chunk by chunk."""
+        """What the model says, chunk by chunk and each distinct input once."""
         found: list[Answer] = []
         for start in range(0, len(inputs), INPUTS_PER_CHUNK):
             chunk = inputs[start : start + INPUTS_PER_CHUNK]
-            found += self.model.answers(chunk, self.model.prepare(chunk), batch_size)
+            distinct = list(dict.fromkeys(chunk))
+            told = self.model.answers(distinct, self.model.prepare(distinct), batch_size)
+            answers = dict(zip(distinct, told, strict=True))
+            found += [answers[each] for each in chunk]
         return found
 
     @property
