@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +22,52 @@ STEPS = (StepLine("size", Size()), StepLine("above", Above()))
 # No licence is stated for any of the 16 that are left.
 EXPECTED = {
     "rows": 16, "bad": 1 / 20, "failed": 1 / 19, "rejected": 2 / 19, "contaminated": 1, "licence": 16,
+    "score": 0.75, "counterfactual": 0.25,
 }  # fmt: skip
 REQUIRED: dict[str, dict[str, Any]] = {
     "contaminated": {"against": ["held.jsonl"]},
     "licence": {"allow": ["MIT"]},
+    "score": {"metric": "accuracy"},
 }
+
+
+def near(mean: float) -> dict[str, float]:
+    return {"mean": mean, "low": mean - 0.125, "high": mean + 0.125}
+
+
+EVALUATION = {
+    "scores.json": {
+        "arms": {"after": {"accuracy": near(0.75)}, "control": {"accuracy": near(0.5)}},
+        "differences": {"after-control": {"accuracy": near(0.25)}},
+    },
+    "counterfactual.json": {
+        "refused": "",
+        "effects": [
+            {
+                "kind": "name", "language": "zh", "on": "rows",
+                "flips": {"after": near(0.25)}, "added": near(0.5),
+            },
+            {
+                "kind": "gender", "language": "en", "on": "templates",
+                "flips": {"after": near(0.125)}, "added": None,
+            },
+        ],
+    },
+}  # fmt: skip
+
+
+def evaluated(run: Path) -> None:
+    """What an evaluation left."""
+    (run / "evaluation").mkdir()
+    for name, content in EVALUATION.items():
+        (run / "evaluation" / name).write_text(json.dumps(content), encoding="utf-8")
 
 
 @pytest.fixture
 def finished(tmp_path: Path) -> tuple[RowTable, dict[str, Any], Path]:
     (tmp_path / "held.jsonl").write_text('{"text": "Line number 3!"}\n', encoding="utf-8")
     runner, table = World(tmp_path).run(LINES, STEPS)
+    evaluated(runner.run.path)
     return table, runner.totals(), tmp_path
 
 
@@ -66,6 +102,7 @@ def test_bounds_are_inclusive(name: str, finished: tuple[RowTable, dict[str, Any
 def test_no_rows_are_no_error(name: str, tmp_path: Path) -> None:
     (tmp_path / "held.jsonl").write_text('{"text": "x"}\n', encoding="utf-8")
     runner, table = World(tmp_path).run(["!unreadable"], STEPS)
+    evaluated(runner.run.path)
     assert make(name, at_least=0).check(table, runner.totals(), tmp_path).ok
 
 

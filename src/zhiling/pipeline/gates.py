@@ -1,4 +1,4 @@
-"""Gates: what must hold of the finished rows before anything is exported.
+"""Gates: what must hold of the finished rows before anything is exported (see `evaluation_gates` for others).
 
 gates: [{check: rows, at_least: 3000}, {check: contaminated, at_most: 0}]
 """
@@ -9,7 +9,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -26,11 +26,16 @@ from zhiling.text.normalise import normalise
 GATES: dict[str, str] = {
     "bad": "zhiling.pipeline.gates:BadShare",
     "contaminated": "zhiling.pipeline.gates:Contaminated",
+    "counterfactual": "zhiling.pipeline.evaluation_gates:Counterfactual",
     "failed": "zhiling.pipeline.gates:FailedShare",
     "licence": "zhiling.pipeline.gates:Licence",
     "rejected": "zhiling.pipeline.gates:RejectedShare",
     "rows": "zhiling.pipeline.gates:Rows",
+    "score": "zhiling.pipeline.evaluation_gates:Score",
 }
+
+GateTime = Literal["rows", "evaluation"]
+"""When a gate is asked: of the finished rows, before anything is exported, or of the evaluation."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class Gate(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: ClassVar[str]
+    asked: ClassVar[GateTime] = "rows"
 
     at_least: float | None = Field(None, description="the figure may not be smaller")
     at_most: float | None = Field(None, description="the figure may not be greater")

@@ -190,6 +190,11 @@ class Reader:
             gate = self._component("gate", item.get("check"), settings, path, key="check")
             if isinstance(gate, Contaminated) and not gate.against and evaluate:
                 gate = _against(gate, evaluate)
+            if isinstance(gate, Gate) and gate.asked == "evaluation" and evaluate is None:
+                self._problem(
+                    f"gate {gate.name!r} asks the evaluation, and there is no `evaluate` section",
+                    path, "evaluate: {arms: [before, control, after], seeds: 3}",
+                )  # fmt: skip
             if isinstance(gate, Gate):
                 yield gate
 

@@ -333,14 +333,23 @@ def _stages(recipe: Recipe, table: RowTable, run: Run, tell: Listener, until: st
         return
     if recipe.train:
         train_stage(recipe, run, table, tell)
-    if recipe.evaluate and until != "train":
+    evaluated = recipe.evaluate is not None and until != "train"
+    if evaluated:
         evaluation_stage(recipe, run, table, tell)
-    if until == "report":
-        from zhiling.workflow.report.report import write_report
+    try:
+        if evaluated:
+            gate_stage(recipe, run, table, tell, "evaluation")
+    finally:  # the report of a run whose model did not pass is the one that is wanted most
+        if until == "report":
+            _report(run, tell)
 
-        run.folder.save()
-        write_report(run.path)
-        tell({"event": "report", "path": str(run.path / "report" / "index.html")})
+
+def _report(run: Run, tell: Listener) -> None:
+    from zhiling.workflow.report.report import write_report
+
+    run.folder.save()
+    write_report(run.path)
+    tell({"event": "report", "path": str(run.path / "report" / "index.html")})
 
 
 def _versions() -> dict[str, str]:

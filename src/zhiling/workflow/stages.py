@@ -8,6 +8,7 @@ import polars as pl
 
 from zhiling.errors import GateFailed
 from zhiling.pipeline.ancestry import roots
+from zhiling.pipeline.gates import GateTime
 from zhiling.pipeline.runner import Listener
 from zhiling.pipeline.standing import Standing
 from zhiling.pipeline.table import RowTable
@@ -18,15 +19,20 @@ from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import Run
 
 
-def gate_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> None:
-    """Asks all gates, then stops where one said no.
+def gate_stage(
+    recipe: Recipe, run: Run, table: RowTable, tell: Listener, asked: GateTime = "rows"
+) -> None:  # fmt: skip
+    """Asks all gates of finished rows, or of the evaluation, then stops where one said no.
 
     Raises:
         GateFailed: with every gate that failed.
     """
     manifest = run.folder.manifest
-    results = [gate.check(table, manifest.counts, recipe.root) for gate in recipe.gates]
-    manifest.gates = [result.__dict__ for result in results]
+    results = [
+        gate.check(table, manifest.counts, recipe.root) for gate in recipe.gates if gate.asked == asked
+    ]
+    earlier = manifest.gates if asked == "evaluation" else []
+    manifest.gates = [*earlier, *(result.__dict__ for result in results)]
     run.folder.save()
     for result in results:
         tell({"event": "gate", **result.__dict__})
@@ -39,7 +45,9 @@ def gate_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> Non
         raise GateFailed(
             f"gates failed: {'; '.join(failed)}",
             place=run.id,
-            hint="`zhiling rows --rejected` and `zhiling why` tell more",
+            hint="`zhiling rows --rejected` and `zhiling why` tell more"
+            if asked == "rows"
+            else "`zhiling report` tells more",
         )
 
 
