@@ -75,7 +75,7 @@ class Score(EvaluationGate):
 
 
 class Counterfactual(EvaluationGate):
-    """The largest share of answers that a swap changes, over its kinds (gender, name, region) and languages."""
+    """The largest share of answers that a swap changes, over kinds (gender, name, region) and languages."""
 
     name = "counterfactual"
 
