@@ -1,14 +1,16 @@
-"""How weights move: AdamW or SGD, decay kept off biases and norms, a rate that warms up and falls."""
+"""How weights move: torch's optimisers, decay kept off biases and norms, a rate that warms up and falls."""
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
+from typing import Any
 
 import torch
 from torch import nn
 
-from zhiling.training.settings import TrainSettings
+from zhiling.training.settings import OPTIMISERS, TrainSettings
 
 
 def build_optimiser(model: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
@@ -33,9 +35,9 @@ def build_optimiser(model: nn.Module, settings: TrainSettings) -> torch.optim.Op
     parameters = [
         {"params": weights, "lr": rate, "weight_decay": decay} for (rate, decay), weights in groups.items()
     ]
-    if settings.optimiser == "sgd":
-        return torch.optim.SGD(parameters)
-    return torch.optim.AdamW(parameters, fused=True)
+    chosen: Any = getattr(torch.optim, OPTIMISERS[settings.optimiser])
+    fused = {"fused": True} if "fused" in inspect.signature(chosen).parameters else {}
+    return chosen(parameters, **fused)
 
 
 def _layer(name: str) -> int:

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from zhiling.training.continued_settings import Continued
+from zhiling.errors import did_you_mean
 from zhiling.training.prompting.settings import PromptSettings
 
 Features = Literal["encoder", "ngrams", "both"]
 Precision = Literal["auto", "fp32", "bf16"]
 STANDARD_TASKS = ("classification", "multi_label", "regression")
 """Those of whole texts whose head transformers has."""
-OptimiserName = Literal["adamw", "sgd"]
+OPTIMISERS = {
+    name.lower(): name
+    for name in (
+        "Adadelta", "Adafactor", "Adagrad", "Adam", "Adamax", "AdamW", "ASGD", "NAdam", "RAdam", "RMSprop",
+        "SGD",
+    )
+}  # fmt: skip
+"""Our name → that of torch.optim."""
+REFUSED_OPTIMISERS = {
+    "lbfgs": "it asks for the loss several times a step, each time of all rows",
+    "muon": "it moves matrices alone, and an encoder has vectors too",
+    "rprop": "it has no weight decay, and the signs that it follows change with each batch",
+    "sparseadam": "it takes sparse gradients alone",
+}
+"""Those that torch has too, and why they cannot be had."""
 
 
 class TrainSettings(BaseModel):
@@ -144,7 +159,12 @@ class TrainSettings(BaseModel):
         description="With task ner: teachers of other seeds that are trained first; the model then learns as "
         "much from what they hold likely as from the tags.",
     )
-    optimiser: OptimiserName = Field(default="adamw", description="adamw or sgd.")
+    optimiser: str = Field(default="adamw", description=f"One of torch: {', '.join(OPTIMISERS)}.")
+    metric: str | None = Field(
+        default=None,
+        description="What chooses the epoch on the dev rows and ends the training early; unset: the first of "
+        "evaluate.metrics.",
+    )
     clip_norm: float = Field(
         default=1.0, gt=0, description="Longest gradient, as Euclidean norm over all weights."
     )
@@ -162,6 +182,15 @@ class TrainSettings(BaseModel):
     ngram_min_rows: int = Field(
         default=2, ge=1, description="An n-gram needs this many training texts to be kept."
     )
+
+    @field_validator("optimiser")
+    @classmethod
+    def _is_had(cls, name: str) -> str:
+        if name in REFUSED_OPTIMISERS:
+            raise ValueError(f"optimiser {name!r} cannot be used: {REFUSED_OPTIMISERS[name]}; take adamw")
+        if name not in OPTIMISERS:
+            raise ValueError(f"unknown optimiser {name!r}: {did_you_mean(name, tuple(OPTIMISERS))}")
+        return name
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

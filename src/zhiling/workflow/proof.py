@@ -233,6 +233,8 @@ def arm_key(
 
 def _metric_name(recipe: Recipe) -> str:
     """The metric that chooses the epoch."""
+    if recipe.train and recipe.train.metric:
+        return recipe.train.metric
     return recipe.evaluate.metrics[0] if recipe.evaluate else "accuracy"
 
 
