@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import time
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
 from torch.nn.functional import scaled_dot_product_attention
-from transformers import AttentionInterface
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+from transformers import masking_utils, modeling_utils
+from transformers.integrations import sdpa_attention
 
 NAME = "sdpa_in_fp32"
 TRIAL = (8, 4, 64, 32)
@@ -27,7 +26,8 @@ def attend_in_fp32(
 ) -> tuple[torch.Tensor, None]:
     """What torch's fused attention gives, computed in fp32 and told in the kind of numbers that came."""
     with torch.autocast("cpu", enabled=False):
-        told, _ = sdpa_attention_forward(module, query.float(), key.float(), value.float(), *rest, **more)
+        parts = (query.float(), key.float(), value.float())
+        told, _ = cast(Any, sdpa_attention).sdpa_attention_forward(module, *parts, *rest, **more)
     return told.to(query.dtype), None
 
 
@@ -35,9 +35,10 @@ def use_faster_attention(network: nn.Module) -> None:
     """Lets a network that is to be run in bf16 attend in fp32, where that is faster and it can."""
     config = getattr(network, "config", None)
     if getattr(config, "_attn_implementation", None) == "sdpa" and fp32_is_faster():
-        AttentionInterface.register(NAME, attend_in_fp32)
-        AttentionMaskInterface.register(NAME, sdpa_mask)
-        network.set_attn_implementation(NAME)  # pyright: ignore[reportCallIssue]
+        masks = cast(Any, masking_utils)
+        cast(Any, modeling_utils).AttentionInterface.register(NAME, attend_in_fp32)
+        masks.AttentionMaskInterface.register(NAME, masks.sdpa_mask)
+        cast(Any, network).set_attn_implementation(NAME)
 
 
 @cache
@@ -50,8 +51,8 @@ def _seconds(kind: torch.dtype) -> float:
     """The shortest of three passes."""
     times: list[float] = []
     for _ in range(3):
-        parts = [torch.ones(TRIAL, dtype=kind, requires_grad=True) for _ in range(3)]
+        query, key, value = (torch.ones(TRIAL, dtype=kind, requires_grad=True) for _ in range(3))
         started = time.perf_counter()
-        scaled_dot_product_attention(*parts).sum().backward()  # pyright: ignore[reportUnknownMemberType]
+        scaled_dot_product_attention(query, key, value).sum().backward()  # pyright: ignore[reportUnknownMemberType]
         times.append(time.perf_counter() - started)
     return min(times)

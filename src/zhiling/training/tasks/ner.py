@@ -165,7 +165,7 @@ class Ner(Task):
         else:
             likely = outputs.crf.marginals(outputs.scores, outputs.counts.clamp(min=1))
         sizes = [sum(len(window.words) for window in windows) for windows in prepared.windows]
-        return list(likely[outputs.inside].split(sizes))
+        return list(torch.split(likely[outputs.inside], sizes))
 
     def loss_to(self, outputs: Emissions, beliefs: Sequence[torch.Tensor]) -> torch.Tensor:
         """Mean cross-entropy per word to the teachers' tags, or the CRF's, in nats."""
