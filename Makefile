@@ -7,7 +7,7 @@ STAMP   := .venv/.made
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test quick lint types layers unit versions format docs bench-spine bench-sources bench-curation bench-models fuzz clean
+.PHONY: help env demo test quick lint types layers unit versions format docs bench-spine bench-sources bench-curation bench-models bench-generation fuzz clean
 
 help:         ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,9 @@ bench-curation: env  ## duplicates, decontamination, rules beside other tools: b
 
 bench-models: env  ## tasks beside other tools: benchmarks/results/models.json (ROW=2 measures that row only)
 	@$(BIN)/python -m benchmarks.models
+
+bench-generation: env  ## model calls beside other clients: benchmarks/results/generation.json (ROW=2 measures that row only)
+	@$(BIN)/python -m benchmarks.generation
 
 fuzz: env     ## damaged files against a source until something breaks: make fuzz KIND=pdf SECONDS=300
 	@$(INSTALL) -r tools/fuzz.txt && $(BIN)/python tools/fuzz.py $(or $(KIND),jsonl) --seconds $(or $(SECONDS),60)

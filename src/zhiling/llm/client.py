@@ -68,6 +68,10 @@ class Client:
         # Twice as many as are sent at once: who waits for a server's Retry-After keeps no place.
         self._workers = min(_MOST_WORKERS, 2 * places)
 
+    def stop(self, error: ZhilingError) -> None:
+        """Begins no further call; those in flight end and are stored."""
+        self._sender.stop(error)
+
     async def replies(self, asks: Sequence[Ask]) -> list[Outcome]:
         """One outcome an ask, in their order.
 
@@ -236,19 +240,18 @@ class Client:
         """Runs all jobs, many at once; after the first error none is begun, but those in flight end."""
         todo = list(jobs)
         queue = iter(todo)
-        endpoints = self._sender.endpoints
 
         async def work() -> None:
             for job in queue:
-                if endpoints.stopped is not None:
+                if self._sender.stopped is not None:
                     return
                 try:
                     await run(job)
                 except Stop as stop:
-                    endpoints.stop(stop.error)
+                    self._sender.stop(stop.error)
                 except ZhilingError as error:
-                    endpoints.stop(error)
+                    self._sender.stop(error)
 
         await asyncio.gather(*(work() for _ in range(min(self._workers, len(todo)))))
-        if endpoints.stopped is not None:
-            raise endpoints.stopped
+        if self._sender.stopped is not None:
+            raise self._sender.stopped

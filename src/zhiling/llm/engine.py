@@ -57,7 +57,6 @@ class Engine:
         self._store = ResponseStore(database)
         self._clients: dict[str, Client] = {}
         self._transports: list[Transport] = []
-        self._endpoints: list[Endpoints] = []
         self._paces: dict[tuple[str, int | None, int | None], Pace] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="zhiling-models", daemon=True)
@@ -128,7 +127,6 @@ class Engine:
         role = self._roles[name]
         endpoints = Endpoints([self._endpoint(url, role) for url in role.endpoint], role.outage_s)
         transport = HttpTransport(role, self._keys[name])
-        self._endpoints.append(endpoints)
         self._transports.append(transport)
         sender = Sender(name, role, endpoints, transport, self._ledger, Backoff(self._seed))
         self._clients[name] = Client(sender, role.identity(name), self._journal)
@@ -155,8 +153,8 @@ class Engine:
         try:
             return future.result()
         except KeyboardInterrupt:
-            for each in self._endpoints:
-                self._loop.call_soon_threadsafe(each.stop, _interrupted())
+            for client in self._clients.values():
+                self._loop.call_soon_threadsafe(client.stop, _interrupted())
             with contextlib.suppress(TimeoutError, ZhilingError):
                 future.result(_GRACE_S)
             future.cancel()

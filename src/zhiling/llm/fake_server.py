@@ -31,6 +31,8 @@ FAULTS = (
     "refusal", "bad_json", "slow_stream", "endless", "huge",
 )  # fmt: skip
 """What can go wrong, each with a share from 0 to 1."""
+_BILLED = ("timeout", "disconnect", "cut")
+"""Faults that come when the model has done its work: its tokens count."""
 Answer = Callable[[Json], str]
 _HUGE_PIECE = b" " * 2**20
 _PAGE = "<html><title>502 Bad Gateway</title><body><h1>502 Bad Gateway</h1></body></html>"
@@ -73,13 +75,15 @@ class FakeServer:
         seen: body digest → how often it was asked.
         answered: body digest → how often a whole reply was sent.
         met: fault → how often.
+        prompt_tokens: what a server would bill, with what never arrived.
+        completion_tokens: as well.
     """
 
     def __init__(self, behaviour: Behaviour | None = None, port: int = 0) -> None:
         self.behaviour, self.port = behaviour or Behaviour(), port
         self.seen, self.answered, self.met = Counter[str](), Counter[str](), Counter[str]()
         self.in_flight = self.most_in_flight = 0
-        self.tokens = 0
+        self.prompt_tokens = self.completion_tokens = 0
         self._runner: web.ServerRunner | None = None
 
     @property
@@ -120,7 +124,8 @@ class FakeServer:
     def _report(self) -> Json:
         return {
             "seen": dict(self.seen), "answered": dict(self.answered), "met": dict(self.met),
-            "most_in_flight": self.most_in_flight, "tokens": self.tokens,
+            "most_in_flight": self.most_in_flight,
+            "prompt_tokens": self.prompt_tokens, "completion_tokens": self.completion_tokens,
         }  # fmt: skip
 
     async def _reply(self, request: web.BaseRequest, data: bytes) -> web.StreamResponse:
@@ -141,6 +146,8 @@ class FakeServer:
             await asyncio.sleep(does.latency_s)
         if fault is not None:
             self.met[fault] += 1
+            if fault in _BILLED:
+                self._answer(request.path, body, digest, None)
             broken = await self._broken(fault, request)
             if broken is not None:
                 return broken
@@ -203,7 +210,8 @@ class FakeServer:
             number = int(digest, 16) ^ does.seed
             text = does.answer(body) if does.answer else words(body, number, does.most_words)
             answer = sampled(path, body, text, fault)
-        self.tokens += answer["usage"]["total_tokens"]
+        self.prompt_tokens += answer["usage"]["prompt_tokens"]
+        self.completion_tokens += answer["usage"].get("completion_tokens", 0)
         return answer
 
     async def _stream(self, request: web.BaseRequest, answer: Json, fault: str | None) -> web.StreamResponse:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from zhiling.errors import ZhilingError
 from zhiling.llm.calls import Call
 from zhiling.llm.journal import Journal
 from zhiling.llm.limits import Cost, Meter
@@ -56,20 +57,26 @@ class Ledger:
         else:
             state = "done"
             cost = Cost(role.price.pico(usage.prompt, usage.completion), usage.prompt, usage.completion)
-        await self._close(ticket, state, cost, replies)
+        await self._write(ticket, state, cost, replies)
+        self._meter.settle(ticket.most, cost)
 
     async def free(self, ticket: Ticket) -> None:
         """Nothing was done for it: it costs nothing."""
-        await self._close(ticket, "free", _NOTHING)
+        await self._write(ticket, "free", _NOTHING)
+        self._meter.free(ticket.most)
 
     async def write_off(self, ticket: Ticket) -> None:
         """No answer came, but the server may have worked: its most counts."""
-        await self._close(ticket, "unknown", ticket.most)
+        await self._write(ticket, "unknown", ticket.most)
+        self._meter.settle(ticket.most, ticket.most)
 
-    async def _close(
+    def stop(self, error: ZhilingError) -> None:
+        """Nobody waits for room any longer."""
+        self._meter.stop(error)
+
+    async def _write(
         self, ticket: Ticket, state: str, cost: Cost, replies: Sequence[tuple[Slot, bytes]] = ()
     ) -> None:
         seconds = time.monotonic() - ticket.opened_s
         settled = Settled(state, *cost, seconds, self._run, self._session, ticket.number)
         await self._journal.write(settled=settled, replies=replies)
-        self._meter.settle(ticket.most, cost)

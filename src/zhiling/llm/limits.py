@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from zhiling.errors import BudgetReached
+from zhiling.errors import BudgetReached, ZhilingError
 from zhiling.llm.role import PICO
 from zhiling.llm.store import Spending
 
@@ -28,7 +28,7 @@ class Limits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     usd: float | None = Field(default=None, ge=0, description="money, in US dollars")
-    calls: int | None = Field(default=None, ge=0, description="requests sent")
+    calls: int | None = Field(default=None, ge=0, description="requests that were answered, or may have been")
     tokens: int | None = Field(default=None, ge=0, description="tokens of prompts and replies")
     minutes: float | None = Field(default=None, gt=0, description="after them no request is sent")
 
@@ -110,6 +110,18 @@ class Meter:
         self._used[2] += actual.tokens - reserved.tokens
         self._in_flight -= 1
         self._serve()
+
+    def free(self, reserved: Cost) -> None:
+        """Nothing was done for a call: it does not count."""
+        self._return(reserved)
+        self._serve()
+
+    def stop(self, error: ZhilingError) -> None:
+        """Whoever waits for room is told this error: the calls that he waits for may never be settled."""
+        for _, room in self._waiting:
+            if not room.done():
+                room.set_exception(error)
+        self._waiting.clear()
 
     def _check_time(self, taken: Cost | None = None) -> None:
         if self._end is None or self._clock() < self._end:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from zhiling.errors import ZhilingError
 from zhiling.llm.answers import Fault, fault_of
 from zhiling.llm.calls import Call
 from zhiling.llm.endpoints import Endpoint, Endpoints, Result
@@ -31,12 +32,11 @@ class Received:
 
 
 class Tries:
-    """How often one call was tried, when it may be tried again, and its ticket while it has one."""
+    """How often one call was tried, and when it may be tried again."""
 
     def __init__(self, role: Role, backoff: Backoff, now: float) -> None:
         self._retries, self._backoff, self._end = role.retries, backoff, now + role.patience_s
         self._refused = self._failed = self._malformed = 0
-        self.ticket: Ticket | None = None
 
     def wait_s(self, fault: Fault, now: float) -> float | None:
         """Seconds to wait before the next try; None: there is none."""
@@ -75,6 +75,16 @@ class Sender:
         self.name, self.role, self.endpoints, self.transport = name, role, endpoints, transport
         self._ledger, self._backoff = ledger, backoff
 
+    @property
+    def stopped(self) -> ZhilingError | None:
+        """Why nothing is sent any more."""
+        return self.endpoints.stopped
+
+    def stop(self, error: ZhilingError) -> None:
+        """Sends nothing any more; whoever waits is told why."""
+        self.endpoints.stop(error)
+        self._ledger.stop(error)
+
     async def send(self, call: Call) -> list[bytes] | CallFailure:
         """The stored replies of a call, in the order of its slots.
 
@@ -83,46 +93,39 @@ class Sender:
             BudgetReached: a limit of the run leaves no room for it.
         """
         tries = Tries(self.role, self._backoff, time.monotonic())
-        try:
-            while not isinstance(found := await self._once(call, tries), Received):
-                wait = tries.wait_s(found, time.monotonic())
-                if wait is None:
-                    await self._drop(tries)
-                    return found.failure
-                if wait:
-                    await self.endpoints.pause(wait)
-        except Stop:
-            await self._drop(tries)
-            raise
+        while not isinstance(found := await self._once(call), Received):
+            wait = tries.wait_s(found, time.monotonic())
+            if wait is None:
+                return found.failure
+            if wait:
+                await self.endpoints.pause(wait)
         return found.payloads
 
-    async def _once(self, call: Call, tries: Tries) -> Received | Fault:
-        """One try; its ticket stays open for the next one where nothing can be billed yet."""
+    async def _once(self, call: Call) -> Received | Fault:
+        """One try. Who has money set aside has a place too: else each could wait for the other for ever."""
         endpoint = await self.endpoints.acquire()
         result, trouble = Result.UNUSED, ""
         try:
-            ticket = tries.ticket = tries.ticket or await self._ledger.open(self.name, self.role, call)
-            await endpoint.pace.keep(call.likely_tokens, self.endpoints.pause)
-            found = await self._ask(endpoint, call)
+            ticket = await self._ledger.open(self.name, self.role, call)
+            found = await self._on_time(endpoint, call, ticket)
             if isinstance(found, Received):
-                tries.ticket = None
                 replies = list(zip(call.slots, found.payloads, strict=True))
                 await self._ledger.settle(ticket, self.role, found.usage, replies)
                 result = Result.ANSWERED
             else:
                 result, trouble = _result(found), found.failure.message
-                if found.charged:
-                    tries.ticket = None
-                    await self._ledger.write_off(ticket)
+                await (self._ledger.write_off if found.charged else self._ledger.free)(ticket)
         finally:
             self.endpoints.release(endpoint, result, trouble)
         return found
 
-    async def _drop(self, tries: Tries) -> None:
-        """Gives up: what is set aside and cannot be billed is free again."""
-        if tries.ticket is not None:
-            ticket, tries.ticket = tries.ticket, None
+    async def _on_time(self, endpoint: Endpoint, call: Call, ticket: Ticket) -> Received | Fault:
+        try:
+            await endpoint.pace.keep(call.likely_tokens, self.endpoints.pause)
+            return await self._ask(endpoint, call)
+        except Stop:
             await self._ledger.free(ticket)
+            raise
 
     async def _ask(self, endpoint: Endpoint, call: Call) -> Received | Fault:
         try:

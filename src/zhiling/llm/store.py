@@ -158,8 +158,8 @@ class ResponseStore(Database):
     def spending(self, run: str) -> Spending:
         """What the calls of a run came to so far."""
         query = (
-            "SELECT COUNT(*), COALESCE(SUM(pico), 0), COALESCE(SUM(prompt), 0), COALESCE(SUM(completion), 0),"
-            " COALESCE(SUM(state = 'sent'), 0) FROM calls WHERE run = ?"
+            "SELECT COALESCE(SUM(state <> 'free'), 0), COALESCE(SUM(pico), 0), COALESCE(SUM(prompt), 0),"
+            " COALESCE(SUM(completion), 0), COALESCE(SUM(state = 'sent'), 0) FROM calls WHERE run = ?"
         )
         lines: Sequence[tuple[int, ...]] = self._read(query, (run,))
         return Spending(*lines[0]) if lines else Spending()

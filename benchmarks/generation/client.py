@@ -1,0 +1,111 @@
+"""generation.1 and generation.2: what a request costs, and what is left of 1,000 when 30 % are refused.
+
+    python benchmarks/generation/client.py [speed] [refusals]
+
+Each side is a process of its own and asks a fake server in a process of its own; sides take turns. CPU is
+user and system time of the client's process, without its start. The bare loop waits out a Retry-After with
+its place kept; the vendor's client runs with its defaults (two tries more).
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent / "spine"), str(HERE.parent), str(HERE)]
+
+from measured import peer_python, versions  # noqa: E402
+from record import record, row  # noqa: E402
+from served import served  # noqa: E402
+
+SIDES = ("zhiling", "aiohttp", "openai")
+PARALLEL = 256
+Told = dict[str, float]
+Result = dict[str, Any]
+
+
+def python(side: str) -> Path:
+    return peer_python("openai") if side == "openai" else Path(sys.executable)
+
+
+def measured(side: str, url: str, count: int) -> Told:
+    """What one side tells of itself."""
+    with tempfile.TemporaryDirectory() as folder:
+        more = [str(Path(folder) / "zhiling.sqlite")] if side == "zhiling" else []
+        command = [str(python(side)), str(HERE / f"client_{side}.py"), url, str(count), str(PARALLEL), *more]
+        told = subprocess.run(command, check=True, capture_output=True, text=True)
+    print(side, told.stdout.strip(), file=sys.stderr)
+    return json.loads(told.stdout)
+
+
+def times(runs: dict[str, list[Told]], name: str) -> list[float]:
+    """How many times the bare loop's figure ours is, turn by turn."""
+    return [ours[name] / bare[name] for ours, bare in zip(runs["zhiling"], runs["aiohttp"], strict=True)]
+
+
+def median(runs: list[Told], name: str) -> float:
+    return statistics.median(told[name] for told in runs)
+
+
+def speed(rounds: int = 5, count: int = 2000) -> Iterator[Result]:
+    """CPU and throughput beside the bare loop."""
+    runs: dict[str, list[Told]] = {side: [] for side in SIDES}
+    with served("--latency", "0.05") as server:
+        for _ in range(rounds):
+            for side in SIDES:
+                runs[side].append(measured(side, server.url, count))
+    for side in SIDES:
+        assert all(told["replies"] == count for told in runs[side])
+    ratios, rates = times(runs, "cpu_s"), [1 / ratio for ratio in times(runs, "wall_s")]
+    cpu = {f"{side} ms": round(median(runs[side], "cpu_s") / count * 1e3, 3) for side in SIDES}
+    rate = {f"{side} req/s": round(count / median(runs[side], "wall_s")) for side in SIDES}
+    data = f"{count:,} requests, {PARALLEL} at once, a server that takes 50 ms"
+    note = f"median of {rounds} turns, extremes as interval; with store, ledger and limits"
+    yield row(
+        "generation.1a", "CPU of a request, as times the bare loop's", round(statistics.median(ratios), 2),
+        1.7, "lower", low=round(min(ratios), 2), high=round(max(ratios), 2), n=rounds, unit="times",
+        beside=cpu, data=data, note=note,
+    )  # fmt: skip
+    yield row(
+        "generation.1b", "requests a second, as times the bare loop's", round(statistics.median(rates), 2),
+        0.6, "higher", low=round(min(rates), 2), high=round(max(rates), 2), n=rounds, unit="times",
+        beside=rate, data=data, note=note,
+    )  # fmt: skip
+
+
+def refusals(rounds: int = 3, count: int = 1000) -> Iterator[Result]:
+    """Rows lost and time taken where 30 % of the answers are a 429 that asks for one second."""
+    runs: dict[str, list[Told]] = {side: [] for side in SIDES}
+    for seed in range(rounds):
+        for side in SIDES:
+            options = ("--latency", "0.05", "--faults", '{"rate_limit": 0.3}', "--retry-after", "1")
+            with served(*options, "--seed", str(seed)) as server:
+                runs[side].append(measured(side, server.url, count))
+    lost = {side: [count - told["replies"] for told in runs[side]] for side in SIDES}
+    ratios = times(runs, "wall_s")
+    seconds = {f"{side} s": round(median(runs[side], "wall_s"), 2) for side in SIDES}
+    data = f"{count:,} requests, {PARALLEL} at once; 30 % of answers are 429 with Retry-After: 1"
+    yield row(
+        "generation.2a", "rows lost", max(lost["zhiling"]), 0, "lower", n=rounds, unit="rows",
+        beside={f"{side} lost": max(lost[side]) for side in SIDES[1:]}, data=data, note="most of any seed",
+    )  # fmt: skip
+    yield row(
+        "generation.2b", "time, as times the bare loop's", round(statistics.median(ratios), 2), 1.3,
+        "lower", low=round(min(ratios), 2), high=round(max(ratios), 2), n=rounds, unit="times",
+        beside=seconds, data=data,
+        note="median of seeds, extremes as interval; the bare loop retries without end",
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    parts = {"speed": speed, "refusals": refusals}
+    packages = {"openai": versions(peer_python("openai"), ["openai"])["openai"]}
+    for name in sys.argv[1:] or parts:
+        print(record("generation", list(parts[name]()), packages), file=sys.stderr)
