@@ -14,6 +14,10 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 SCRIPTS: dict[str, tuple[str, ...]] = {
     "1": ("conll.py",),
+    "2": ("banking.py",),
+    "5": ("fine_tuning.py",),
+    "6": ("predicting.py",),
+    "10": ("equivalence.py",),
 }
 """Row → script of this folder, with its options."""
 

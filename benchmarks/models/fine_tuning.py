@@ -43,6 +43,10 @@ Measured = dict[str, float]
 
 def main() -> None:
     """Measures both sides, seed by seed, and records the ratios."""
+    from zhiling.training.precision import bf16_is_faster
+
+    if not bf16_is_faster():
+        PRECISIONS.pop("bf16")
     found = {seed: {side: _side(side, seed) for side in ("trainer", *PRECISIONS)} for seed in SEEDS}
     record("models", list(_rows(found)))
     DONE.unlink()
