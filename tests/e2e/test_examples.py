@@ -27,6 +27,7 @@ ASKED: dict[str, dict[str, object]] = {
     "choice": {"question": "What do you eat soup with?", "choices": ["a spoon", "a shoe"]},
     "conll2003": {"text": "Anna Lind moved to Kyoto ."},
     "extractive_qa": {"context": "The shop opens at ten.", "question": "When does the shop open?"},
+    "matching": {"text": "哪里可以打印？"},
     "multi_label": {"text": "The parcel is late and the cup is broken."},
     "ner": {"text": "请把台灯寄给杭州的李娜。"},
     "ordinal": {"text": "The kitchen is on fire!"},
@@ -35,7 +36,8 @@ ASKED: dict[str, dict[str, object]] = {
 }
 ANSWERS = {
     "binary": "label", "choice": "choice", "conll2003": "spans", "extractive_qa": "answers",
-    "multi_label": "labels", "ner": "spans", "ordinal": "label", "pair": "label", "relation": "relations",
+    "matching": "answers", "multi_label": "labels", "ner": "spans", "ordinal": "label", "pair": "label",
+    "relation": "relations",
 }  # fmt: skip
 
 
