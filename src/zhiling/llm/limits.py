@@ -67,6 +67,7 @@ class Meter:
         spent = spent or Spending()
         self._used = [spent.pico, spent.calls, spent.tokens]
         self._in_flight = 0
+        self._stopped: ZhilingError | None = None
         self._waiting: deque[tuple[Cost, asyncio.Future[None]]] = deque()
 
     @property
@@ -89,7 +90,10 @@ class Meter:
 
         Raises:
             BudgetReached: it fits into no limit, and nothing is left to wait for.
+            ZhilingError: `stop` was called.
         """
+        if self._stopped is not None:
+            raise self._stopped
         self._check_time()
         if not self._waiting and self._passed(cost) is None:
             self._take(cost)
@@ -117,7 +121,8 @@ class Meter:
         self._serve()
 
     def stop(self, error: ZhilingError) -> None:
-        """Whoever waits for room is told this error: the calls that he waits for may never be settled."""
+        """Nothing is set aside any more; who waits for room waits for calls that may never be settled."""
+        self._stopped = error
         for _, room in self._waiting:
             if not room.done():
                 room.set_exception(error)
