@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from tests.toys import Above, Echo, Hide, Size, World
 from zhiling.curation.complexity import Complexity
+from zhiling.errors import DamagedFile
 from zhiling.pipeline import registry
 from zhiling.pipeline.plan import StepLine
 from zhiling.pipeline.step import Decide
@@ -80,6 +82,36 @@ def run(tmp_path: Path) -> Path:
     return runner.run.path
 
 
+def behaviour(near: Callable[[float, float], dict[str, float]]) -> dict[str, Any]:
+    """Hand-written slices, explanations and swaps."""
+    row = {"id": "a", "text": HOSTILE, "language": "en", "truth": "x", "answer": "y", "right": False}
+    word = {"segment": 0, "score": 0.5}
+    words = [
+        {**word, "text": "卡", "start": 0, "end": 1},
+        {**word, "text": "丢", "start": 1, "end": 2, "score": -1.0},
+        {**word, "text": "lost", "start": 3, "end": 7, "score": 0.1},
+    ]  # fmt: skip
+    told = {"explained": "y", "score": 1.5, "baseline": 0.25, "ngrams_total": 0.75, "gap": 0.0, "cut": True,
+            "words": words, "ngrams": [{"texts": [" lo", "st "], "score": 0.75}]}  # fmt: skip
+    nearest = [{"id": "f" * 32, "source": "lines", "locator": "lines.txt:3", "answer": "y", "text": HOSTILE,
+                "cosine": 0.875}]  # fmt: skip
+    swap = {"kind": "name", "language": "zh", "on": "rows", "originals": 12, "pairs": 12,
+            "flips": {"after": near(0.25, 0.125), "before": near(0.05, 0.05)},
+            "shift": {"after": near(0.1, 0)}, "added": near(0.2, 0.1),
+            "examples": [{"text": HOSTILE, "swapped": "其其格来了", "answer": "x", "swapped_answer": "y"}],
+    }  # fmt: skip
+    return {
+        "slices": {"n": 40, "of": 50, "rate": 0.25, "tried": 7, "slices": [
+            {"rows": 12, "rate": near(0.75, 0.2), "p": 0.001, "terms": ["门锁", HOSTILE],
+             "mistakes": [{"truth": "x", "answer": "y", "rows": 9}], "examples": [row]}]},
+        "explanations": {"train_rows": 9000, "looked_through": 5000, "rows": [
+            {**row, "score": 0.875, "attribution": told, "note": "", "nearest": nearest},
+            {**row, "right": True, "score": 0.5, "attribution": None, "note": "decisions a word",
+             "nearest": []}]},
+        "counterfactual": {"refused": "", "effects": [swap], "skipped": {"gender.en.ambiguous": 2}},
+    }  # fmt: skip
+
+
 def evaluated(run: Path) -> Path:
     """The same run with hand-written scores, split and gates."""
 
@@ -100,8 +132,11 @@ def evaluated(run: Path) -> Path:
         "differences": differences,
         "per_label": {HOSTILE: label}, "changed": {"better": 1, "same": 2, "worse": 1},
         "per_language": {"zh": {"n": 2, "arms": arms, "differences": differences}},
+        "mcnemar": {"after-control": {"arm_only": 9, "other_only": 1, "p": 0.0215}}, "groups": 3,
     }  # fmt: skip
     (run / "evaluation").mkdir()
+    for name, content in behaviour(near).items():
+        (run / "evaluation" / f"{name}.json").write_bytes(orjson.dumps(content))
     (run / "evaluation" / "scores.json").write_bytes(orjson.dumps(scores))
     pl.DataFrame(
         {
@@ -120,7 +155,10 @@ def evaluated(run: Path) -> Path:
     folder.manifest.gates = [
         {"check": "rows", "ok": False, "value": numbers, "at_least": 900.0, "at_most": None}
     ]
-    folder.manifest.results = {"split": {
+    folder.manifest.results = {"train": {
+        "rows": 9, "labels": 2, "transfer": {"words": 0.25, "unknown": {"zh": 0.5}, "encoder": None},
+        "few_labels": {"method": "contrastive", "tried": ["frozen", "contrastive"]},
+    }, "split": {
         "rows": {"train": 1, "dev": 0, "test": 1}, "groups": {"train": 1}, "near": 0.5,
         "groups_in_two_parts": 0, "near_pairs_across": 2, "formerly_test": 5, "formerly_test_in_train": 0,
         "lineages_in_two_parts": 0,
@@ -162,7 +200,14 @@ def test_pages_ask_nobody_and_hold_no_script(run: Path, whole: bool) -> None:
 
 def test_hostile_text_stays_text(run: Path) -> None:
     found = pages(evaluated(run))
-    for name in ("steps.html", "rows.zh.html", "bad.html", "evaluation.zh.html", "split.html"):
+    for name in (
+        "steps.html",
+        "rows.zh.html",
+        "bad.html",
+        "evaluation.zh.html",
+        "behaviour.html",
+        "split.html",
+    ):
         assert HOSTILE in found[name].words, name
     assert "# <script>" in found["config.html"].words
 
@@ -253,6 +298,75 @@ def test_no_difference_is_said_where_zero_lies_inside(run: Path) -> None:
     assert facts.differences["after-before"]["accuracy"].verdict == "better"
     assert facts.rows["better"][0].answers == {"before": "y", "control": "y", "after": "x"}
     assert facts.rows["worse"][0].cut == 500
+
+
+def test_behaviour_is_told_in_both_languages(run: Path) -> None:
+    found = pages(evaluated(run))
+    english, chinese = (found[file_name("behaviour", language)].words for language in ("en", "zh"))
+    for words in (english, chinese):
+        assert HOSTILE in words
+        assert "门锁" in words
+        assert "75.0 %" in words
+        assert "lines.txt:3" in words
+        assert "其其格来了" in words
+        assert "+20.0" in words
+        assert "decisions a word" in words
+    assert "卡丢 lost" in english
+    assert "The encoder reads only the beginning" in english
+    assert "2 inputs were left out" in english
+    assert "5,000 of 9,000 training rows" in english
+    assert "改变的答案" in chinese
+    told = collect(run).behaviour
+    assert told is not None
+    assert [word.shade for word in told.answers[0].words] == [2, -4, 0]
+    assert told.swaps[0].added is not None
+    assert told.swaps[0].added.verdict == "worse", "more changed answers are worse"
+
+
+def test_a_run_that_looked_at_nothing_says_so(run: Path) -> None:
+    found = pages(run)
+    assert "this run was not evaluated" in found["behaviour.html"].words
+    (run / "evaluation").mkdir()
+    told = {"refused": "task relation: in words", "effects": [], "skipped": {}}
+    (run / "evaluation" / "counterfactual.json").write_bytes(orjson.dumps(told))
+    slices = {"n": 9, "of": 9, "rate": 0.0, "tried": 0, "slices": []}
+    (run / "evaluation" / "slices.json").write_bytes(orjson.dumps(slices))
+    words = pages(run)["behaviour.html"].words
+    assert "Nothing was swapped: task relation" in words
+    assert "as chance would spread them" in words
+    (run / "evaluation" / "slices.json").write_text("{", encoding="utf-8")
+    with pytest.raises(DamagedFile, match="not JSON"):
+        write_report(run)
+
+
+def test_the_evaluation_page_tells_tests_tags_and_transfer(run: Path) -> None:
+    found = pages(evaluated(run))
+    words = found["evaluation.html"].words
+    assert "McNemar" in words
+    assert "0.021" in words
+    assert "Whole groups of rows (3)" in words
+    assert "Token report" not in words
+    for figure in ("unknown · zh", "0.5", "contrastive"):
+        assert figure in words
+    assert "encoder" not in found["evaluation.zh.html"].words, "what is not known is left out"
+    scores = orjson.loads((run / "evaluation" / "scores.json").read_bytes())
+    arms = {
+        "after": {
+            "tag_micro_f1": scores["arms"]["after"]["accuracy"],
+            "ece": {"mean": 0.1, "low": 0, "high": 0.2},
+        }
+    }
+    label = {"n": 3, "arms": {"after": {"precision": 0.5, "recall": 0.5, "f1": 0.625}}}
+    lower = {"ece": {"mean": -0.1, "low": -0.2, "high": -0.05}}
+    scores |= {"arms": arms, "per_label": {"B-PER": label}, "lower_is_better": ["ece"],
+               "differences": {"after-control": lower}, "per_language": {}}  # fmt: skip
+    (run / "evaluation" / "scores.json").write_bytes(orjson.dumps(scores))
+    words = pages(run)["evaluation.zh.html"].words
+    assert "逐词报告" in words
+    assert "宏平均" in words
+    facts = collect(run).evaluation
+    assert facts is not None
+    assert facts.differences["after-control"]["ece"].verdict == "better"
 
 
 def test_gates_and_leaks_are_told(run: Path) -> None:

@@ -46,6 +46,10 @@ class Words:
         """A reason or failure class in words; one that no table knows is told by its own name."""
         return self._find(f"reasons.{reason}") or reason.replace("_", " ")
 
+    def name(self, section: str, name: str) -> str:
+        """A component's name in words; one that no table knows is told by its own name."""
+        return self._find(f"{section}.{name}") or name.replace("_", " ")
+
     def _find(self, key: str) -> str | None:
         section, _, name = key.partition(".")
         for table in self._tables:

@@ -14,6 +14,7 @@ from zhiling.rows.conversation import question_text, reply_text
 from zhiling.rows.target import LABEL
 from zhiling.text.tokens import token_counts
 from zhiling.workflow.inspect.book import Book
+from zhiling.workflow.report.collect_behaviour import behaviour_facts
 from zhiling.workflow.report.collect_diversity import diversity_facts
 from zhiling.workflow.report.collect_evaluation import evaluation_facts
 from zhiling.workflow.report.collect_steps import step_facts
@@ -62,6 +63,7 @@ def collect(path: Path) -> ReportFacts:
         exports=manifest.results.get("exports") or (),
         train=manifest.results.get("train"),
         evaluation=evaluation_facts(path),
+        behaviour=behaviour_facts(path),
         bad=_bad(book),
         licences=_licences(all_rows, exported),
         recipe=recipe.read_text(encoding="utf-8", errors="replace") if recipe.is_file() else "",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 import polars as pl
 
-from zhiling.errors import DamagedFile
+from zhiling.errors import DamagedFile, ZhilingError
+from zhiling.evaluation.tag_report import reports_tags, tag_report
 from zhiling.workflow.report.facts import ChangedRow, EvaluationFacts, Interval, LabelRow, Scores
 
 ARMS = ("before", "control", "after")
@@ -33,28 +34,43 @@ def evaluation_facts(path: Path) -> EvaluationFacts | None:
             f"not JSON: {error}", place=str(file), hint="run `zhiling evaluate` again"
         ) from error
     rows = _rows(path / "evaluation" / "rows.parquet")
+    lower: Sequence[str] = scores.get("lower_is_better") or ()
     languages: Mapping[str, Mapping[str, Any]] = scores.get("per_language") or {}
     return EvaluationFacts(
         n=scores.get("n", 0),
         seeds=tuple(scores.get("seeds") or ()),
-        arms=_ordered(_scores(scores.get("arms"))),
-        differences=_scores(scores.get("differences")),
+        arms=_ordered(_scores(scores.get("arms"), lower)),
+        differences=_scores(scores.get("differences"), lower),
         unscored=scores.get("unscored") or {},
         labels=_labels(scores.get("per_label") or {}),
         languages={
             language: (
                 each.get("n", 0),
-                _ordered(_scores(each.get("arms"))),
-                _scores(each.get("differences")),
+                _ordered(_scores(each.get("arms"), lower)),
+                _scores(each.get("differences"), lower),
             )
             for language, each in languages.items()
         },
         changed=scores.get("changed") or _changed(rows),
         rows={kind: _examples(rows, kind) for kind in ("better", "worse")} if rows is not None else {},
+        mcnemar=scores.get("mcnemar") or {},
+        groups=scores.get("groups"),
+        tags=_tags(scores),
     )
 
 
-def _scores(raw: Mapping[str, Any] | None) -> Scores:
+def _tags(scores: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+    """The token report of the last arm; empty where scores per label are not of tags."""
+    arms: Mapping[str, Any] = scores.get("arms") or {}
+    metrics = list(next(iter(arms.values()), {}))
+    try:
+        of_tags = reports_tags(metrics)
+    except ZhilingError:  # a metric of a plug-in that is not here
+        return ()
+    return tag_report(dict(scores), list(arms)[-1]) if of_tags and scores.get("per_label") else ()
+
+
+def _scores(raw: Mapping[str, Any] | None, lower: Sequence[str] = ()) -> Scores:
     """Arm or pair → metric → interval; a metric without an interval is a point."""
     found: dict[str, dict[str, Interval]] = {}
     for name, metrics in (raw or {}).items():
@@ -66,7 +82,10 @@ def _scores(raw: Mapping[str, Any] | None) -> Scores:
                 mean = float(figures["mean"])
                 low, high = (figures.get(end) for end in ("low", "high"))
                 found.setdefault(name, {})[metric] = Interval(
-                    mean, mean if low is None else float(low), mean if high is None else float(high)
+                    mean,
+                    mean if low is None else float(low),
+                    mean if high is None else float(high),
+                    metric in lower,
                 )
     return found
 

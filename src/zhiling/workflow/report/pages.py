@@ -14,7 +14,18 @@ from zhiling.workflow.report.facts import Interval, ReportFacts
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-PAGES = ("index", "steps", "rows", "diversity", "split", "evaluation", "bad", "config", "licences")
+PAGES = (
+    "index",
+    "steps",
+    "rows",
+    "diversity",
+    "split",
+    "evaluation",
+    "behaviour",
+    "bad",
+    "config",
+    "licences",
+)
 """Names of the pages, in the order of the navigation."""
 
 _PACKAGE = "zhiling.workflow.report"
@@ -74,6 +85,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "measure": measure,
         "number": number,
+        "flat": flat,
         "percent": percent,
         "points": points,
         "seconds": seconds,
@@ -84,6 +96,21 @@ def _environment() -> Environment:
 def percent(share: float) -> str:
     """A share as people write it: `93.4 %`."""
     return f"{100 * share:.1f} %"
+
+
+def flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
+    """Nested figures as lines: `unknown tokens · zh`, `0.41`; what is not there is left out."""
+    found: list[tuple[str, str]] = []
+    for name, value in values.items():
+        path = f"{before} · {name}".removeprefix(" · ").replace("_", " ")
+        if isinstance(value, Mapping):
+            found += flat(value, path)  # pyright: ignore[reportUnknownArgumentType]
+        elif isinstance(value, list | tuple):
+            told = [number(each) for each in value]  # pyright: ignore[reportUnknownVariableType]
+            found.append((path, ", ".join(told)))
+        elif value is not None:
+            found.append((path, number(value)))
+    return found
 
 
 def measure(value: float | None) -> str:
