@@ -22,7 +22,7 @@ from zhiling.training.letters import LetterInput
 from zhiling.training.methods.method import Method
 from zhiling.training.settings import TrainSettings
 from zhiling.training.standard_heads import open_network
-from zhiling.training.windows import cut, pad
+from zhiling.training.windows import count_longer, cut, pad
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,13 @@ class FrozenEncoder(FeaturePart):
         second = torch.as_tensor(self.encoder.encode([each.second or "" for each in sequences])) * scale
         return VectorInputs(torch.cat([first, second, (first - second).abs(), first * second], dim=1))
 
+    def count_cut(self, sequences: Sequence[Segments]) -> int:
+        """Texts that are longer than the encoder reads; a pair's texts are read one by one."""
+        model = self.encoder.load()
+        longest = min(self.encoder.max_tokens or model.max_tokens, model.max_tokens)
+        texts = [Segments(text) for each in sequences for text in each if text is not None]
+        return count_longer(model.tokenizer, texts, longest)
+
     def forward(self, inputs: Inputs) -> Encoded:
         """The vectors as they are."""
         assert isinstance(inputs, VectorInputs)
@@ -132,6 +139,10 @@ class TunedEncoder(FeaturePart):
             np.cumsum([0, *map(len, cuts)], dtype=np.int64),
             tuple(not (each.first.strip() or (each.second or "").strip()) for each in sequences),
         )
+
+    def count_cut(self, sequences: Sequence[Segments]) -> int:
+        """Sequences that are longer than the encoder reads; none where words are read, window by window."""
+        return 0 if self.words else count_longer(self.model.tokenizer, sequences, self.max_tokens)
 
     def forward(self, inputs: Inputs) -> Encoded:
         """Vectors and states of tokens; an untuned network gives what `FrozenEncoder` gives of one text."""

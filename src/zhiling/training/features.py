@@ -100,6 +100,10 @@ class FeaturePart(nn.Module):
         """What `forward` will need of each sequence; done once, outside the loop."""
         raise TypeError(f"{type(self).__name__} must say how it prepares texts")
 
+    def count_cut(self, sequences: Sequence[Segments]) -> int:
+        """How many sequences are longer than what is read of one."""
+        return 0
+
     def forward(self, inputs: Inputs) -> Encoded:
         """The vectors of a batch."""
         raise TypeError(f"{type(self).__name__} must say how it encodes a batch")

@@ -81,7 +81,7 @@ class Training:
     def record(self, loss: float, score: float) -> EpochRecord:
         """Writes an epoch down; of equal scores the later is the better, as it has learnt more."""
         best = score >= max((record.dev_score for record in self.history), default=-math.inf)
-        self.history.append(EpochRecord(len(self.history) + 1, loss, score, best=best))
+        self.history.append(EpochRecord(len(self.history) + 1, loss, score, best=best, pieces=self.pieces))
         if best:
             self.best = self.model.copies(self.best.keys())
         return self.history[-1]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from zhiling.training.examples import EpochRecord
+from zhiling.training.weight_files import writing_weights
 
 if TYPE_CHECKING:
     from zhiling.training.loop import Training
@@ -40,7 +41,7 @@ class Checkpoint:
         """Writes the state beside the file first, and then puts it in its place, where one is due.
 
         Raises:
-            OSError: the disk is full, or the folder cannot be written.
+            StepFailed: the disk is full, or the folder cannot be written.
         """
         processes = training.processes
         if not processes.from_first(time.monotonic() - self.written >= SECONDS_BETWEEN):
@@ -64,10 +65,14 @@ class Checkpoint:
         }
         self.file.parent.mkdir(parents=True, exist_ok=True)
         fresh = self.file.with_suffix(".new")
-        torch.save(state, fresh)
-        with fresh.open("rb") as written:
-            os.fsync(written.fileno())
-        fresh.replace(self.file)
+        try:
+            with writing_weights(self.file):
+                torch.save(state, fresh)
+                with fresh.open("rb") as written:
+                    os.fsync(written.fileno())
+                fresh.replace(self.file)
+        finally:
+            fresh.unlink(missing_ok=True)
 
     def restore(self, training: Training) -> bool:
         """Whether there was a state to go on with.

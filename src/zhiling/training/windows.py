@@ -48,6 +48,21 @@ def cut(tokenizer: Any, sequences: Sequence[Segments], max_tokens: int, *, words
     return found
 
 
+def count_longer(tokenizer: Any, sequences: Sequence[Segments], max_tokens: int) -> int:
+    """How many sequences have more tokens than `max_tokens`, special tokens included."""
+    specials = tokenizer.num_special_tokens_to_add(pair=True)
+    bytes_ = [sum(len((text or "").encode()) for text in each) for each in sequences]
+    candidates = [
+        each for each, size in zip(sequences, bytes_, strict=True) if size + specials > max_tokens
+    ]  # no tokenizer makes more tokens than there are bytes
+    if not candidates:
+        return 0
+    texts = [[each.first for each in candidates]]
+    if candidates[0].second is not None:
+        texts.append([each.second or "" for each in candidates])
+    return sum(len(ids) > max_tokens for ids in tokenizer(*texts, verbose=False)["input_ids"])
+
+
 def _words(encoded: Any, number: int, texts: Segments) -> Iterator[Word]:
     """The words of one window: runs of tokens that the tokenizer says are one word."""
     inside, segments = encoded.word_ids(number), encoded.sequence_ids(number)
