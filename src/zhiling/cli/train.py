@@ -52,7 +52,8 @@ def _train(loaded: Recipe, as_json: bool) -> None:
     with Teller(as_json=False) as teller:
         result = run_recipe(loaded, listen=teller, until="train")
     trained = result.folder.manifest.results["train"]
-    epochs = orjson.loads((result.path / "model" / "config.json").read_bytes())["history"]
+    model = orjson.loads((result.path / "model" / "config.json").read_bytes())
+    epochs = model["history"]
     if as_json:
         print_json({"run": result.id, "model": str(result.path / "model"), **trained, "epochs": epochs})
     else:
@@ -63,7 +64,20 @@ def _train(loaded: Recipe, as_json: bool) -> None:
         typer.echo(
             f"model: {result.path / 'model'} (dev score {trained['dev_score']:.3f}, {trained['rows']} rows)"
         )
+        _print_notes(trained, model)
         print_transfer(trained)
+
+
+def _print_notes(trained: dict[str, Any], model: dict[str, Any]) -> None:
+    """How much is trained, and what was decided or found on the way."""
+    if weights := model.get("weights"):
+        typer.echo(f"trained weights: {weights['tuned']:,} of {weights['all']:,}")
+    pieces = max((epoch.get("pieces", 1) for epoch in model["history"]), default=1)
+    if pieces > model["settings"]["accumulate"]:
+        size = model["settings"]["batch_size"]
+        typer.echo(f"memory ran out: batches of {size} were computed in {pieces} pieces, to the same result")
+    for what, count in trained["unseen"].items():
+        typer.echo(f"noted: {what}: {count}")
 
 
 def print_transfer(trained: dict[str, Any]) -> None:

@@ -36,6 +36,7 @@ from zhiling.training.settings import TrainSettings
 from zhiling.training.standard_heads import as_standard
 from zhiling.training.tasks.task import Task
 from zhiling.training.trained import Trained
+from zhiling.training.weight_files import writing_weights
 
 FORMAT = 1
 CONFIG, WEIGHTS, ENCODER, ADAPTER = "config.json", "model.safetensors", "encoder", "adapter"
@@ -54,7 +55,9 @@ def write(
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
     try:
-        _fill(trained, new, {"metrics": dict(metrics), "origin": NO_ORIGIN | dict(origin)})
+        with writing_weights(folder):
+            new.mkdir(parents=True)
+            _fill(trained, new, {"metrics": dict(metrics), "origin": NO_ORIGIN | dict(origin)})
         if folder.exists():
             folder.rename(old)
         new.rename(folder)

@@ -109,6 +109,8 @@ class EpochRecord:
     """What `evaluate` gave on the dev examples."""
     best: bool
     """No earlier epoch had a dev score as high."""
+    pieces: int = 1
+    """In how many micro-batches a batch was computed; more than `accumulate` where memory ran out."""
 
 
 Evaluate = Callable[[Sequence[str], Sequence[str]], float]

@@ -32,6 +32,8 @@ from zhiling.training.tasks.task import Task
 from zhiling.training.trained import Trained
 from zhiling.training.word_windows import cut_words
 
+LONGER = "training texts that are longer than the encoder reads, and are cut at the end"
+
 
 def fit(
     settings: TrainSettings,
@@ -75,6 +77,8 @@ def fit(
             history = run_epochs(training, material, evaluate, progress, checkpoint)
     teachers.forget()
     unseen = task.unknown(dev, dev_inputs) | task.contradictions(train)
+    if cut := model.count_cut(train.inputs):
+        unseen[LONGER] = cut
     return Trained(settings, task, model, seed, history, unseen, len(parts[0]), fingerprint(parts[0]))
 
 

@@ -85,6 +85,11 @@ class TaskModel(nn.Module):
         with torch.no_grad():
             cast(Any, self.head).keep(vectors)
 
+    def count_cut(self, inputs: Sequence[Input]) -> int:
+        """How many sequences of these inputs are longer than the encoder reads."""
+        sequences = [each for turns in inputs for each in self.task.segments(turns)]
+        return sum(part.count_cut(sequences) for part in self._parts())
+
     def begin_epoch(self, epoch: int, settings: TrainSettings) -> None:
         """Lets the method free what this epoch tunes."""
         tuned = self.tuned_encoder()

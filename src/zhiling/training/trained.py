@@ -32,7 +32,7 @@ class Trained:
     history: tuple[EpochRecord, ...]
     unseen: Mapping[str, int] = field(default_factory=dict[str, int])
     """What the dev examples hold that the model can never answer (labels unseen in training, for example),
-    and what the training examples say in two ways; with counts."""
+    what the training examples say in two ways, and how many are too long; with counts."""
     rows: int = 0
     """How many examples it learnt from; 0 in models saved before this was kept."""
     data: str = ""
@@ -91,7 +91,7 @@ class Trained:
                 the `recipe`.
 
         Raises:
-            OSError: the folder cannot be written.
+            StepFailed: the disk is full, or the folder cannot be written.
         """
         from zhiling.training.checkpoints import write
 

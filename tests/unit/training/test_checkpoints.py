@@ -15,7 +15,7 @@ pytest.importorskip("transformers")
 from tests.labelled_rows import accuracy, labelled  # noqa: E402
 from tests.tiny_bert import write_tiny_bert  # noqa: E402
 from zhiling.encoders.transformer import TransformerEncoder  # noqa: E402
-from zhiling.errors import DamagedFile, MissingInput, UsageError  # noqa: E402
+from zhiling.errors import DamagedFile, MissingInput, StepFailed, UsageError  # noqa: E402
 from zhiling.training import (  # noqa: E402
     TrainSettings,
     checkpoints,
@@ -92,7 +92,7 @@ def test_a_failed_save_leaves_the_old_model(saved: Path, monkeypatch: pytest.Mon
 
     model = fitted(None, features="ngrams")
     monkeypatch.setattr(checkpoints, "save_file", full_disk)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(StepFailed, match=r"the disk is full\n.*make room"):
         model.save(saved)
     assert sorted(path.name for path in saved.parent.iterdir()) == ["model"]
     assert load(saved).predict(TEXTS).classes == ("card", "parcel", "password")
