@@ -13,6 +13,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS: dict[str, tuple[str, ...]] = {
+    "9": ("tasks.py",),
     "1": ("conll.py",),
     "2": ("banking.py",),
     "5": ("fine_tuning.py",),

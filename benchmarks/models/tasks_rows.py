@@ -171,4 +171,14 @@ def _distinct(triples: Sequence[Triple]) -> list[Triple]:
     return list({str((each.subject_place, each.object_place)): each for each in triples}.values())
 
 
+def with_given(rows: Examples) -> Examples:
+    """The same inputs with their entities given."""
+    spell = task_class("relation_classification").given
+    given = [spell(target) for target in rows.targets]
+    inputs = tuple(
+        (*turns, *([turn] if turn else [])) for turns, turn in zip(rows.inputs, given, strict=True)
+    )
+    return Examples(rows.ids, inputs, rows.targets, rows.languages)
+
+
 SETS: dict[str, Callable[[], Parts]] = {"slots": slots, "facts": facts, "options": options}
