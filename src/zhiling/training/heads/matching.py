@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple, cast
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import normalize
@@ -85,20 +85,21 @@ class MatchHead(nn.Module):
             questions = self.mapped(encoded.text[:split], self.question)
             answers = self.mapped(encoded.text[split:], self.answer)
             return Fits(self.fit(questions, answers), prepared.answers)
-        starts = prepared.starts.tolist()
-        questions = self.mapped(encoded.text[starts[:-1]], self.question)
+        counts = np.diff(prepared.starts) - 1
+        asking = torch.zeros(len(encoded.text), dtype=torch.bool)
+        asking[prepared.starts[:-1]] = True
+        questions = self.mapped(encoded.text[asking], self.question)
+        answers = self.mapped(encoded.text[~asking], self.answer).split(counts.tolist())
         rows = [
-            self._given(questions[row : row + 1], encoded.text[start + 1 : end])
-            if end > start + 1
-            else self.fit(questions[row : row + 1], self.pool)
-            for row, (start, end) in enumerate(pairwise(starts))
+            self._given(question, own) if len(own) else self.fit(question, self.pool)
+            for question, own in zip(questions.split(1), answers, strict=True)
         ]
         scores = [row[0] for row in rows]
         return Fits(nn.utils.rnn.pad_sequence(scores, batch_first=True, padding_value=float("-inf")), None)
 
     def _given(self, question: torch.Tensor, answers: torch.Tensor) -> torch.Tensor:
-        """Scores of the candidates that stand behind a question."""
-        scores = self.fit(question, self.mapped(answers, self.answer))
+        """Scores of the mapped candidates that stand behind a question."""
+        scores = self.fit(question, answers)
         if self.places is None:
             return scores
         return scores + self.places[torch.arange(len(answers)).clamp(max=PLACES - 1)] / self.temperature
