@@ -44,12 +44,19 @@ def predict_command(
         ),
     ] = None,
     field: Annotated[str, typer.Option("--field", help="The text field of the file.")] = "text",
-    top: Annotated[int, typer.Option(min=1, help="How many labels per text.")] = 3,
+    top: Annotated[int, typer.Option(min=1, help="How many labels, or ranked candidates, per text.")] = 3,
     explain: Annotated[
         bool, typer.Option("--explain", help="Tell which words and which training rows speak for the answer.")
     ] = False,
     label: Annotated[
         str | None, typer.Option("--label", help="With --explain: what speaks for this label instead.")
+    ] = None,
+    answers: Annotated[
+        Path | None,
+        typer.Option(
+            "--answers",
+            help="With task matching: other candidates; text lines, or JSONL with `reply`.",
+        ),
     ] = None,
     precision: Annotated[
         Precision,
@@ -59,7 +66,7 @@ def predict_command(
 ) -> None:
     """Print each text's answer: the best labels with their scores, entities, a piece of a passage."""
     from zhiling.errors import UsageError
-    from zhiling.training import load, load_tuned
+    from zhiling.training import choosing_from, load, load_tuned
 
     if (text is None) == (file is None):
         raise UsageError("give either a text or --file", hint='zhiling predict "Where is my parcel?"')
@@ -72,6 +79,8 @@ def predict_command(
         explain_answers(load_tuned(saved), folder, inputs, label, as_json=as_json)
         return
     trained = load(saved, precision=precision.value)
+    if answers is not None:
+        trained = choosing_from(trained, list(_candidates(answers)))
     notes: Counter[str] = Counter()
     for inputs in _chunks(text, file, field):
         predictions = trained.predict(inputs)
@@ -106,12 +115,23 @@ def _answer(predictions: Predictions, row: int, top: int) -> dict[str, Any]:
     answer = predictions.answers[row]
     if not predictions.classes:
         told = orjson.loads(answer)
+        if ranking := _ranking(answer, top):
+            told["answers"] = ranking
         return {
             **(told if isinstance(told, dict) else {"value": told}),
             "score": _short(predictions.best_scores[row]),
         }
     labels = {"label": answer} if answer in predictions.classes else orjson.loads(answer)
     return {**labels, "scores": _best(predictions, row, top)}
+
+
+def _ranking(answer: str, top: int) -> list[dict[str, Any]]:
+    """The best candidates with their scores; none where the answer ranks nothing."""
+    import orjson
+
+    if not answer.startswith('{"answers":'):
+        return []
+    return [each for each in orjson.loads(answer)["answers"] if "score" in each][:top]
 
 
 def _short(score: Any) -> float:
@@ -123,7 +143,9 @@ def _line(predictions: Predictions, row: int, turns: Input, top: int) -> str:
     from zhiling.training.inputs import shown_text
     from zhiling.workflow.answer_words import in_words
 
-    if predictions.classes:
+    if ranking := _ranking(predictions.answers[row], top):
+        answer = "\n  ".join(f"{each['score']:.2f} {each['text']}" for each in ranking)
+    elif predictions.classes:
         best = _best(predictions, row, top)
         answer = ", ".join(f"{label} {score:.2f}" for label, score in best.items())
     else:
@@ -153,6 +175,19 @@ def _inputs(text: str | None, file: Path | None, field: str) -> Iterator[Input]:
     else:
         with file.open(encoding="utf-8") as stream:
             yield from (text_input(line.rstrip("\n")) for line in stream)
+
+
+def _candidates(file: Path) -> Iterator[str]:
+    """The candidates of a file: its lines, or the replies (else texts) of its records."""
+    from zhiling.errors import MissingInput
+    from zhiling.rows.evaluation_file import read_records
+
+    if not file.is_file():
+        raise MissingInput(f"no file at {str(file)!r}")
+    if {".jsonl", ".json", ".csv"} & set(file.suffixes):
+        yield from (str(record.get("reply") or record.get("text") or "") for _, record in read_records(file))
+    else:
+        yield from file.read_text(encoding="utf-8").splitlines()
 
 
 def _of_record(record: Mapping[str, Any], field: str, place: str) -> Input:

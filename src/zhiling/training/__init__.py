@@ -5,6 +5,7 @@ Torch is imported when one of the two is called, not before.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ __all__ = [
     "Predictions",
     "Progress",
     "TrainSettings",
+    "choosing_from",
     "load",
     "load_tuned",
     "task_class",
@@ -59,6 +61,9 @@ def train(
 ) -> Fitted:
     """A model fitted to the first part, from the epoch with the best score on the second.
 
+    With `settings.few_labels` it learns from the first part's `unlabelled` inputs too, as far as that helps;
+    the second part only gives the dev score, and no file of `checkpoint` is written.
+
     With `settings.prompting` nothing is fitted: the first part demonstrates, the second gives the dev score.
 
     Under `torchrun` or `accelerate launch` every process calls it, and gets the model of all: a batch is
@@ -83,6 +88,10 @@ def train(
         from zhiling.training.prompting.prompted import prompt
 
         return prompt(settings, parts, seed=seed, evaluate=evaluate)
+    if settings.few_labels is not None:
+        from zhiling.training.few_labels.fit import fit_few
+
+        return fit_few(settings, parts, seed=seed, evaluate=evaluate, progress=progress)
     from zhiling.training.fit import fit
     from zhiling.training.led import announce
     from zhiling.training.resume import Checkpoint
@@ -133,3 +142,24 @@ def load_tuned(folder: Path, *, backbone: str | None = None) -> Trained:
             hint="Train one: leave `train.prompting` out.",
         )  # fmt: skip
     return found
+
+
+def choosing_from(model: Fitted, answers: Sequence[str]) -> Fitted:
+    """A model of matching that chooses among other answers than those of its training rows.
+
+    Args:
+        model: is left as it is.
+        answers: the candidates; empty lines are passed over, equal ones count once.
+
+    Raises:
+        UsageError: the model does not match answers, or there is none.
+    """
+    from zhiling.training.choosing import with_answers
+
+    pool = tuple(dict.fromkeys(answer.strip() for answer in answers if answer.strip()))
+    if model.settings.task != "matching" or not pool:
+        raise UsageError(
+            f"{len(pool)} answers to choose from, for a model of task {model.settings.task!r}",
+            hint="Candidates are for task matching, one at least.",
+        )
+    return with_answers(model, pool)

@@ -15,7 +15,16 @@ from tests.tiny_bert import write_tiny_bert  # noqa: E402
 from zhiling.errors import UsageError  # noqa: E402
 from zhiling.evaluation.metrics.ranking import Mrr, RecallAt1  # noqa: E402
 from zhiling.rows.templates.example import Turn  # noqa: E402
-from zhiling.training import Examples, Input, TrainSettings, load, task_class, text_input, train  # noqa: E402
+from zhiling.training import (  # noqa: E402
+    Examples,
+    Input,
+    TrainSettings,
+    choosing_from,
+    load,
+    task_class,
+    text_input,
+    train,
+)
 from zhiling.training.fit import build_features  # noqa: E402
 from zhiling.training.model import TaskModel  # noqa: E402
 from zhiling.training.pairs_to_learn import Questions, mined  # noqa: E402
@@ -131,6 +140,23 @@ def test_a_model_with_a_pool_ranks_candidates_too() -> None:
     model = train(settings(), (ROWS, ROWS), seed=1, evaluate=RecallAt1().score)
     both = model.predict([brings("卡丢了", "we block the card", "x"), text_input("卡丢了")])
     assert [len(json.loads(each)["answers"]) for each in both.answers] == [2, 3]
+
+
+def test_other_answers_may_be_given_to_a_model(tiny: Path) -> None:
+    model = train(settings(), (ROWS, ROWS), seed=1, evaluate=RecallAt1().score)
+    other = choosing_from(model, ["we block the card", "new", "", "new "])
+    told = json.loads(other.predict(["卡丢了"]).answers[0])["answers"]
+    assert [each["text"] for each in told] == ["we block the card", "new"]
+    assert len(json.loads(model.predict(["卡丢了"]).answers[0])["answers"]) == len(REPLIES)
+    for wrong in ([], ["  "]):
+        with pytest.raises(UsageError, match="0 answers to choose from"):
+            choosing_from(model, wrong)
+    prompted = train(
+        settings(features="encoder", backbone=str(tiny), prompting={}), (ROWS, ROWS), seed=1,
+        evaluate=RecallAt1().score,
+    )  # fmt: skip
+    told = json.loads(choosing_from(prompted, ["甲", "乙"]).predict(["卡丢了"]).answers[0])["answers"]
+    assert {each["text"] for each in told} == {"甲", "乙"}
 
 
 def test_what_is_right_elsewhere_is_no_negative() -> None:
