@@ -12,6 +12,7 @@ from zhiling.pipeline import fingerprint
 from zhiling.pipeline.plan import Plan, SourceLine, steps_of
 from zhiling.pipeline.store import Project, RunFolder
 from zhiling.rows.evaluation_file import read_records
+from zhiling.rows.templates.library import read_files
 from zhiling.workflow.misfit import misfits
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import encoder_of, plan_of
@@ -85,7 +86,20 @@ def _missing(recipe: Recipe) -> Iterator[ZhilingError]:
             if line.step.uses_encoder():
                 yield UsageError(f"step {line.id!r} needs an encoder", hint="add `encoder: {use: hashing}`")
     yield from _models(recipe)
+    yield from _prompt_files(recipe)
     yield from _evaluation(recipe)
+
+
+def _prompt_files(recipe: Recipe) -> Iterator[ZhilingError]:
+    """Label names and wordings that are not there or cannot be read."""
+    train, evaluate = recipe.train, recipe.evaluate
+    asked = [train.prompting if train else None, evaluate.before if evaluate else None]
+    for settings in filter(None, asked):
+        try:
+            fingerprint.matching(settings.files(), recipe.root, what="prompting")
+            read_files(recipe.root / each for each in settings.own_wordings)
+        except ZhilingError as error:
+            yield error
 
 
 def _models(recipe: Recipe) -> Iterator[ZhilingError]:
