@@ -64,7 +64,7 @@ class Client:
         self._sender, self._role, self._identity, self._journal = sender, sender.role, identity, journal
         self._active: dict[bytes, asyncio.Event] = {}
         self._embedding = asyncio.Lock()
-        places = self._role.parallel * len(sender.endpoints.endpoints)
+        places = sum(each.limit.most for each in sender.endpoints.endpoints)
         # Twice as many as are sent at once: who waits for a server's Retry-After keeps no place.
         self._workers = min(_MOST_WORKERS, 2 * places)
 

@@ -25,6 +25,8 @@ from zhiling.llm.failures import CallFailure
 from zhiling.llm.journal import Journal
 from zhiling.llm.ledger import Ledger
 from zhiling.llm.limits import Limits, Meter
+from zhiling.llm.local import LocalTransport
+from zhiling.llm.location import content_hash, model_folder
 from zhiling.llm.pace import Backoff, Pace
 from zhiling.llm.role import Role
 from zhiling.llm.sender import Sender
@@ -33,6 +35,8 @@ from zhiling.llm.transport import HttpTransport, Transport
 from zhiling.llm.verdict import Ask, Outcome
 
 Value = TypeVar("Value")
+_LOCAL_QUEUE = 4
+"""Calls that wait for a local model: enough that it never waits for the store."""
 _GRACE_S = 10.0
 """How long Ctrl-C waits for answers that are on their way: they are paid for."""
 
@@ -42,7 +46,7 @@ class Engine:
 
     Args:
         roles: name → role, as in the recipe's `models`.
-        database: the project's `zhiling.sqlite`.
+        database: the project's `zhiling.sqlite`; relative paths of local models start beside it.
         run: whose limits count; calls of earlier attempts at the same run count too.
         limits: the most that the run may take.
         seed: of the jitter between tries; unset in earnest.
@@ -54,7 +58,7 @@ class Engine:
     ) -> None:  # fmt: skip
         self._roles, self._run, self._limits, self._seed = dict(roles), run, limits or Limits(), seed
         self._keys = {name: role.key() for name, role in self._roles.items()}
-        self._store = ResponseStore(database)
+        self._store, self._root = ResponseStore(database), database.parent
         self._clients: dict[str, Client] = {}
         self._transports: list[Transport] = []
         self._paces: dict[tuple[str, int | None, int | None], Pace] = {}
@@ -125,11 +129,17 @@ class Engine:
         if name in self._clients:
             return self._clients[name]
         role = self._roles[name]
-        endpoints = Endpoints([self._endpoint(url, role) for url in role.endpoint], role.outage_s)
-        transport = HttpTransport(role, self._keys[name])
+        if role.path is None:
+            content, transport = "", HttpTransport(role, self._keys[name])
+            places = [self._endpoint(url, role) for url in role.endpoint]
+        else:
+            folder = model_folder(role.path, self._root)
+            content, transport = content_hash(folder), LocalTransport(folder, role.device)
+            places = [Endpoint(str(folder), _LOCAL_QUEUE, Pace(), time.monotonic)]
         self._transports.append(transport)
+        endpoints = Endpoints(places, role.outage_s)
         sender = Sender(name, role, endpoints, transport, self._ledger, Backoff(self._seed))
-        self._clients[name] = Client(sender, role.identity(name), self._journal)
+        self._clients[name] = Client(sender, role.identity(name, content), self._journal)
         return self._clients[name]
 
     def _endpoint(self, url: str, role: Role) -> Endpoint:

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from zhiling.errors import UsageError
+from zhiling.llm.device import Device
 from zhiling.pipeline.fingerprint import canonical
 from zhiling.rows.schema import digest
 
@@ -86,11 +87,14 @@ class Role(BaseModel):
 
     NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
         "endpoint": "replicas serve the same model",
+        "path": "the content of the folder counts, not where it lies",
+        "device": "it rounds otherwise, and changes no weight",
         "key_env": "who pays changes no reply",
         "price": "what a reply costs does not change it",
         "rpm": "pace", "tpm": "pace", "parallel": "pace", "samples_per_call": "pace",
         "timeout_s": "patience", "patience_s": "patience", "retries": "patience", "outage_s": "patience",
         "stream": "how a reply travels", "max_reply_mb": "what is too large has no reply",
+        "max_tokens": "it stands in every request", "extra": "as well",
         "max_tokens_field": "how a limit is spelt", "image_tokens": "an estimate of cost",
     }  # fmt: skip
 
@@ -98,6 +102,7 @@ class Role(BaseModel):
         default=(), description="base URLs up to `/v1`; several are replicas of the same model"
     )
     path: str | None = Field(default=None, description="folder of a local model, instead of an endpoint")
+    device: Device = Field(default="cpu", description="where a local model runs")
     model: str = Field(default="", description="the model's name at the endpoint")
     revision: str = Field(default="", description="change it when the same name serves another model")
     key_env: str | None = Field(default=None, description="environment variable that holds the key")
@@ -146,9 +151,11 @@ class Role(BaseModel):
             raise ValueError("a role with an `endpoint` needs `model`, its name there")
         return self
 
-    def identity(self, name: str) -> str:
-        """The hash of what shapes this role's replies."""
-        return digest(canonical([name, self.model_dump(mode="json", exclude=set(self.NOT_IDENTITY))]))
+    def identity(self, name: str, content: str = "") -> str:
+        """The hash of what shapes this role's replies; `content` is the hash of a local model's files."""
+        return digest(
+            canonical([name, content, self.model_dump(mode="json", exclude=set(self.NOT_IDENTITY))])
+        )
 
     def key(self) -> Secret | None:
         """The key, from the environment; None where the role needs none.

@@ -131,10 +131,8 @@ class Sender:
         try:
             answer = await self.transport.send(endpoint, call.path, call.body)
         except Broken as broken:
-            again = broken.failure.cls is not FailureClass.TOO_LARGE
-            return Fault(
-                broken.failure, again, charged=broken.charged, unreachable=broken.unreachable
-            )  # fmt: skip
+            failure, charged = broken.failure, broken.charged
+            return Fault(failure, failure.retryable, charged=charged, unreachable=broken.unreachable)
         fault = fault_of(answer, endpoint.url, answered=self.endpoints.answered, key_env=self.role.key_env)
         return fault or self._received(endpoint, call, answer)
 

@@ -14,7 +14,8 @@ from zhiling.llm.role import PICO, Price, Role, Secret
 URL = "http://127.0.0.1:8000/v1"
 KEY = "sk-planted-0123456789"
 OTHER: dict[str, Any] = {
-    "endpoint": [URL, "http://127.0.0.1:8001/v1"], "model": "other", "revision": "2", "key_env": "OTHER_KEY",
+    "endpoint": [URL, "http://127.0.0.1:8001/v1"], "device": "cuda",
+    "model": "other", "revision": "2", "key_env": "OTHER_KEY",
     "price": {"in": 1}, "extra": {"top_k": 5}, "max_tokens": 9, "max_tokens_field": "max_completion_tokens",
     "image_tokens": 3, "samples_per_call": 2, "stream": True, "rpm": 5, "tpm": 6, "parallel": 7,
     "timeout_s": 8, "patience_s": 9, "retries": 1, "outage_s": 2, "max_reply_mb": 3,
@@ -32,6 +33,7 @@ def test_every_setting_changes_the_identity_or_says_why_not() -> None:
     assert changed == set(OTHER) - set(Role.NOT_IDENTITY)
     assert {"model", "revision"} <= changed
     assert role().identity("judge") != base
+    assert role().identity("teacher", "content of a folder") != base
 
 
 def test_the_price_is_exact_in_whole_parts() -> None:
