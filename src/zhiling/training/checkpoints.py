@@ -53,7 +53,6 @@ def write(
     new = folder.with_name(f".{folder.name}.{os.getpid()}.new")
     old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
     shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(parents=True)
     try:
         with writing_weights(folder):
             new.mkdir(parents=True)
@@ -83,6 +82,7 @@ def _fill(trained: Trained, folder: Path, told: Mapping[str, Mapping[str, object
         "weights": {"tuned": trained.model.tuned_weights(), "all": trained.model.all_weights()},
         "history": [dataclasses.asdict(record) for record in trained.history],
         "unseen": dict(trained.unseen),
+        "choice": dict(trained.choice),
         **told,
     }
     (folder / CARD).write_text(model_card(config, _files(folder), own), encoding="utf-8")
@@ -133,7 +133,8 @@ def read(folder: Path, backbone: str | None = None) -> Trained:
         state = load_file(folder / WEIGHTS)
         model = _rebuild(folder, config, settings, task, state)
         seed, rows, data = int(config["seed"]), int(config.get("rows", 0)), str(config.get("data", ""))
-        return Trained(settings, task, model, seed, history, config["unseen"], rows, data)
+        unseen, choice = config["unseen"], config.get("choice", {})
+        return Trained(settings, task, model, seed, history, unseen, rows, data, choice)
     except (KeyError, TypeError, ValueError, ValidationError, RuntimeError, SafetensorError) as error:
         raise DamagedFile(
             f"the saved model does not fit together ({type(error).__name__}: {error})",

@@ -27,6 +27,9 @@ class Examples:
     """The document, the conversation, … that each is part of; empty: of none of them known."""
     sources: tuple[str | None, ...] = ()
     """Where each comes from; empty: of none of them known."""
+    unlabelled: tuple[Input, ...] = ()
+    """Beside the columns: inputs without a label, of any number. `few_labels` learns from them, all else
+    passes over them."""
 
     def __post_init__(self) -> None:
         for name in ("groups", "sources"):
@@ -49,6 +52,10 @@ class Examples:
     def as_lists(self) -> list[list[list[str | None]]]:
         """The inputs as lists of (role, text, name), for JSON."""
         return [[list(turn) for turn in turns] for turns in self.inputs]
+
+    def unlabelled_as_lists(self) -> list[list[list[str | None]]]:
+        """The inputs without a label in the same form."""
+        return [[list(turn) for turn in turns] for turns in self.unlabelled]
 
 
 class Answer(NamedTuple):

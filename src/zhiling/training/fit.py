@@ -62,7 +62,7 @@ def fit(
         return fit(plain, (train, dev), seed=other, evaluate=evaluate, progress=progress, checkpoint=kept)
 
     task: Task = load_component("task", settings.task).learn(train, settings)
-    with _seeded(seed):
+    with seeded(seed):
         model = TaskModel(task, build_features(settings, task, train))
         inputs, dev_inputs = task.material(model, train), model.prepare(dev.inputs)
         beliefs = teachers.beliefs(inputs, teach) if settings.distil else ()
@@ -83,12 +83,13 @@ def fit(
 
 
 def fingerprint(examples: Examples) -> str:
-    """A hash of examples: their ids, inputs and targets (32 hex digits)."""
-    return digest(canonical([examples.ids, examples.as_lists(), examples.targets]))
+    """A hash of examples: their ids, inputs and targets, and inputs without a label (32 hex digits)."""
+    parts: list[object] = [examples.ids, examples.as_lists(), examples.targets]
+    return digest(canonical([*parts, examples.unlabelled_as_lists()] if examples.unlabelled else parts))
 
 
 @contextmanager
-def _seeded(seed: int) -> Generator[None]:
+def seeded(seed: int) -> Generator[None]:
     """Torch's CPU generator seeded, and the caller's state again afterwards."""
     before = torch.get_rng_state()
     torch.default_generator.manual_seed(seed)

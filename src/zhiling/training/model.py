@@ -57,6 +57,15 @@ class TaskModel(nn.Module):
         task = cast(Teachable, self.task)
         return self._each(prepared, batch_size, lambda _, batch: task.beliefs(self(batch), batch))
 
+    def vectors(self, prepared: Prepared, batch_size: int) -> torch.Tensor:
+        """What the head would read of each example, one window each: float32, shape (n, width), n above 0."""
+
+        def tell(_: list[int], batch: Prepared) -> Sequence[torch.Tensor]:
+            with autocast(self.precision):
+                return list(self.features(batch).in_fp32().text)
+
+        return torch.stack(self._each(prepared, batch_size, tell))
+
     def _each(
         self, prepared: Prepared, batch_size: int, tell: Callable[[list[int], Prepared], Sequence[T]]
     ) -> list[T]:

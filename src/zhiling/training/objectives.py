@@ -133,6 +133,26 @@ def any_of(logits: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     return (logits.logsumexp(dim=1) - logits.masked_fill(~right, float("-inf")).logsumexp(dim=1)).mean()
 
 
+def supervised_contrastive(logits: torch.Tensor, positives: torch.Tensor) -> torch.Tensor:
+    """The mean loss of a batch whose rows may have several right keys, in nats: a scalar, at least 0.
+
+    L = −(1/N) Σᵢ (1/|Pᵢ|) Σ_{k ∈ Pᵢ} ln pᵢₖ with p = softmax(logits). Gradient in the logits:
+    (p − r / |P|) / N. Unlike `any_of` it wants all right keys near, not one of them.
+
+    Anchors: ln M where all M logits are equal; ln |P| where all probability is spread evenly over P; the
+    cross-entropy where each row has one right key.
+
+    Args:
+        logits: similarities divided by a temperature, float, shape (N, M); −inf for a key that is none of a
+            row's.
+        positives: r, bool, shape (N, M), at least one in each row, all with a finite logit.
+
+    Source: Khosla et al. 2020, Supervised Contrastive Learning, equation 2.
+    """
+    logs = logits.log_softmax(dim=1).masked_fill(~positives, 0.0)
+    return -(logs.sum(dim=1) / positives.sum(dim=1)).mean()
+
+
 def contrastive(queries: torch.Tensor, keys: torch.Tensor, temperature: float = 0.05) -> torch.Tensor:
     """The mean InfoNCE loss of a batch, in nats: each query must find its own key among all keys.
 

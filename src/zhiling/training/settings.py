@@ -6,8 +6,9 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from zhiling.training.continued_settings import Continued
 from zhiling.errors import did_you_mean
+from zhiling.training.continued_settings import Continued
+from zhiling.training.few_labels.settings import FewLabelSettings
 from zhiling.training.prompting.settings import PromptSettings
 
 Features = Literal["encoder", "ngrams", "both"]
@@ -80,6 +81,11 @@ class TrainSettings(BaseModel):
         default=None,
         description="Answer from prompts, demonstrations and label names: nothing is tuned, and settings of the "
         "tuning have no effect.",
+    )
+    few_labels: FewLabelSettings | None = Field(
+        default=None,
+        description="Learn from few labelled rows, label names, and rows without a label: what of it helps is "
+        "found on held-out rows. With task classification and features: encoder.",
     )
     replies: bool = Field(
         False, description="Learn from each row's reply too, as a text of its own under the same label."
@@ -210,6 +216,13 @@ class TrainSettings(BaseModel):
                 f"distil={self.distil} is for task ner, whose teachers tell how likely each tag is; task "
                 f"{self.task!r}: set distil: 0"
             )
+        if self.few_labels and (self.task, self.features, self.head) != ("classification", "encoder", "own"):
+            raise ValueError(
+                "few_labels is for task classification with features: encoder and head: own, not for task "
+                f"{self.task!r}, features={self.features!r}, head={self.head!r}"
+            )
+        if self.few_labels and self.prompting:
+            raise ValueError("few_labels fits a model, and prompting fits none: leave one of the two out")
         if self.context > 1 and self.task != "ner":
             raise ValueError(
                 f"context={self.context} is for task ner; task {self.task!r} answers about each row alone: set "

@@ -37,6 +37,8 @@ class Trained:
     """How many examples it learnt from; 0 in models saved before this was kept."""
     data: str = ""
     """A hash of these examples: their ids, inputs and targets."""
+    choice: Mapping[str, object] = field(default_factory=dict[str, object])
+    """With `few_labels`: the plan that was followed, why, and what each candidate scored."""
 
     def predict(self, inputs: Sequence[Input | str], batch_size: int = BATCH) -> Predictions:
         """The answers to any number of inputs, in their order; a text stands for an input of that text.

@@ -1,0 +1,70 @@
+"""Labels that spread from the seeds over the graph of nearest neighbours."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from zhiling.training.few_labels.prior import adjust
+from zhiling.training.few_labels.seeds import Seeds, Taught, Vectors, surest
+
+NEIGHBOURS = 8
+REACH = 0.95
+"""Share of a row's labels that comes from its neighbours. Of five seeds for each of 77 labels, with tuned
+vectors, .858 of the other rows are found; with 5 or 12 neighbours .845 and .850, with a reach of .8 .830."""
+ROUNDS = 20
+SHARPNESS = 3
+"""Power of a cosine as a weight of the graph."""
+CHUNK = 1024
+"""Rows whose cosines to all others are in memory at once."""
+
+
+def teach(seeds: Seeds, vectors: Vectors) -> Taught:
+    """What rows are taken for by their neighbourhood; each class's mass follows its estimated share.
+
+    F ← α S F + (1−α) Y with S = D^(−1/2) W D^(−1/2), Y one-hot for seeds and 0 elsewhere. Each column of F is
+    scaled to one mass, so that a row's share of it is a posterior under equal priors, and then to the mass
+    that `adjust` estimates. A row that no seed reaches counts 0.
+
+    Source: Zhou et al. 2004, Learning with Local and Global Consistency; Zhu, Ghahramani and Lafferty 2003,
+    Semi-Supervised Learning Using Gaussian Fields, section 4 (class mass). Deviation: 20 rounds instead of
+    the limit, and the shares are estimated from the rows instead of taken from the seeds.
+    """
+    graph = neighbours(np.concatenate([seeds.vectors, vectors]), NEIGHBOURS)
+    scale = sparse.diags_array(1 / np.sqrt(np.maximum(graph.sum(axis=1), 1e-9)), dtype=np.float32)
+    spread = (scale @ graph @ scale).tocsr()
+    told = np.zeros((graph.shape[0], seeds.classes), dtype=np.float32)
+    told[: len(seeds.numbers)] = seeds.one_hot()
+    found = told
+    for _ in range(ROUNDS):
+        found = REACH * (spread @ found) + (1 - REACH) * told
+    found = found[len(seeds.numbers) :]
+    reached = found.sum(axis=1) > 0
+    even = found / np.maximum(found.sum(axis=0), 1e-30)
+    even[~reached] = 1.0
+    answers = surest(adjust(even / even.sum(axis=1, keepdims=True)).posteriors)
+    return Taught(answers.numbers, np.where(reached, answers.weights, 0).astype(np.float32))
+
+
+def neighbours(vectors: Vectors, count: int) -> sparse.csr_array:
+    """The graph in which each row and its nearest ones are joined, by a power of their cosine.
+
+    Symmetric, float32, shape (n, n), at most 2 · count entries a row on average; none from a row to itself.
+    Of two rows that are each other's neighbours the edge weighs twice.
+    """
+    rows = len(vectors)
+    count = min(count, rows - 1)
+    places = np.empty((rows, count), dtype=np.int64)
+    weights = np.empty((rows, count), dtype=np.float32)
+    for start in range(0, rows, CHUNK):
+        cosines: NDArray[np.float32] = vectors[start : start + CHUNK] @ vectors.T
+        own = np.arange(len(cosines))
+        cosines[own, start + own] = -np.inf
+        nearest = np.argpartition(-cosines, count - 1, axis=1)[:, :count]
+        places[start : start + CHUNK] = nearest
+        weights[start : start + CHUNK] = np.take_along_axis(cosines, nearest, axis=1)
+    weights = np.maximum(weights, 0) ** SHARPNESS
+    starts = np.arange(rows + 1) * count
+    directed = sparse.csr_array((weights.ravel(), places.ravel(), starts), shape=(rows, rows))
+    return (directed + directed.T).tocsr()
