@@ -22,6 +22,7 @@ from zhiling.training.letters import LetterInput
 from zhiling.training.methods.method import Method
 from zhiling.training.settings import TrainSettings
 from zhiling.training.standard_heads import open_network
+from zhiling.training.token_memory import memory_of
 from zhiling.training.windows import count_longer, cut, pad
 
 
@@ -128,8 +129,13 @@ class TunedEncoder(FeaturePart):
         self.max_tokens = min(max_tokens or model.max_tokens, model.max_tokens)
 
     def cut(self, sequences: Sequence[Segments]) -> list[list[Window]]:
-        """The windows of each sequence."""
-        return cut(self.model.tokenizer, sequences, self.max_tokens, words=self.words)
+        """The windows of each sequence; those that were cut before in this process are remembered."""
+        tokenizer, longest, words = self.model.tokenizer, self.max_tokens, self.words
+
+        def anew(some: Sequence[Segments]) -> list[list[Window]]:
+            return cut(tokenizer, some, longest, words=words)
+
+        return memory_of(tokenizer).windows((longest, words), sequences, anew)
 
     def prepare(self, sequences: Sequence[Segments]) -> TokenInputs:
         """Tokens, computed once; long sequences are cut, or in windows where words are read."""
