@@ -62,7 +62,8 @@ def ranked(texts: Sequence[str], scores: NDArray[np.float32]) -> Answers:
         scores: one per candidate; equal ones keep their order.
     """
     best: dict[str, float] = {}
-    for place in np.argsort(-scores, kind="stable").tolist():
+    order: list[int] = np.argsort(-scores, kind="stable").tolist()
+    for place in order:
         best.setdefault(texts[place], round(float(scores[place]), 6))
         if len(best) == TOLD:
             break

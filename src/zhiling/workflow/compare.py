@@ -137,9 +137,10 @@ def _are_numbers(truth: Iterable[str]) -> bool:
     """Whether truths are numbers, not labels that are called 1, 2, 3: one has a fraction."""
     values = set(truth)
     try:
-        return all(float(value) is not None for value in values) and any("." in value for value in values)
+        numbers = [float(value) for value in values]
     except ValueError:
         return False
+    return bool(numbers) and any("." in value for value in values)
 
 
 def length_of(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
 
-from zhiling.evaluation.scores import Difference, Interval, SliceScores
+from zhiling.evaluation.scores import Difference, Interval, Scores, SliceScores
 from zhiling.workflow.compare import FIRST, SECOND, Row, SideBySide
 from zhiling.workflow.inspect.words import Words, number, shorten
 
@@ -47,7 +47,7 @@ def _lines(found: SideBySide, words: Words) -> Iterator[str]:
             yield ""
 
 
-def _metrics(scores: SliceScores, words: Words) -> Iterator[str]:
+def _metrics(scores: Scores, words: Words) -> Iterator[str]:
     """One line per metric: A, B, and B less A."""
     differences = scores.differences[f"{SECOND}-{FIRST}"]
     rows = [

@@ -13,6 +13,7 @@ from torch.nn.functional import normalize
 from zhiling.training.features import Encoded, Prepared
 from zhiling.training.pairs_to_learn import Questions
 from zhiling.training.settings import TrainSettings
+from zhiling.training.tensors import parted
 
 PLACES = 64
 """Places among given candidates that are told apart; all further ones are as the last."""
@@ -60,7 +61,7 @@ class MatchHead(nn.Module):
 
     def mapped(self, vectors: torch.Tensor, maps: nn.ModuleList) -> torch.Tensor:
         """Vectors whose blocks have length 1 each."""
-        blocks = list(vectors.split(self.blocks, dim=1))
+        blocks = list(parted(vectors, self.blocks, dim=1))
         for place, (block, linear) in enumerate(zip(blocks, maps, strict=False)):
             kept = self.dropout(block)
             blocks[place] = normalize(kept + linear(kept) / block.shape[1] ** 0.5, dim=1)
@@ -89,10 +90,10 @@ class MatchHead(nn.Module):
         asking = torch.zeros(len(encoded.text), dtype=torch.bool)
         asking[prepared.starts[:-1]] = True
         questions = self.mapped(encoded.text[asking], self.question)
-        answers = self.mapped(encoded.text[~asking], self.answer).split(counts.tolist())
+        answers = parted(self.mapped(encoded.text[~asking], self.answer), counts.tolist())
         rows = [
             self._given(question, own) if len(own) else self.fit(question, self.pool)
-            for question, own in zip(questions.split(1), answers, strict=True)
+            for question, own in zip(parted(questions, [1] * len(counts)), answers, strict=True)
         ]
         scores = [row[0] for row in rows]
         return Fits(nn.utils.rnn.pad_sequence(scores, batch_first=True, padding_value=float("-inf")), None)
