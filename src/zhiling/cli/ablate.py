@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zhiling.cli.ablate_sources import leave_out_sources
 from zhiling.cli.console import (
     AsJson,
     Overrides,
@@ -25,17 +26,34 @@ if TYPE_CHECKING:
 
 def ablate_command(
     recipe: RecipePath = Path("recipe.yaml"),
-    step: Annotated[list[str] | None, typer.Option(help="Only this step; may be given again.")] = None,
+    step: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this step (with --sources: this source); may be given again."),
+    ] = None,
     seeds: Annotated[int | None, typer.Option(help="Students per arm, at least 3.")] = None,
     ngrams: Annotated[bool, typer.Option("--ngrams", help="Students read n-grams alone: faster.")] = False,
+    sources: Annotated[
+        bool, typer.Option("--sources", help="Leave out one source after the other instead of steps.")
+    ] = False,
+    about: Annotated[
+        list[str] | None,
+        typer.Option(help="With --sources: an answer to follow: a test row's id or a text; again for more."),
+    ] = None,
     overrides: Overrides = None,
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell what each step does to a cheap student: with it, without it, against a random removal."""
+    """Tell what each step (or source) does to a cheap student: with it, without, against a random removal."""
+    from zhiling.errors import UsageError
     from zhiling.workflow.ablate import ablate
 
+    if about and not sources:
+        raise UsageError("--about follows answers from source to source", hint="give --sources too")
     loaded = load_recipe(recipe, profile, overrides)
+    if sources:
+        options = {"only": step or (), "about": about or (), "seeds": seeds, "ngrams": ngrams}
+        leave_out_sources(loaded, options, as_json=as_json)
+        return
     with Teller(as_json=False) as teller:
         found = ablate(loaded, only=step or (), seeds=seeds, ngrams=ngrams, tell=teller)
     if as_json:

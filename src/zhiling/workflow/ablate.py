@@ -18,7 +18,16 @@ from zhiling.pipeline.runner import Listener
 from zhiling.pipeline.store import write_bytes
 from zhiling.training import Examples
 from zhiling.workflow.ablate_student import Student, student_settings
-from zhiling.workflow.ablate_variants import WHOLE, Unit, Variant, Variants, as_examples, drawn, units
+from zhiling.workflow.ablate_variants import (
+    WHOLE,
+    Unit,
+    Variant,
+    Variants,
+    as_examples,
+    drawn,
+    task_of,
+    units,
+)
 from zhiling.workflow.examples import examples_of, file_examples
 from zhiling.workflow.recipe import Recipe
 
@@ -118,11 +127,11 @@ def ablate(
         RunBusy: another process works in this project.
     """
     chosen = _chosen(recipe, only)
-    count = _seeds(recipe, seeds)
+    count = seeds_of(recipe, seeds)
     project = Variants(recipe.root)
     with project.lock():
         try:
-            work = _Work.of(recipe, project, count, ngrams, tell)
+            work = Work.of(recipe, project, count, ngrams, tell)
             steps = tuple(work.take(unit) for unit in chosen)
         except KeyboardInterrupt as error:
             raise Interrupted(
@@ -152,7 +161,12 @@ def _chosen(recipe: Recipe, only: Sequence[str]) -> list[Unit]:
     return [known[name] for name in only] if only else list(known.values())
 
 
-def _seeds(recipe: Recipe, seeds: int | None) -> list[int]:
+def seeds_of(recipe: Recipe, seeds: int | None) -> list[int]:
+    """The students' seeds, from the recipe's on.
+
+    Raises:
+        UsageError: fewer than 3.
+    """
     wanted = max(FEWEST_SEEDS, recipe.evaluate.seeds if recipe.evaluate else 0) if seeds is None else seeds
     if wanted < FEWEST_SEEDS:
         raise UsageError(f"{wanted} seeds", hint=f"at least {FEWEST_SEEDS}: one seed shows no spread")
@@ -164,7 +178,7 @@ Answers = list[Sequence[str]]
 
 
 @dataclass(frozen=True)
-class _Work:
+class Work:
     """What every step is measured with.
 
     Attributes:
@@ -188,7 +202,7 @@ class _Work:
     @classmethod
     def of(
         cls, recipe: Recipe, project: Variants, seeds: list[int], ngrams: bool, tell: Listener
-    ) -> _Work:  # fmt: skip
+    ) -> Work:  # fmt: skip
         """Runs the whole recipe and trains its students."""
         variant = project.rows(recipe, WHOLE, (), tell)
         tested, tested_on = _tested(recipe, variant)
@@ -257,7 +271,7 @@ def _tested(recipe: Recipe, variant: Variant) -> tuple[Examples, str]:
     """The rows that every student answers, and where they are from."""
     if recipe.evaluate is not None and recipe.evaluate.from_file:
         tested, where = (
-            file_examples(recipe.evaluate, recipe.root),
+            file_examples(recipe.evaluate, recipe.root, task_of(recipe)),
             recipe.evaluate.data or "evaluation source",
         )
     else:

@@ -20,7 +20,7 @@ from zhiling.pipeline.store import Manifest, Project, RunFolder
 from zhiling.pipeline.table import RowTable
 from zhiling.rows.splits import split
 from zhiling.training import Examples
-from zhiling.workflow.examples import apart_from, examples_of, labelled
+from zhiling.workflow.examples import CLASSIFICATION, apart_from, examples_of, labelled
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import plan_of
 from zhiling.workflow.stages import split_rows
@@ -71,7 +71,8 @@ class Variant:
 
     Attributes:
         exported: number of rows in the export.
-        parts: train, dev and test rows as `examples.labelled` gives them.
+        parts: train, dev and test rows as `examples.labelled` gives them, with `via`: the sources and steps
+            that each came through.
         groups: of the test rows.
     """
 
@@ -130,7 +131,21 @@ def _parts(recipe: Recipe, table: RowTable) -> Variant:
     parts = split(rows.drop("n"), recipe.split, recipe.seed, held, former).parts
     numbers = {part: rows.filter(parts == part)["n"].sort().to_numpy().astype(np.int64) for part in _PARTS}
     groups = table.read(["group"], numbers["test"])["group"].drop_nulls()
-    return Variant(rows.height, {part: labelled(table, some) for part, some in numbers.items()}, groups)
+    task = task_of(recipe)
+    found = {part: labelled(table, some, task) for part, some in numbers.items()}
+    origin = {
+        part: table.read(["via"], each["n"].to_numpy().astype(np.int64)) for part, each in found.items()
+    }
+    return Variant(
+        rows.height,
+        {part: each.with_columns(origin[part]["via"]) for part, each in found.items()},
+        groups,
+    )
+
+
+def task_of(recipe: Recipe) -> str:
+    """The task of the students."""
+    return recipe.train.task if recipe.train else CLASSIFICATION
 
 
 _PARTS = ("train", "dev", "test")
