@@ -76,8 +76,20 @@ def _print_notes(trained: dict[str, Any], model: dict[str, Any]) -> None:
     if pieces > model["settings"]["accumulate"]:
         size = model["settings"]["batch_size"]
         typer.echo(f"memory ran out: batches of {size} were computed in {pieces} pieces, to the same result")
+    if choice := model.get("choice"):
+        _print_choice(choice)
     for what, count in trained["unseen"].items():
         typer.echo(f"noted: {what}: {count}")
+
+
+def _print_choice(choice: dict[str, Any]) -> None:
+    """What few labels were learnt by, and what was tried."""
+    if choice["scores"]:
+        title = f"{choice['held_out']} held-out answers each"
+        print_table(("plan", "held-out score"), list(choice["scores"].items()), title=title)
+    rows = choice["unlabelled"]
+    typer.echo(f"plan: {choice['plan']} ({choice['why']})")
+    typer.echo(f"rows without a label: {rows['rows']}, {rows['used']} learnt from")
 
 
 def print_transfer(trained: dict[str, Any]) -> None:

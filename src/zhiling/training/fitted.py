@@ -30,6 +30,11 @@ class Fitted(Protocol):
         ...
 
     @property
+    def choice(self) -> Mapping[str, object]:
+        """With `few_labels`: what was chosen and why; else empty."""
+        ...
+
+    @property
     def dev_score(self) -> float:
         """Its score on the dev examples; NaN where there were none."""
         ...

@@ -189,11 +189,17 @@ def as_rows(batch: pl.DataFrame) -> pl.DataFrame:
 def control_pool(recipe: Recipe, run: Run, table: RowTable, tested: Examples) -> pl.DataFrame:
     """Labelled source rows as they came, before any step: none equal or near a test row or of its group."""
     rows = labelled(table, table.sources(), recipe.train.task if recipe.train else CLASSIFICATION)
-    if recipe.evaluate is None or not recipe.evaluate.from_file:
-        assigned = run.folder.read_frame("split.parquet", ["n", "split"]).filter(pl.col("split") == "test")
-        groups = table.read(["group"], assigned["n"].sort().to_numpy().astype(np.int64))["group"].drop_nulls()
-        rows = rows.filter(~pl.col("group").is_in(groups.implode()).fill_null(False))
+    groups = tested_groups(recipe, run, table)
+    rows = rows.filter(~pl.col("group").is_in(groups.implode()).fill_null(False))
     return apart_from(rows, tested, recipe.split.near).sort("id")
+
+
+def tested_groups(recipe: Recipe, run: Run, table: RowTable) -> pl.Series:
+    """The groups of the rows that are tested on; none where a file is."""
+    if recipe.evaluate is not None and recipe.evaluate.from_file:
+        return pl.Series("group", [], dtype=pl.String)
+    assigned = run.folder.read_frame("split.parquet", ["n", "split"]).filter(pl.col("split") == "test")
+    return table.read(["group"], assigned["n"].sort().to_numpy().astype(np.int64))["group"].drop_nulls()
 
 
 def apart_from(rows: pl.DataFrame, tested: Examples, near: float | None) -> pl.DataFrame:

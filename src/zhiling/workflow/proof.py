@@ -13,7 +13,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ from zhiling.workflow.examples import (
     tuned_rows,
 )
 from zhiling.workflow.explain import ModelOnRows, explain_stage
+from zhiling.workflow.few_labels import Unlabelled, few_labels_of
 from zhiling.workflow.harm import harm_stage
 from zhiling.workflow.model_origin import origin_of
 from zhiling.workflow.prompting import before_of, prompting_of
@@ -85,12 +86,19 @@ class _Work:
         train_rows, dev_rows = (apart_from(rows, tested, recipe.split.near) for rows in whole)
         left_out = sum(rows.height for rows in whole) - train_rows.height - dev_rows.height
         settings = located(recipe.train, recipe.root).model_copy(update={"prompting": prompting_of(recipe)})
+        settings = settings.model_copy(update={"few_labels": few_labels_of(recipe)})
         settings = reading_on(settings, recipe, (run, table), tested, tell)
         return cls(recipe, run, table, settings, tested, (train_rows, dev_rows), left_out, tell)
 
     def tuned(self) -> tuple[Examples, Examples]:
         """Train and dev examples of the run's own split."""
-        return examples_of(self.parts[0], replies=self.settings.replies), examples_of(self.parts[1])
+        examples = examples_of(self.parts[0], replies=self.settings.replies)
+        return replace(examples, unlabelled=self.unlabelled.of_train_part()), examples_of(self.parts[1])
+
+    @property
+    def unlabelled(self) -> Unlabelled:
+        """The rows without a label, where the training learns from them."""
+        return Unlabelled(self.recipe, self.run, self.table, self.settings.few_labels, self.tested)
 
     def control(self) -> dict[int, tuple[Examples, Examples]]:
         """Per seed as many rows as the tuned model had, from the sources as they came."""
@@ -99,8 +107,12 @@ class _Work:
         drawn = {seed: control_rows(pool, sizes, seed) for seed in _seeds(self.recipe)}
         if self.settings.context > 1:  # neighbours of a document as they stand in it
             drawn = {seed: (rows.sort("n"), dev.sort("n")) for seed, (rows, dev) in drawn.items()}
+        bare = self.unlabelled.of_sources()
         return {
-            seed: (examples_of(rows, replies=self.settings.replies), examples_of(dev))
+            seed: (
+                replace(examples_of(rows, replies=self.settings.replies), unlabelled=bare),
+                examples_of(dev),
+            )
             for seed, (rows, dev) in drawn.items()
         }
 
@@ -129,6 +141,7 @@ def train_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> No
         "rows": len(examples), "dev_rows": len(dev), "labels": len(set(examples.targets)),
         "near_test_left_out": work.left_out, "transfer": _distance(work),
         **{name: best[name] for name in ("seed", "dev_score", "unseen")},
+        "choice": best.get("choice", {}),
     }  # fmt: skip
     run.folder.save()
 
@@ -228,6 +241,7 @@ def arm_key(
             ]
         ),
         *(canonical([e.ids, e.as_lists(), e.targets, e.groups]) for e in (*parts, tested)),
+        *(canonical(e.unlabelled_as_lists()) for e in parts if e.unlabelled),
     )
 
 
@@ -276,7 +290,8 @@ def _train_one(
     history = [record.__dict__ for record in trained.history]
     facts = {"arm": arm, "seed": seed, "dev_score": trained.dev_score, "unseen": dict(trained.unseen),
              "rows": len(parts[0]), "epochs": history,
-             "classes": predicted.classes, "notes": dict(predicted.notes)}  # fmt: skip
+             "classes": predicted.classes, "notes": dict(predicted.notes),
+             "choice": dict(trained.choice)}  # fmt: skip
     write_bytes(folder / "facts.json", orjson.dumps(facts, option=orjson.OPT_SERIALIZE_NUMPY))
     state.unlink(missing_ok=True)
 

@@ -171,6 +171,7 @@ def run_fingerprint(recipe: Recipe, plan: Plan) -> str:
     evaluation = recipe.evaluate.files() if recipe.evaluate else []
     evaluation += recipe.train.prompting.files() if recipe.train and recipe.train.prompting else []
     evaluation += recipe.train.continued.files() if recipe.train and recipe.train.continued else []
+    evaluation += recipe.train.few_labels.files() if recipe.train and recipe.train.few_labels else []
     files = fingerprint.matching(evaluation, recipe.root, what="evaluate")
     beside = recipe.diversity.reference
     files += fingerprint.matching([beside] if beside else [], recipe.root, what="diversity")

@@ -47,6 +47,7 @@ class Prompted:
     dev_score: float = float("nan")
     unseen: Mapping[str, int] = field(default_factory=dict[str, int])
     history: tuple[EpochRecord, ...] = ()
+    choice: Mapping[str, object] = field(default_factory=dict[str, object])
 
     def predict(self, inputs: Sequence[Input | str], batch_size: int = 64) -> Predictions:
         """The answers to any number of inputs, in their order; a text stands for an input of that text."""
