@@ -7,11 +7,13 @@ says the same. Each runs as a process of its own; with a letter only that figure
 from __future__ import annotations
 
 import os
+import string
 import subprocess
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+LETTERS = string.ascii_lowercase
 SCRIPTS: dict[str, tuple[str, ...]] = {
     "9": ("tasks.py",),
     "1": ("conll.py",),
@@ -19,19 +21,29 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "5": ("fine_tuning.py",),
     "6": ("predicting.py",),
     "10": ("equivalence.py",),
+    "9e": ("matching.py",),
 }
 """Row → script of this folder, with its options."""
 
 
+def chosen(wanted: str) -> list[str]:
+    """The rows whose scripts measure what is wanted: one with a script of its own, else that of its number."""
+    number = wanted.rstrip(LETTERS)
+    return [
+        each
+        for each in SCRIPTS
+        if wanted in ("", each, each.rstrip(LETTERS)) or (each == number and wanted not in SCRIPTS)
+    ]
+
+
 def main(wanted: str) -> None:
     """Runs the script of the wanted row, or all."""
-    number = wanted.rstrip("abcdefghijklmnopqrstuvwxyz")
-    if number and number not in SCRIPTS:
+    rows = chosen(wanted)
+    if not rows:
         raise SystemExit(f"no row {wanted!r}; there are {', '.join(SCRIPTS)}")
     environment = os.environ | {"ROW": wanted}
-    for each, (script, *options) in SCRIPTS.items():
-        if number in ("", each):
-            subprocess.run([sys.executable, HERE / script, *options], check=True, env=environment)
+    for script, *options in map(SCRIPTS.__getitem__, rows):
+        subprocess.run([sys.executable, HERE / script, *options], check=True, env=environment)
 
 
 if __name__ == "__main__":

@@ -16,10 +16,9 @@ from zhiling.training import Examples
 LINE = re.compile(r"^\[\d\d:\d\d\] (?:<(?P<who>[^>]*)> |\* (?P<does>\S+) )(?P<text>.*)$")
 BEFORE = 50
 """Messages before one that are its candidates, the nearest first; 98 % of the links lead to one of them."""
-CHOSEN_ON = (0, 1, 5, 6)
-"""Logs, in the order of their names, on which settings were chosen; always learnt from, the last as dev."""
-FOLDS = ((2, 3), (4, 7), (8, 9))
-"""All others: each pair is answered once, by a model that learnt from the rest."""
+LEARNT, DEV = (0, 1, 5), 6
+"""Logs, in the order of their names, that are learnt from and that choose the epoch; settings were chosen on
+them, too. All others are answered once."""
 
 
 class Reply(NamedTuple):

@@ -167,10 +167,14 @@ class JoinedFeatures(nn.Module):
         return sum(part.width for part in self._parts())
 
     def prepare(self, examples: Sequence[Sequence[Segments]]) -> Prepared:
-        """What `forward` will need of each example's sequences."""
+        """What `forward` will need of each example's sequences; equal ones are read once."""
         sequences = [each for example in examples for each in example]
         starts = np.cumsum([0, *map(len, examples)], dtype=np.int64)
-        return Prepared(tuple(part.prepare(sequences) for part in self._parts()), starts)
+        places = {each: place for place, each in enumerate(dict.fromkeys(sequences))}
+        parts = tuple(part.prepare(list(places)) for part in self._parts())
+        if len(places) < len(sequences):
+            parts = tuple(part.take([places[each] for each in sequences]) for part in parts)
+        return Prepared(parts, starts)
 
     def forward(self, inputs: Prepared) -> Encoded:
         """Vectors of shape (windows, width); states of tokens where a part has them."""

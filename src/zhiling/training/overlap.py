@@ -41,12 +41,10 @@ class OverlapFeatures(FeaturePart):
         self.signs = signs.astype(np.float32)
 
     def prepare(self, sequences: Sequence[Segments]) -> NgramInputs:
-        """The weighted n-grams of each text, in their columns; a text that occurs often is read once."""
-        places = {text: place for place, text in enumerate(dict.fromkeys(each.first for each in sequences))}
-        rows = self.encoder.encode_sparse(list(places))
+        """The weighted n-grams of each text, in their columns."""
+        rows = self.encoder.encode_sparse([each.first for each in sequences])
         values = rows.values * self.rarity.numpy()[rows.indices] * self.signs[rows.indices]
-        distinct = NgramInputs(SparseRows(rows.indptr, rows.indices % COLUMNS, values, COLUMNS))
-        return distinct.take([places[each.first] for each in sequences])
+        return NgramInputs(SparseRows(rows.indptr, rows.indices % COLUMNS, values, COLUMNS))
 
     def forward(self, inputs: Inputs) -> Encoded:
         """Vectors of length 1, shape (batch, columns); 0 for an empty text."""
