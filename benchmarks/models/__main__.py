@@ -27,7 +27,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
 
 
 def chosen(wanted: str) -> list[str]:
-    """The rows whose scripts measure what is wanted: one with a script of its own, else that of its number."""
+    """The rows whose scripts measure what is wanted: its own, else that of its number."""
     number = wanted.rstrip(LETTERS)
     return [
         each
