@@ -60,7 +60,7 @@ def harm_stage(on: ModelOnRows, untuned: Callable[[], Fitted]) -> None:
         return
     on.tell({"event": "stage", "stage": "counterfactual"})
     try:
-        content = {"refused": "", **_measured(on, settings, untuned)}
+        content: dict[str, Any] = {"refused": "", **_measured(on, settings, untuned)}
     except UsageError as error:
         task = on.recipe.train.task if on.recipe.train else ""
         content = {"refused": f"task {task}: {error.message}", "effects": [], "skipped": {}}

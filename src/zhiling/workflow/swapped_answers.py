@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -64,7 +64,7 @@ def _sorted(answer: str) -> Any:
         return answer
     told: dict[str, Any] = orjson.loads(answer)
     return {
-        name: sorted(map(orjson.dumps, each)) if isinstance(each, list) else each
+        name: sorted(map(orjson.dumps, cast(list[Any], each))) if isinstance(each, list) else each
         for name, each in told.items()
     }
 
@@ -84,7 +84,7 @@ def _answers(answers: list[dict[str, Any]], swapped: Swapped) -> list[dict[str, 
         if each.get("place") is None:
             raise UsageError("its answers have no place, so they cannot be moved")
         place = _place(each["place"], swapped)
-        text = swapped.texts[place.get("message", 0)][place["start"] : place["end"]]
+        text: str = swapped.texts[place.get("message", 0)][place["start"] : place["end"]]
         found.append({**each, "text": text, "place": place})
     return found
 

@@ -35,7 +35,8 @@ def behaviour_facts(path: Path) -> BehaviourFacts | None:
     }
     if all(each is None for each in read.values()):
         return None
-    slices, explanations, swaps = (read[name] or {} for name in read)
+    slices, explanations, swaps = (each or {} for each in read.values())
+    skipped: Mapping[str, int] = swaps.get("skipped") or {}
     return BehaviourFacts(
         looked=read["slices"] is not None, rows=slices.get("n", 0), of=slices.get("of", 0),
         rate=slices.get("rate", 0.0), tried=slices.get("tried", 0),
@@ -43,9 +44,7 @@ def behaviour_facts(path: Path) -> BehaviourFacts | None:
         answers=tuple(map(_answer, explanations.get("rows") or ())),
         train_rows=explanations.get("train_rows", 0), looked_through=explanations.get("looked_through", 0),
         refused=swaps.get("refused") or "", swaps=tuple(map(_swap, swaps.get("effects") or ())),
-        ambiguous=sum(
-            count for name, count in (swaps.get("skipped") or {}).items() if name.endswith("ambiguous")
-        ),
+        ambiguous=sum(count for name, count in skipped.items() if name.endswith("ambiguous")),
     )  # fmt: skip
 
 
@@ -101,10 +100,10 @@ def _shaded(pieces: Iterable[tuple[str, float, bool]]) -> tuple[ShadedPiece, ...
     """Pieces with the shade of their score: from −SHADES (against) to SHADES (for), beside the strongest."""
     told = list(pieces)
     most = max((abs(score) for _, score, _ in told), default=0.0)
-    return [
+    return tuple(
         ShadedPiece(text, score, round(SHADES * score / most) if most else 0, gap)
         for text, score, gap in told
-    ]
+    )
 
 
 def _swap(raw: Mapping[str, Any]) -> SwapFacts:

@@ -62,7 +62,8 @@ def evaluation_facts(path: Path) -> EvaluationFacts | None:
 def _tags(scores: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
     """The token report of the last arm; empty where scores per label are not of tags."""
     arms: Mapping[str, Any] = scores.get("arms") or {}
-    metrics = list(next(iter(arms.values()), {}))
+    first: Mapping[str, Any] = next(iter(arms.values()), dict[str, Any]())
+    metrics = list(first)
     try:
         of_tags = reports_tags(metrics)
     except ZhilingError:  # a metric of a plug-in that is not here

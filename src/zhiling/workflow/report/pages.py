@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -82,14 +82,15 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
+    filters: dict[str, Any] = {
+        "flat": flat,
         "measure": measure,
         "number": number,
-        "flat": flat,
         "percent": percent,
         "points": points,
         "seconds": seconds,
     }
+    environment.filters |= filters
     return environment
 
 
@@ -106,8 +107,8 @@ def flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
         if isinstance(value, Mapping):
             found += flat(value, path)  # pyright: ignore[reportUnknownArgumentType]
         elif isinstance(value, list | tuple):
-            told = [number(each) for each in value]  # pyright: ignore[reportUnknownVariableType]
-            found.append((path, ", ".join(told)))
+            listed: Sequence[Any] = value  # pyright: ignore[reportUnknownVariableType]
+            found.append((path, ", ".join(map(number, listed))))
         elif value is not None:
             found.append((path, number(value)))
     return found
