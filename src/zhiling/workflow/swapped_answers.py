@@ -84,7 +84,8 @@ def _answers(answers: list[dict[str, Any]], swapped: Swapped) -> list[dict[str, 
         if each.get("place") is None:
             raise UsageError("its answers have no place, so they cannot be moved")
         place = _place(each["place"], swapped)
-        text: str = swapped.texts[place.get("message", 0)][place["start"] : place["end"]]
+        message: int = place.get("message", 0)
+        text = swapped.texts[message][place["start"] : place["end"]]
         found.append({**each, "text": text, "place": place})
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from zhiling.workflow.inspect.words import LANGUAGES, Words, load_table, number
 from zhiling.workflow.report import charts
@@ -90,7 +90,7 @@ def _environment() -> Environment:
         "points": points,
         "seconds": seconds,
     }
-    environment.filters |= filters
+    environment.filters.update(filters)
     return environment
 
 
@@ -107,7 +107,7 @@ def flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
         if isinstance(value, Mapping):
             found += flat(value, path)  # pyright: ignore[reportUnknownArgumentType]
         elif isinstance(value, list | tuple):
-            listed: Sequence[Any] = value  # pyright: ignore[reportUnknownVariableType]
+            listed = cast(Sequence[object], value)
             found.append((path, ", ".join(map(number, listed))))
         elif value is not None:
             found.append((path, number(value)))
