@@ -102,7 +102,7 @@ def _row(figure: Compared, answers: Answers, truth: Sequence[str]) -> dict[str, 
     beside = {side: _told(found.interval(side)) for side in answers}
     return row(
         figure.id, f"{figure.what}: lead over the better baseline", round(least.mean, 4), 0.0, "higher",
-        low=round(least.low, 4), high=round(least.high, 4), n=len(truth), unit="F1 points / 100",
+        low=round(least.low, 4), high=round(least.high, 4), n=len(truth), unit="accuracy" if figure.metric == "accuracy" else "F1",
         beside=beside, data=figure.data, note=f"{figure.note}; seeds {len(answers[OURS])}",
     )  # fmt: skip
 
