@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from zhiling.training.letters import LetterInput
 from zhiling.training.methods.method import Method
 from zhiling.training.settings import TrainSettings
 from zhiling.training.standard_heads import open_network
+from zhiling.training.still_layers import given, rest
 from zhiling.training.token_memory import memory_of
 from zhiling.training.windows import count_longer, cut, pad
 
@@ -49,6 +51,8 @@ class TokenInputs:
     starts: NDArray[np.int64]
     """Where each sequence's windows begin, and the end of the last: shape (n + 1,)."""
     empty: tuple[bool, ...]
+    states: tuple[torch.Tensor, ...] = ()
+    """What the layers that do not move say of each window, (tokens, width); empty: not computed before."""
 
     def lengths(self) -> Sequence[int]:
         """Numbers of tokens."""
@@ -59,11 +63,13 @@ class TokenInputs:
 
     def take(self, rows: Sequence[int]) -> TokenInputs:
         """The windows of some sequences."""
-        taken = [self.windows[self.starts[row] : self.starts[row + 1]] for row in rows]
+        taken = [range(self.starts[row], self.starts[row + 1]) for row in rows]
+        numbers = list(itertools.chain.from_iterable(taken))
         return TokenInputs(
-            tuple(window for windows in taken for window in windows),
+            tuple(self.windows[number] for number in numbers),
             np.cumsum([0, *map(len, taken)], dtype=np.int64),
             tuple(self.empty[row] for row in rows),
+            tuple(self.states[number] for number in numbers) if self.states else (),
         )
 
 
@@ -153,16 +159,34 @@ class TunedEncoder(FeaturePart):
     def forward(self, inputs: Inputs) -> Encoded:
         """Vectors and states of tokens; an untuned network gives what `FrozenEncoder` gives of one text."""
         assert isinstance(inputs, TokenInputs)
-        padded = pad(self.model.tokenizer, inputs.windows)
+        output, mask = self.run(inputs.windows, inputs.states)
+        if self.opened:
+            return Encoded(output.logits)
+        states = output.last_hidden_state[:, -mask.shape[1] :]  # behind learnt prompts
+        vectors = normalize(pool(states, mask, self.model.pooling), dim=1) * self.width**0.5
+        empty = torch.tensor(np.repeat(inputs.empty, np.diff(inputs.starts))).unsqueeze(1)
+        return Encoded(vectors.masked_fill(empty, 0.0), states, mask)
+
+    def run(self, windows: Sequence[Window], known: Sequence[torch.Tensor] = ()) -> tuple[Any, torch.Tensor]:
+        """The network's output for windows, padded to the longest, and their mask.
+
+        Args:
+            windows: a batch.
+            known: what the still layers say of each window; none: they compute it.
+        """
+        padded = pad(self.model.tokenizer, windows)
         if not self.method.reads_pairs:  # which would drop them with a warning
             padded.pop("token_type_ids", None)
         mask = padded["attention_mask"]
         if self.letters is not None:
             vectors = cast(Any, self.network).get_input_embeddings()(padded.pop("input_ids"))
-            padded["inputs_embeds"] = vectors + self.letters(inputs.windows, mask.shape[1])
-        if self.opened:
-            return Encoded(self.network(**padded).logits)
-        states = self.network(**padded).last_hidden_state[:, -mask.shape[1] :]  # behind learnt prompts
-        vectors = normalize(pool(states, mask, self.model.pooling), dim=1) * self.width**0.5
-        empty = torch.tensor(np.repeat(inputs.empty, np.diff(inputs.starts))).unsqueeze(1)
-        return Encoded(vectors.masked_fill(empty, 0.0), states, mask)
+            padded["inputs_embeds"] = vectors + self.letters(windows, mask.shape[1])
+        with given(self.network, known):
+            return self.network(**padded), mask
+
+    def train(self, mode: bool = True) -> Self:
+        """Layers that do not move stay in evaluation mode: they have no dropout."""
+        super().train(mode)
+        if mode and self.letters is None:
+            rest(self.network)
+        return self

@@ -28,6 +28,7 @@ from zhiling.training.processes import Processes
 from zhiling.training.resume import Checkpoint
 from zhiling.training.seen_tokens import only_seen_tokens
 from zhiling.training.settings import TrainSettings
+from zhiling.training.still_layers import with_states
 from zhiling.training.tasks.task import Task
 from zhiling.training.trained import Trained
 from zhiling.training.word_windows import cut_words
@@ -65,6 +66,7 @@ def fit(
     with seeded(seed):
         model = TaskModel(task, build_features(settings, task, train))
         inputs, dev_inputs = task.material(model, train), model.prepare(dev.inputs)
+        inputs, dev_inputs = (with_states(model, each, settings.precision) for each in (inputs, dev_inputs))
         beliefs = teachers.beliefs(inputs, teach) if settings.distil else ()
         material = (
             Material(train, inputs, task.truths(train, inputs), beliefs), Material(dev, dev_inputs)
