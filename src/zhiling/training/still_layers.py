@@ -65,8 +65,12 @@ def _moves(module: nn.Module) -> bool:
 @contextmanager
 def standing_in(layers: Sequence[nn.Module], states: torch.Tensor) -> Generator[None]:
     """The layers give these states, whatever they are given."""
+
+    def known(*_: Any, **__: Any) -> torch.Tensor:
+        return states
+
     for layer in layers:
-        cast(Any, layer).forward = lambda *_, **__: states
+        cast(Any, layer).forward = known
     try:
         yield
     finally:
@@ -92,7 +96,7 @@ def _states(
     tuned: TunedEncoder, last: nn.Module, tokens: TokenInputs, precision: Precision
 ) -> tuple[torch.Tensor, ...]:
     """What a layer says of each window: (tokens, width); nothing where it says more than states."""
-    found: list[torch.Tensor] = []
+    found: list[object] = []
     windows = tokens.windows
     order = sorted(range(len(windows)), key=lambda number: len(windows[number].ids))
     places: dict[int, torch.Tensor] = {}
@@ -105,7 +109,7 @@ def _states(
                 some = order[start : start + TEXTS_AT_ONCE]
                 tuned.run([windows[number] for number in some])
                 said = found.pop()
-                if not isinstance(cast(object, said), torch.Tensor):
+                if not isinstance(said, torch.Tensor):
                     return ()
                 places |= {n: said[row, : len(windows[n].ids)].clone() for row, n in enumerate(some)}
     finally:
