@@ -72,7 +72,8 @@ FIGURES = {
     ),
     "options": Compared(
         "models.9c", "exams, four options: accuracy", "accuracy",
-        {**ENCODER, "task": "choice", "method": "frozen", "epochs": 30, "learning_rate": 3e-4},
+        {**ENCODER, "task": "choice", "method": "frozen", "epochs": 30, "learning_rate": 3e-4,
+         "max_tokens": 96},
         "mmlu: dev and val, 57 subjects",
         "nearest neighbour: the option with the highest cosine to its question",
     ),
@@ -102,8 +103,8 @@ def _row(figure: Compared, answers: Answers, truth: Sequence[str]) -> dict[str, 
     beside = {side: _told(found.interval(side)) for side in answers}
     return row(
         figure.id, f"{figure.what}: lead over the better baseline", round(least.mean, 4), 0.0, "higher",
-        low=round(least.low, 4), high=round(least.high, 4), n=len(truth), unit="accuracy" if figure.metric == "accuracy" else "F1",
-        beside=beside, data=figure.data, note=f"{figure.note}; seeds {len(answers[OURS])}",
+        low=round(least.low, 4), high=round(least.high, 4), n=len(truth),
+        unit="accuracy" if figure.metric == "accuracy" else "F1", beside=beside, data=figure.data, note=f"{figure.note}; seeds {len(answers[OURS])}",
     )  # fmt: skip
 
 

@@ -239,12 +239,16 @@ def linear_options(train: Examples, tested: Examples) -> list[str]:
 
 def nearest_options(tested: Examples) -> list[str]:
     """The option with the highest cosine to its question."""
-    model = encoder()
-    found: list[str] = []
-    for turns in tested.inputs:
-        asked, *options = model.encode([asked_text(turns), *texts_named(turns, targets.CHOICE)])
-        found.append(spelled(targets.Choice(choice=int(np.argmax(np.stack(options) @ asked)))))
-    return found
+    asked = [asked_text(turns) for turns in tested.inputs]
+    options = [texts_named(turns, targets.CHOICE) for turns in tested.inputs]
+    model = TransformerEncoder(path=BACKBONE, max_tokens=96)
+    pieces = model.encode([each for own in options for each in own])
+    ends = np.cumsum([0, *map(len, options)])
+    best = [
+        int((pieces[start:end] @ question).argmax())
+        for question, start, end in zip(model.encode(asked), ends[:-1], ends[1:], strict=True)
+    ]
+    return [spelled(targets.Choice(choice=number)) for number in best]
 
 
 def linear_labels(train: Examples, tested: Examples) -> list[str]:
