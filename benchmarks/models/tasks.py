@@ -101,10 +101,11 @@ def _row(figure: Compared, answers: Answers, truth: Sequence[str]) -> dict[str, 
     leads = {side: found.difference(OURS, side) for side in (LINEAR, NEAREST)}
     least = min(leads.values(), key=lambda lead: lead.low)
     beside = {side: _told(found.interval(side)) for side in answers}
+    unit = "accuracy" if figure.metric == "accuracy" else "F1"
     return row(
         figure.id, f"{figure.what}: lead over the better baseline", round(least.mean, 4), 0.0, "higher",
-        low=round(least.low, 4), high=round(least.high, 4), n=len(truth),
-        unit="accuracy" if figure.metric == "accuracy" else "F1", beside=beside, data=figure.data, note=f"{figure.note}; seeds {len(answers[OURS])}",
+        low=round(least.low, 4), high=round(least.high, 4), n=len(truth), unit=unit, beside=beside,
+        data=figure.data, note=f"{figure.note}; seeds {len(answers[OURS])}",
     )  # fmt: skip
 
 
