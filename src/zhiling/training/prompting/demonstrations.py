@@ -87,8 +87,8 @@ def _number(turns: Input) -> int:
 def rows_of(examples: Examples, rows: Sequence[int]) -> Examples:
     """Some of the examples, in the order given."""
     return Examples(
-        *(
-            tuple(column[row] for row in rows)
-            for column in (examples.ids, examples.inputs, examples.targets, examples.languages)
-        )
+        tuple(examples.ids[row] for row in rows),
+        tuple(examples.inputs[row] for row in rows),
+        tuple(examples.targets[row] for row in rows),
+        tuple(examples.languages[row] for row in rows),
     )

@@ -36,7 +36,7 @@ class Verbaliser:
             MissingInput: the file is not there.
             UsageError: it is no mapping of labels, or two labels have one name.
         """
-        tree = _read(Path(file)) if file else {}
+        tree: Mapping[str, Any] = _read(Path(file)) if file else {}
         known = dict.fromkeys([*map(str, tree), *sorted(set(labels))])
         names = {label: tuple(_names(tree.get(label))) or (_spaced(label),) for label in known}
         definitions = {label: found for label in known if (found := tuple(_definitions(tree.get(label))))}
