@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
@@ -23,12 +23,14 @@ from zhiling.pipeline.store import write_bytes
 from zhiling.pipeline.table import RowTable
 from zhiling.training import Examples, Input, Predictions, load_tuned
 from zhiling.training.inputs import shown_text
-from zhiling.training.trained import Trained
 from zhiling.workflow.answer_words import in_words
 from zhiling.workflow.examples import examples_of, tuned_rows
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import Run
 from zhiling.workflow.settings import ExplainSettings
+
+if TYPE_CHECKING:
+    from zhiling.training.trained import Trained
 
 TEXT_LIMIT = 300
 MOST_NGRAMS = 12
