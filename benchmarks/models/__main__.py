@@ -20,6 +20,8 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "2": ("banking.py",),
     "5": ("fine_tuning.py",),
     "6": ("predicting.py",),
+    "7": ("chinese.py",),
+    "8": ("transfer.py",),
     "10": ("equivalence.py",),
     "9e": ("matching.py",),
 }

@@ -123,7 +123,7 @@ def measured(work: Work, parts: Parts) -> dict[str, Any]:
 def ours(work: Work, parts: Parts, metric: Metric, seed: int) -> list[str]:
     """Our answers to the test part, from disk where they were given before."""
     settings = TrainSettings.model_validate(work.settings)
-    key = hashlib.blake2b(json.dumps([settings.model_dump(mode="json"), seed, parts.test.ids]).encode())
+    key = hashlib.blake2b(json.dumps([work.settings, seed, parts.test.ids]).encode())
     file = WORK / f"{work.letter}-{seed}-{key.hexdigest()[:12]}.json"
     if not file.exists():
         model = train(

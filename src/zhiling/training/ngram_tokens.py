@@ -12,12 +12,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
+from torch.nn.utils.rnn import pad_sequence
 
 from zhiling.errors import UsageError
 from zhiling.training.features import Encoded, FeaturePart, Inputs, Segments, Window
 from zhiling.training.settings import TrainSettings
 from zhiling.training.word_grams import LONGEST_MATCH, grams_of, shared_runs
+
+DILATIONS = (1, 2, 4, 8)
+"""Distances at which each convolution reads, words: together 15 on either side."""
 
 Cut = Callable[[Sequence[Segments]], list[list[Window]]]
 """Sequences to the windows of each, with words."""
@@ -64,13 +67,13 @@ class NgramTokenInputs:
 
 
 class NgramTokens(FeaturePart):
-    """A vector per kept n-gram; a word is the sum over those it stands in, read in both directions.
+    """A vector per kept n-gram; a word is the sum over those it stands in, read in its context.
 
     Of a pair each word is told what it shares with the other text: the longest run, the words there that are
     most like it (aligned by attention), and the other text as a whole.
 
-    Source: Huang, Xu and Yu 2015, Bidirectional LSTM-CRF Models for Sequence Tagging; Chen et al. 2017,
-    Reading Wikipedia to Answer Open-Domain Questions, section 3.2 (exact match, aligned question embedding).
+    Source: Chen et al. 2017, Reading Wikipedia to Answer Open-Domain Questions, section 3.2 (exact match,
+    aligned question embedding).
     """
 
     buckets: torch.Tensor
@@ -85,9 +88,7 @@ class NgramTokens(FeaturePart):
         nn.init.normal_(self.vectors.weight, std=width**-0.5)
         self.other = OtherText(width) if pairs else None
         self.dropout = nn.Dropout(settings.dropout)
-        self.reader = nn.LSTM(
-            self.other.width if self.other else width, width, batch_first=True, bidirectional=True
-        )
+        self.reader = Reader(self.other.width if self.other else width, self.width, settings.dropout)
 
     @classmethod
     def learn(cls, sequences: Sequence[Segments], settings: TrainSettings, cut: Cut, *, pairs: bool) -> Self:
@@ -136,8 +137,7 @@ class NgramTokens(FeaturePart):
             matches = _padded([torch.as_tensor(each.matches) for each in inputs.grams])
             segments = _padded([torch.as_tensor(each.segments) for each in inputs.grams])
             words = self.other(words, matches, segments, inside)
-        packed = pack_padded_sequence(words, counts.clamp(min=1), batch_first=True, enforce_sorted=False)
-        states, _ = pad_packed_sequence(self.reader(packed)[0], batch_first=True)
+        states = self.reader(words, inside.unsqueeze(2))
         text = states.masked_fill(~inside.unsqueeze(2), float("-inf")).amax(dim=1)
         text = text.masked_fill(counts.unsqueeze(1) == 0, 0.0)
         places, mask = _token_places(inputs.windows)
@@ -150,6 +150,36 @@ class NgramTokens(FeaturePart):
         starts = np.concatenate([[0], np.cumsum(np.concatenate([each.counts for each in grams]))])
         vectors = self.vectors(torch.as_tensor(places), torch.as_tensor(starts))
         return _padded(vectors.split([len(each.counts) for each in grams]))
+
+
+class Reader(nn.Module):
+    """Words in their context: a stack of dilated convolutions, each beside what it reads.
+
+    A recurrent network was no better at entities, and at passages of 500 words a step of it took some 30
+    times as long.
+
+    Source: Strubell et al. 2017, Fast and Accurate Entity Recognition with Iterated Dilated Convolutions.
+    """
+
+    def __init__(self, width: int, out: int, dropout: float) -> None:
+        super().__init__()
+        self.enter = nn.Linear(width, out)
+        self.layers = nn.ModuleList(nn.Conv1d(out, out, 3, dilation=far, padding=far) for far in DILATIONS)
+        self.norms = nn.ModuleList(nn.LayerNorm(out) for _ in DILATIONS)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, words: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+        """(windows, words, width) → (windows, words, out).
+
+        Args:
+            words: vectors of words.
+            inside: where a word stands, shape (windows, words, 1): what stands elsewhere is not read.
+        """
+        states = self.enter(words)
+        for layer, norm in zip(self.layers, self.norms, strict=True):
+            read = layer((states * inside).mT).mT
+            states = norm(states + self.dropout(nn.functional.gelu(read)))
+        return states
 
 
 class OtherText(nn.Module):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as bounded
 from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
@@ -137,6 +138,7 @@ def test_a_shared_run_is_as_long_as_it_is_in_both_texts() -> None:
     assert LONGEST_MATCH == 5
 
 
+@bounded(deadline=None)
 @given(st.text(max_size=60), st.integers(8, 20))
 def test_windows_hold_every_word_in_order_and_at_its_place(text: str, most: int) -> None:
     (windows,) = cut_words([Segments(text)], most)
@@ -149,6 +151,7 @@ def test_windows_hold_every_word_in_order_and_at_its_place(text: str, most: int)
         assert all(text[word.start : word.end] == word.text for word in window.words)
 
 
+@bounded(deadline=None)
 @given(st.text(max_size=30), st.text(max_size=80))
 def test_of_a_pair_every_window_holds_the_first_text(first: str, second: str) -> None:
     (windows,) = cut_words([Segments(first, second)], 16)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as bounded
 from hypothesis import strategies as st
 
 from zhiling.encoders.hashing import HashingEncoder
@@ -27,6 +28,7 @@ def test_anchors_of_the_divergence() -> None:
     assert math.isclose(half, 0.75 * math.log2(4 / 3) + 0.25 * 2 - 0.5, abs_tol=1e-12)
 
 
+@bounded(deadline=None)
 @given(counts, counts)
 def test_the_divergence_is_symmetric_and_bounded(one: dict[str, int], other: dict[str, int]) -> None:
     found = jensen_shannon(one, other)
