@@ -29,7 +29,7 @@ VARIANTS = 3
 MOVES = 0.1
 """A number that moves by more than this share of the truths' standard deviation counts as another answer."""
 MOST_EXAMPLES = 5
-SINGLE_TEXT = ("classification", "multi_label", "ordinal", "regression", "ner")
+SINGLE_TEXT = ("classification", "multi_label", "ordinal", "regression", "ner", "relation")
 """Tasks that read one text: they can be asked about the templates."""
 
 

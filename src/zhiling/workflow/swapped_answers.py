@@ -41,17 +41,15 @@ def moved(answer: str, swapped: Swapped) -> str:
         swapped: of the input's messages.
 
     Raises:
-        UsageError: an answer of this shape names its pieces in words alone, so it cannot be moved.
+        UsageError: the answer names its pieces in words alone, so it cannot be moved.
     """
     if not answer.startswith("{"):
         return answer
     told: dict[str, Any] = orjson.loads(answer)
-    for field, move in _SHAPES.items():
-        if field in told:
-            return orjson.dumps({**told, field: move(told[field], swapped)}).decode()
-    raise UsageError(
-        f"its answers ({', '.join(told)}) name what they are about in words, which a swap changes"
-    )
+    unknown = sorted(set(told) - set(_SHAPES))
+    if unknown:
+        raise UsageError(f"its answers have {unknown!r}, and how a swap changes those is not known")
+    return orjson.dumps({field: _SHAPES[field](value, swapped) for field, value in told.items()}).decode()
 
 
 def same(one: str, other: str) -> bool:
@@ -84,9 +82,25 @@ def _answers(answers: list[dict[str, Any]], swapped: Swapped) -> list[dict[str, 
         if each.get("place") is None:
             raise UsageError("its answers have no place, so they cannot be moved")
         place = _place(each["place"], swapped)
-        message: int = place.get("message", 0)
-        text = swapped.texts[message][place["start"] : place["end"]]
-        found.append({**each, "text": text, "place": place})
+        found.append({**each, "text": _piece(place, swapped), "place": place})
+    return found
+
+
+def _piece(place: dict[str, Any], swapped: Swapped) -> str:
+    message: int = place.get("message", 0)
+    return swapped.texts[message][place["start"] : place["end"]]
+
+
+def _triples(triples: list[dict[str, Any]], swapped: Swapped) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for each in triples:
+        told = dict(each)
+        for side in ("subject", "object"):
+            if each.get(f"{side}_place") is None:
+                raise UsageError("its triples have no places, so they cannot be moved")
+            place = _place(each[f"{side}_place"], swapped)
+            told |= {side: _piece(place, swapped), f"{side}_place": place}
+        found.append(told)
     return found
 
 
@@ -96,8 +110,10 @@ def _as_it_is(value: Any, swapped: Swapped) -> Any:  # noqa: ARG001 - as every s
 
 _SHAPES: dict[str, Callable[[Any, Swapped], Any]] = {
     "spans": _spans,
+    "relations": _triples,
     "answers": _answers,
+    "multi": _as_it_is,
     "labels": _as_it_is,
     "choice": _as_it_is,
 }
-"""By the field that only targets of this shape have. Relations are told in words: they cannot be moved."""
+"""Fields of targets, each with how it moves."""

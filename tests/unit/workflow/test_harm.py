@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
+from tests.tiny_bert import write_tiny_bert
 from zhiling.errors import UsageError
 from zhiling.evaluation.counterfactual import Swapped
 from zhiling.rows.target import (
@@ -105,6 +106,21 @@ def test_a_span_moves_with_its_name_and_an_answer_is_read_again() -> None:
     assert again.text == name.split()[0]
 
 
+def test_triples_move_with_their_entities() -> None:
+    told = swap_input(text_input("Emily lives in Boston."), "region", "k")
+    assert isinstance(told, tuple)
+    places = (Place(start=0, end=5), Place(start=15, end=21))
+    triple = Triple(
+        subject="Emily", relation="lives_in", object="Boston", subject_place=places[0], object_place=places[1]
+    )
+    spans = [Span(start=15, end=21, label="LOC")]
+    new = Relations.model_validate_json(moved(spelled(Relations(relations=[triple], spans=spans)), told[1]))
+    assert new.relations[0].subject == "Emily"
+    assert new.relations[0].object == told[0][0].text.removeprefix("Emily lives in ").removesuffix(".")
+    assert new.spans is not None
+    assert new.spans[0].end == 15 + len(new.relations[0].object)
+
+
 def test_labels_options_and_numbers_stay_as_they_are() -> None:
     swapped = Swapped(("x",), ((),))
     for answer in ("urgent", "3.5", spelled(Labels(labels=["b", "a"])), spelled(Choice(choice=2))):
@@ -120,8 +136,10 @@ def test_the_order_of_spans_says_nothing() -> None:
 def test_answers_in_words_are_refused_with_the_reason() -> None:
     swapped = Swapped(("x",), ((),))
     told = spelled(Relations(relations=[Triple(subject="Emily", relation="in", object="Boston")]))
-    with pytest.raises(UsageError, match="in words"):
+    with pytest.raises(UsageError, match="no places"):
         moved(told, swapped)
+    with pytest.raises(UsageError, match="'steps'"):
+        moved('{"steps": ["wait"]}', swapped)
     with pytest.raises(UsageError, match="no place"):
         moved(spelled(Answers(answers=[Answer(text="x")])), swapped)
     with pytest.raises(UsageError, match="pieces"):
@@ -140,3 +158,34 @@ def test_replies_are_not_swapped() -> None:
 )
 def test_a_rows_language_is_its_tag_or_its_script(tag: str, text: str, language: str) -> None:
     assert language_of(tag, text_input(text)) == language
+
+
+def test_entities_of_a_run_move_with_their_names(tmp_path: Path) -> None:
+    """A NER run: spans of swapped rows are compared where they moved; its answers have no attribution."""
+    pytest.importorskip("torch")
+    write_tiny_bert(tmp_path / "encoder")
+    rows: list[dict[str, Any]] = []
+    for number in range(60):
+        name = ("Emily", "James", "Sarah", "Priya", "Kwame")[number % 5]
+        spans = [{"start": 9, "end": 9 + len(name), "label": "PER"}]
+        rows.append({"text": f"parcel {number % 10} {name} is late {number}", "spans": spans})
+    (tmp_path / "data.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    (tmp_path / "recipe.yaml").write_text(
+        "sources:\n  - {id: rows, use: labelled, path: data.jsonl, kind: ner, language: en}\n"
+        "split: {train: 0.5, dev: 0.2, test: 0.3, near: null}\n"
+        "train: {task: ner, features: encoder, backbone: encoder, method: full, epochs: 3, "
+        "encoder_learning_rate: 0.002, learning_rate: 0.02}\n"
+        "evaluate: {arms: [before, after], seeds: 1, metrics: [entity_f1], explain: {rows: 2}}\n",
+        encoding="utf-8",
+    )
+    run = run_recipe(Recipe.load(tmp_path / "recipe.yaml"), until="evaluate")
+    found = measured(run)
+    assert found["refused"] == ""
+    rows_of_names = next(each for each in found["effects"] if (each["kind"], each["on"]) == ("name", "rows"))
+    assert rows_of_names["originals"] > 10
+    assert rows_of_names["flips"]["before"]["mean"] == 0, "no entity before tuning, none after a swap"
+    assert {each["on"] for each in found["effects"]} == {"rows", "templates"}
+    told = orjson.loads((run.path / "evaluation" / "explanations.json").read_bytes())["rows"]
+    assert [each["attribution"] for each in told] == [None, None]
+    assert "ner" in told[0]["note"]
+    assert told[0]["nearest"][0]["answer"].endswith("PER")
