@@ -121,7 +121,9 @@ def rows_of(file: Path, task: str) -> Examples:
     """
     if not file.is_file():
         raise MissingInput("no file of rows", place=str(file))
-    examples = source_examples({"use": "labelled", "path": file.name}, file.resolve().parent, task)
+    kind = "reply" if task == "matching" else "auto"  # which no record alone tells
+    entry = {"use": "labelled", "path": file.name, "kind": kind}
+    examples = source_examples(entry, file.resolve().parent, task)
     if not len(examples):
         raise UsageError(f"no row with a truth of task {task!r}", place=str(file))
     return examples
