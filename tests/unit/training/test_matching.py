@@ -29,7 +29,7 @@ from zhiling.training.fit import build_features  # noqa: E402
 from zhiling.training.model import TaskModel  # noqa: E402
 from zhiling.training.pairs_to_learn import Questions, mined  # noqa: E402
 from zhiling.training.prompting.demonstrations import Demonstrations  # noqa: E402
-from zhiling.training.prompting.nearness import Nearness  # noqa: E402
+from zhiling.training.prompting.pieces import Pieces  # noqa: E402
 from zhiling.training.prompting.settings import PromptSettings  # noqa: E402
 from zhiling.training.prompting.verbaliser import Verbaliser  # noqa: E402
 from zhiling.training.prompting.way import Known  # noqa: E402
@@ -230,7 +230,7 @@ def test_untuned_ranks_by_cosine() -> None:
     asked = PromptSettings()
     chosen = Demonstrations.of(rows, asked, seed=0)
     known = Known("matching", asked, Verbaliser({}), chosen, answers=("far", "near"))
-    told = Nearness(known, encode).answers(rows.inputs)
+    told = Pieces(known, encode).answers(rows.inputs)
     assert [[each["text"] for each in json.loads(one.text)["answers"]] for one in told] == [
         ["near", "far"],
         ["far"],

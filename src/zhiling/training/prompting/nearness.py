@@ -1,11 +1,8 @@
-"""What an encoder says without tuning: the label, number, option or sentence that is near. It needs no torch.
+"""What an encoder says of labels and numbers without tuning; it needs no torch.
 
     classification, ordinal   the label with the nearest names and demonstrations
     multi_label               zero-shot the nearest one; else all that half of the weight has
     regression                the mean of the demonstrations; of a pair its cosine, else the training mean
-    matching                  the candidates in the order of their cosines to the question
-    choice, extractive_qa     the option, or the sentence of the passage, that is nearest to the question
-    ner, relation             see `mentions.py`
 
 Names and demonstrations vote with exp(cosine / temperature).
 
@@ -14,7 +11,6 @@ Source: Vinyals et al. 2016, Matching Networks for One Shot Learning, section 2.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,17 +21,15 @@ from numpy.typing import NDArray
 from zhiling.errors import UsageError
 from zhiling.rows import target as targets
 from zhiling.training.examples import Answer
-from zhiling.training.inputs import Input, asked_text, passage_of, shown_text, texts_named
-from zhiling.training.prompting.calibration import CONTENT_FREE, Probabilities, calibrated, probabilities
+from zhiling.training.inputs import Input, shown_text, texts_named
+from zhiling.training.prompting.calibration import CONTENT_FREE, Probabilities, calibrated
 from zhiling.training.prompting.demonstrations import Vectors
 from zhiling.training.prompting.language import language_of
 from zhiling.training.prompting.way import Encode, Known, is_pair
-from zhiling.training.ranking import candidates, question_text, ranked
 
 TEMPERATURE = 0.05
 """What cosines are divided by; smaller makes the nearest count more."""
 HALF = 0.5
-_SENTENCE = re.compile(r"[^.!?。！？\n]+[.!?。！？]*")
 
 Cosines = NDArray[np.float32]
 
@@ -66,12 +60,6 @@ class Nearness:
         """One answer per input."""
         if self.known.task == "regression":
             return self._numbers(inputs)
-        if self.known.task == "choice":
-            return self._options(inputs)
-        if self.known.task == "extractive_qa":
-            return self._sentences(inputs)
-        if self.known.task == "matching":
-            return self._ranked(inputs)
         return self._labels(inputs)
 
     def _labels(self, inputs: Sequence[Input]) -> list[Answer]:
@@ -189,61 +177,6 @@ class Nearness:
             found = _within(inputs, self.encode).tolist() if paired else [self.known.mean] * len(inputs)
         return [Answer(repr(round(float(value), 6)), 1.0) for value in found]
 
-    def _options(self, inputs: Sequence[Input]) -> list[Answer]:
-        options = [texts_named(turns, targets.CHOICE) for turns in inputs]
-        if not all(options):
-            raise UsageError(
-                "an example has no message named `choice`", hint="Give its options as such messages."
-            )
-        found = self._best(inputs, list(map(asked_text, inputs)), options)
-        return [Answer(targets.spelled(targets.Choice(choice=number)), sure) for number, sure in found]
-
-    def _sentences(self, inputs: Sequence[Input]) -> list[Answer]:
-        asked = ["\n".join(turn.text for turn in turns if turn.role == "user") for turns in inputs]
-        passages = [_passage(turns) for turns in inputs]
-        spans = [[found.span() for found in _SENTENCE.finditer(text)] or [(0, 0)] for _, text in passages]
-        pieces = [[text[a:b] for a, b in each] for (_, text), each in zip(passages, spans, strict=True)]
-        found: list[Answer] = []
-        best = self._best(inputs, asked, pieces)
-        for (message, text), places, (number, sure) in zip(passages, spans, best, strict=True):
-            start, end = places[number]
-            place = targets.Place(message=message, start=start, end=end)
-            answer = targets.Answer(text=text[start:end], place=place)
-            found.append(Answer(targets.spelled(targets.Answers(answers=[answer])), sure))
-        return found
-
-    def _ranked(self, inputs: Sequence[Input]) -> list[Answer]:
-        asked = self.encode(list(map(question_text, inputs)))
-        found: list[Answer] = []
-        for turns, vector in zip(inputs, asked, strict=True):
-            own = candidates(turns)
-            cosines = (self.encode(own) if own else self._answers) @ vector
-            told = ranked(own or self.known.answers, cosines)
-            sure = float(probabilities(cosines / TEMPERATURE).max(initial=0))
-            found.append(Answer(targets.spelled(told), sure))
-        return found
-
-    @cached_property
-    def _answers(self) -> Vectors:
-        return self.encode(self.known.answers)
-
-    def _best(
-        self, inputs: Sequence[Input], asked: Sequence[str], pieces: Sequence[Sequence[str]]
-    ) -> list[tuple[int, float]]:
-        """For each question the number, among its own pieces, of the nearest one, and its share."""
-        vectors = self.encode([each for some in pieces for each in some])
-        starts = np.cumsum([0, *map(len, pieces)])
-        found: list[tuple[int, float]] = []
-        for place, vector in enumerate(self.encode(asked)):
-            own = vectors[starts[place] : starts[place + 1]]
-            shares = probabilities(own @ vector / TEMPERATURE)
-            if self.known.settings.calibrate:
-                free = self.encode(CONTENT_FREE[language_of(inputs[place])])
-                shares = calibrated(shares, probabilities(free @ own.T / TEMPERATURE).mean(axis=0))
-            number = int(shares.argmax())
-            found.append((number, float(shares[number])))
-        return found
-
 
 def labels_of(task: str, target: str) -> Sequence[str]:
     """The labels of a target."""
@@ -261,18 +194,3 @@ def _within(inputs: Sequence[Input], encode: Encode) -> Cosines:
         encode([texts_named(turns, name)[0] for turns in inputs]) for name in (targets.FIRST, targets.SECOND)
     )
     return (first * second).sum(axis=1)
-
-
-def _passage(turns: Input) -> tuple[int, str]:
-    """Number and text of the passage.
-
-    Raises:
-        UsageError: there is none.
-    """
-    number = passage_of(turns)
-    if number is None:
-        raise UsageError(
-            f"an example has messages {[(turn.role, turn.name) for turn in turns]!r}",
-            hint="A passage (role document) and a message named `question` are needed.",
-        )
-    return number, turns[number].text

@@ -15,6 +15,7 @@ from zhiling.training.prompting.demonstrations import Demonstrations
 from zhiling.training.prompting.encoder import encoder_of
 from zhiling.training.prompting.mentions import Mentions
 from zhiling.training.prompting.nearness import Nearness
+from zhiling.training.prompting.pieces import Pieces
 from zhiling.training.prompting.settings import PromptSettings
 from zhiling.training.prompting.verbaliser import Verbaliser
 from zhiling.training.prompting.way import LABEL_TASKS, Known, Way
@@ -89,7 +90,8 @@ class Prompted:
         settings = self.known.settings
         if settings.model is None:
             encode = encoder_of(self.settings).encode
-            return (Mentions if self.known.task in _MENTIONED else Nearness)(self.known, encode)
+            ways = dict.fromkeys(_MENTIONED, Mentions) | dict.fromkeys(_READ_ALONE, Pieces)
+            return ways.get(self.known.task, Nearness)(self.known, encode)
         from zhiling.training.prompting.asking import Asking
         from zhiling.training.prompting.language_model import local_model
 
