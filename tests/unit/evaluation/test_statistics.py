@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from zhiling.evaluation import statistics
 from zhiling.evaluation.metrics.accuracy import Accuracy
 from zhiling.evaluation.metrics.labels import MacroF1
-from zhiling.evaluation.statistics import mcnemar, paired_bootstrap
+from zhiling.evaluation.statistics import Draw, mcnemar, paired_bootstrap
 
 
 def drawn(rng: np.random.Generator, n: int, right: float) -> tuple[list[str], list[str]]:
@@ -106,3 +108,17 @@ def test_mcnemar_equals_the_librarys_binomial_test_for_many_rows() -> None:
     stats = pytest.importorskip("scipy.stats")
     first, second = [True] * 900 + [False] * 1000, [False] * 900 + [True] * 1000
     assert mcnemar(first, second).p == pytest.approx(stats.binomtest(900, 1900).pvalue)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from("abcde"), min_size=1, max_size=30), st.integers(0, 99))
+def test_rows_of_a_group_are_drawn_equally_often_and_as_many_groups_as_there_are(
+    groups: list[str], seed: int
+) -> None:
+    draw = Draw(len(groups), seed, 20, groups)
+    rng, _ = draw.seeds({1})
+    for weights in draw.weights(rng):
+        for resample in weights:
+            per_group = {group: resample[place] for place, group in enumerate(groups)}
+            assert all(per_group[group] == weight for group, weight in zip(groups, resample, strict=True))
+            assert sum(per_group.values()) == len(per_group)

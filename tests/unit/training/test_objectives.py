@@ -9,6 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from zhiling.training.objectives import (  # noqa: E402
+    any_of,
     binary_cross_entropy,
     contrastive,
     cross_entropy,
@@ -165,3 +166,23 @@ def test_class_weights_lift_a_rare_class() -> None:
     logits, targets = torch.zeros(3, 2), torch.tensor([0, 0, 1])
     weighted = cross_entropy(logits, targets, weights=torch.tensor([0.75, 1.5]))
     assert weighted.item() == pytest.approx(math.log(2), abs=1e-6)
+
+
+def test_any_of_at_its_anchors_and_its_gradient() -> None:
+    even, one = torch.zeros(2, 5, requires_grad=True), torch.eye(5, dtype=torch.bool)[:2]
+    assert any_of(even, one).item() == pytest.approx(math.log(5))
+    assert any_of(even, torch.ones(2, 5, dtype=torch.bool)).item() == pytest.approx(0)
+    logits = torch.tensor([[0.3, -1.0, 2.0, float("-inf")]], requires_grad=True)
+    right = torch.tensor([[True, False, True, False]])
+    loss = any_of(logits, right)
+    loss.backward()
+    p = logits.detach().softmax(dim=1)
+    assert loss.item() == pytest.approx(-math.log(float(p[right].sum())))
+    assert torch.allclose(logits.grad, p - p * right / p[right].sum())
+
+
+def test_any_of_with_one_right_class_is_the_cross_entropy() -> None:
+    logits = torch.randn(6, 4, generator=torch.Generator().manual_seed(1))
+    targets = torch.tensor([0, 1, 2, 3, 0, 1])
+    right = torch.nn.functional.one_hot(targets, 4).bool()
+    assert any_of(logits, right).item() == pytest.approx(cross_entropy(logits, targets).item())
