@@ -17,6 +17,7 @@ from tests.labelled_rows import accuracy, labelled
 from zhiling.training import TrainSettings, resume
 from zhiling.training.fit import fit
 from zhiling.training.loop import Training
+from zhiling.training.processes import together
 
 ROWS = labelled()
 WAYS = ("full", "gradual")
@@ -32,7 +33,8 @@ def trained(
             "patience": 9, "batch_size": 47, "dropout": dropout, "encoder_dropout": 0.0,
         }
     )  # fmt: skip
-    found = fit(settings, (ROWS, ROWS), seed=5, evaluate=accuracy, checkpoint=checkpoint)
+    with together():
+        found = fit(settings, (ROWS, ROWS), seed=5, evaluate=accuracy, checkpoint=checkpoint)
     weights = sum(weight.detach().double().abs().sum().item() for weight in found.model.parameters())
     return {"curve": [[each.loss, each.dev_score] for each in found.history], "weights": weights}
 

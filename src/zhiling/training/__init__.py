@@ -94,11 +94,13 @@ def train(
         return fit_few(settings, parts, seed=seed, evaluate=evaluate, progress=progress)
     from zhiling.training.fit import fit
     from zhiling.training.led import announce
+    from zhiling.training.processes import together
     from zhiling.training.resume import Checkpoint
 
     announce((settings, parts, seed, checkpoint))
     resume = Checkpoint(*checkpoint) if checkpoint else None
-    return fit(settings, parts, seed=seed, evaluate=evaluate, progress=progress, checkpoint=resume)
+    with together():
+        return fit(settings, parts, seed=seed, evaluate=evaluate, progress=progress, checkpoint=resume)
 
 
 def load(folder: Path, *, backbone: str | None = None, precision: Precision = "fp32") -> Fitted:

@@ -28,7 +28,7 @@ def leading() -> Generator[bool]:
 
     Always True where it is alone. Where the first process fails, whatever started them ends the others.
     """
-    processes = Processes.here()
+    processes = Processes.started()
     if not processes.first:
         _take_part(processes)
         yield False

@@ -8,7 +8,8 @@ layers that are freed later and a batch with fewer rows than processes then need
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 T = TypeVar("T")
+_together: list[None] = []
+"""Not empty while this process and the others train one model."""
 PATIENCE = timedelta(days=7)
 """How long a process waits for the others: the first may bring a run's rows up to date before it trains."""
 
@@ -31,7 +34,12 @@ class Processes:
 
     @classmethod
     def here(cls) -> Self:
-        """What the environment says; one process where it says nothing."""
+        """Those that train together, inside of `together`; this one alone elsewhere."""
+        return cls.started() if _together else cls()
+
+    @classmethod
+    def started(cls) -> Self:
+        """All that were started together, as the environment says; one where it says nothing."""
         count = int(os.environ.get("WORLD_SIZE", "1"))
         if count == 1 or "RANK" not in os.environ:
             return cls()
@@ -80,6 +88,16 @@ class Processes:
         sums = flat[len(tuned) :].split([weight.numel() for weight in tuned])
         for weight, gradient, reaching in zip(tuned, sums, flat[: len(tuned)] > 0, strict=True):
             weight.grad = gradient.view_as(weight) if reaching else None
+
+
+@contextmanager
+def together() -> Generator[None]:
+    """While it lasts all processes do the same, and what is trained is shared among them."""
+    _together.append(None)
+    try:
+        yield
+    finally:
+        _together.pop()
 
 
 @cache

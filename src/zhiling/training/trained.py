@@ -97,5 +97,5 @@ class Trained:
         """
         from zhiling.training.checkpoints import write
 
-        if Processes.here().first:
+        if Processes.started().first:
             write(self, folder, metrics or {}, origin or {})
