@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from zhiling.errors import RecipeError, UnknownName, UsageError, ZhilingError, did_you_mean
 from zhiling.pipeline import registry
+from zhiling.pipeline.evaluation_gates import Counterfactual, EvaluationGate, Score
 from zhiling.pipeline.gates import Contaminated, Gate
 from zhiling.pipeline.plan import RepeatLine, StepLine, Until
 from zhiling.pipeline.step import Decide, Make, Source, Step
@@ -190,11 +191,8 @@ class Reader:
             gate = self._component("gate", item.get("check"), settings, path, key="check")
             if isinstance(gate, Contaminated) and not gate.against and evaluate:
                 gate = _against(gate, evaluate)
-            if isinstance(gate, Gate) and gate.asked == "evaluation" and evaluate is None:
-                self._problem(
-                    f"gate {gate.name!r} asks the evaluation, and there is no `evaluate` section",
-                    path, "evaluate: {arms: [before, control, after], seeds: 3}",
-                )  # fmt: skip
+            if isinstance(gate, EvaluationGate) and (unmet := _unmet(gate, evaluate)):
+                self._problem(f"gate {gate.name!r} {unmet}", path)
             if isinstance(gate, Gate):
                 yield gate
 
@@ -326,6 +324,20 @@ class Reader:
 
     def _problem(self, message: str, path: Path_, hint: str | None = None) -> None:
         self.problems.append(UsageError(message, place=self.document.place(path), hint=hint))
+
+
+def _unmet(gate: EvaluationGate, evaluate: EvaluateSettings | None) -> str | None:
+    """What a gate asks for that the evaluation will not tell: better said now than after training."""
+    if evaluate is None:
+        return "asks the evaluation, and there is no `evaluate` section"
+    if isinstance(gate, Counterfactual) and evaluate.counterfactual is None:
+        return "asks for swaps, and evaluate.counterfactual is null"
+    if not isinstance(gate, Score):
+        return None
+    if gate.metric not in evaluate.metrics:
+        return f"asks for {gate.metric!r}, and evaluate.metrics is {list(evaluate.metrics)!r}"
+    absent = [arm for arm in (gate.arm, gate.minus) if arm is not None and arm not in evaluate.arms]
+    return f"asks for arm {absent[0]!r}, and evaluate.arms is {list(evaluate.arms)!r}" if absent else None
 
 
 def _against(gate: Contaminated, evaluate: EvaluateSettings) -> Contaminated:

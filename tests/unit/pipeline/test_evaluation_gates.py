@@ -105,10 +105,29 @@ def test_a_run_stops_behind_its_report(tmp_path: Path) -> None:
     assert (run.path / "report" / "evaluation.html").is_file()
 
 
-def test_a_gate_of_the_evaluation_needs_one(tmp_path: Path) -> None:
-    project(tmp_path, unfair=True, gates="{check: counterfactual, at_most: 0.1}")
+@pytest.mark.parametrize(
+    ("gate", "evaluate", "told"),
+    [
+        ("{check: counterfactual, at_most: 0.1}", "", "no `evaluate` section"),
+        (
+            "{check: counterfactual, at_most: 0.1}",
+            "evaluate: {counterfactual: null}",
+            "counterfactual is null",
+        ),
+        ("{check: score, metric: mrr, at_least: 0.1}", "evaluate: {}", "evaluate.metrics is"),
+        (
+            "{check: score, metric: accuracy, minus: control, at_least: 0}",
+            "evaluate: {arms: [after]}",
+            "'control'",
+        ),
+    ],
+)
+def test_what_the_evaluation_will_not_tell_is_said_before(
+    gate: str, evaluate: str, told: str, tmp_path: Path
+) -> None:
+    project(tmp_path, unfair=True)
     text = (tmp_path / "recipe.yaml").read_text(encoding="utf-8")
-    start = text.index("evaluate:")
-    (tmp_path / "recipe.yaml").write_text(text[:start] + text[text.index("gates:") :], encoding="utf-8")
-    with pytest.raises(RecipeError, match="no `evaluate` section"):
+    changed = f"{text[: text.index('evaluate:')]}{evaluate}\ngates: [{gate}]\n"
+    (tmp_path / "recipe.yaml").write_text(changed, encoding="utf-8")
+    with pytest.raises(RecipeError, match=told):
         Recipe.load(tmp_path / "recipe.yaml")
