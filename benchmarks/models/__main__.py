@@ -18,6 +18,8 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "9": ("tasks.py",),
     "1": ("conll.py",),
     "2": ("banking.py",),
+    "3": ("few_labels.py", "setfit", "banking77"),
+    "4": ("few_labels.py", "clinc150"),
     "5": ("fine_tuning.py",),
     "6": ("predicting.py",),
     "7": ("chinese.py",),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -66,5 +68,17 @@ def fit_head(seeds: Seeds, vectors: Vectors, taught: Taught | None = None) -> He
         loss.backward()  # pyright: ignore[reportUnknownMemberType]
         return loss
 
-    loss = optimiser.step(closure)
+    with _one_thread():
+        loss = optimiser.step(closure)
     return Head(weights.detach().numpy(), biases.detach().numpy(), float(loss.detach()))
+
+
+@contextmanager
+def _one_thread() -> Generator[None]:
+    """One thread, and the caller's number again afterwards: the matrices are small, and threads would wait."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

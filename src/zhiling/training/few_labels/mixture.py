@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zhiling.training.few_labels import propagation
-from zhiling.training.few_labels.prior import PSEUDO_ROWS
+from zhiling.training.few_labels.prior import SHRINK
 from zhiling.training.few_labels.seeds import Seeds, Taught, Vectors, softmax, surest, unit
 
 CONCENTRATION = 40.0
@@ -33,6 +33,6 @@ def teach(seeds: Seeds, vectors: Vectors) -> Taught:
     known = SEED_WEIGHT * seeds.one_hot().T @ seeds.vectors
     for _ in range(ROUNDS):
         means = unit(known + likely.T @ vectors)
-        masses = likely.sum(axis=0) + PSEUDO_ROWS
+        masses = likely.sum(axis=0) + max(SHRINK * len(vectors) / seeds.classes, 1)
         likely = softmax(CONCENTRATION * (vectors @ means.T) + np.log(masses / masses.sum()))
     return surest(likely)

@@ -18,16 +18,15 @@ def teach(seeds: Seeds, vectors: Vectors) -> Taught:
     is never very sure is learnt as well, and one of which it always is takes no more than its share.
 
     Source: Zou et al. 2018, Unsupervised Domain Adaptation for Semantic Segmentation via Class-Balanced
-    Self-Training. Deviation: the posteriors are first fitted to the estimated prior, and a row counts by the
-    lead of its class.
+    Self-Training. Deviation: the seeds' posteriors are first fitted to the estimated prior (a later head has
+    learnt it), and a row counts by the lead of its class.
     """
-    taught: Taught | None = None
-    for number in range(1, ROUNDS + 1):
-        logits = fit_head(seeds, vectors, taught).logits(vectors)
-        answers = surest(adjust(softmax(logits)).posteriors)
+    first = softmax(fit_head(seeds, vectors).logits(vectors))
+    answers = surest(adjust(first).posteriors)
+    for number in range(1, ROUNDS):
         taught = Taught(answers.numbers, _most_sure(answers, seeds.classes, number / ROUNDS))
-    assert taught is not None
-    return taught
+        answers = surest(softmax(fit_head(seeds, vectors, taught).logits(vectors)))
+    return answers
 
 
 def _most_sure(answers: Taught, classes: int, share: float) -> np.ndarray:
