@@ -12,11 +12,10 @@ from typing import cast
 
 import torch
 
-from zhiling.encoders.ngrams import ngrams_by_bucket
 from zhiling.errors import UsageError
 from zhiling.llm.pretrained import require
 from zhiling.rows import target
-from zhiling.training.attribution_parts import NgramReading, Reading, TokenReading, read_parts
+from zhiling.training.attribution_parts import OVERLAP, NgramReading, Reading, TokenReading, read_parts
 from zhiling.training.features import Encoded, Prepared, Segments
 from zhiling.training.inputs import Input
 from zhiling.training.tasks.choice import Choice, ChoiceHead
@@ -130,7 +129,7 @@ def explain(trained: Trained, turns: Input, *, label: str | None = None) -> Attr
     scores, gap, ends = _integrated(score, readings)
     return Attribution(
         question.explained, ends[1], ends[0], _words(readings, scores),
-        _ngrams(readings, scores, question.sequence), gap,
+        _ngrams(readings, scores), gap,
         any(isinstance(each, TokenReading) and each.cut for each in readings),
     )  # fmt: skip
 
@@ -214,15 +213,13 @@ def _words(readings: Sequence[Reading], scores: Sequence[torch.Tensor]) -> tuple
     return ()
 
 
-def _ngrams(
-    readings: Sequence[Reading], scores: Sequence[torch.Tensor], sequence: Segments
-) -> tuple[NgramPiece, ...]:
+def _ngrams(readings: Sequence[Reading], scores: Sequence[torch.Tensor]) -> tuple[NgramPiece, ...]:
     """Scores of n-grams with their letters."""
     for reading, values in zip(readings, scores, strict=True):
         if isinstance(reading, NgramReading):
-            spelled = ngrams_by_bucket(reading.text(sequence), *reading.sizes)
+            spelled = reading.spelled()
             found = [
-                NgramPiece(tuple(spelled.get(bucket, ())), score)
+                NgramPiece(tuple(spelled.get(bucket, (OVERLAP,))), score)
                 for bucket, score in zip(reading.buckets, as_list(values), strict=True)
             ]
             return tuple(sorted(found, key=lambda each: -abs(each.score)))

@@ -13,11 +13,16 @@ from torch import nn
 from torch.nn.functional import normalize
 
 from zhiling.encoders.local_model import LocalModel, pool
+from zhiling.encoders.ngrams import ngrams_by_bucket
 from zhiling.errors import UsageError
 from zhiling.training.backbones import FrozenEncoder, TunedEncoder
 from zhiling.training.features import JoinedFeatures, Segments, Word
 from zhiling.training.ngram_features import NgramFeatures, NgramInputs
 from zhiling.training.tensors import as_list
+
+PAIR_SIDES = ("both: ", "first: ", "second: ")
+"""Where an n-gram of a pair stands."""
+OVERLAP = "overlap of the two texts"
 
 
 class Reading(ABC):
@@ -79,9 +84,16 @@ class TokenReading(Reading):
     """The embeddings of an encoder's tokens; a frozen encoder reads the two texts of a pair one by one."""
 
     def __init__(
-        self, model: LocalModel, network: nn.Module, runs: Sequence[_Tokens], *, types: bool
+        self,
+        model: LocalModel,
+        network: nn.Module,
+        runs: Sequence[_Tokens],
+        *,
+        types: bool = False,
+        opened: bool = False,
     ) -> None:
-        self.model, self.network, self.runs, self.types = model, network, runs, types
+        self.model, self.network, self.runs = model, network, runs
+        self.types, self.opened = types, opened
         table = cast(Any, network).get_input_embeddings()
         pad: int = model.tokenizer.pad_token_id
         ids = [token for run in runs for token in run.ids]
@@ -122,7 +134,10 @@ class TokenReading(Reading):
         given: dict[str, torch.Tensor] = {"inputs_embeds": values, "attention_mask": mask}
         if self.types:
             given["token_type_ids"] = torch.tensor([run.types]).expand(len(values), -1)
-        states = self.network(**given).last_hidden_state[:, -len(run.ids) :]  # behind learnt prompts
+        output = self.network(**given)
+        if self.opened:  # the network ends where a standard head begins
+            return output.logits
+        states = output.last_hidden_state[:, -len(run.ids) :]  # behind learnt prompts
         return normalize(pool(states, mask, self.model.pooling), dim=1) * self.model.width**0.5
 
 
@@ -137,13 +152,21 @@ class NgramReading(Reading):
         self.given = torch.as_tensor(inputs.rows.values).unsqueeze(0)
         self.baseline = torch.zeros_like(self.given)
         self.buckets: list[int] = as_list(part.buckets[places])
-        encoder = part.encoder
-        self.sizes = (encoder.shortest, encoder.longest, encoder.buckets)
+        self.encoder, self.sequence = part.encoder, sequence
 
-    @staticmethod
-    def text(sequence: Segments) -> str:
-        """The text that the n-grams are of."""
-        return sequence.first if sequence.second is None else f"{sequence.first}\n{sequence.second}"
+    def spelled(self) -> dict[int, list[str]]:
+        """The letters behind each bucket; of a pair with the side they stand on (see `pair_ngrams.py`)."""
+        shortest, longest, buckets = self.encoder.shortest, self.encoder.longest, self.encoder.buckets
+        if self.sequence.second is None:
+            return ngrams_by_bucket(self.sequence.first, shortest, longest, buckets)
+        found: dict[int, list[str]] = {}
+        for size in range(shortest, longest + 1):
+            first, second = (ngrams_by_bucket(text or "", size, size, buckets) for text in self.sequence)
+            for bucket in {*first, *second}:
+                side = 0 if bucket in first and bucket in second else 1 if bucket in first else 2
+                told = [f"{PAIR_SIDES[side]}{gram}" for gram in first.get(bucket, second.get(bucket, ()))]
+                found.setdefault(bucket + side * buckets, []).extend(told)
+        return found
 
     def vectors(self, values: torch.Tensor) -> torch.Tensor:
         """Sums of n-gram vectors."""
@@ -167,11 +190,11 @@ def _reading(part: nn.Module, sequence: Segments) -> Reading:
     if isinstance(part, TunedEncoder):
         tokens = tokens_of(part.model.tokenizer, sequence, part.max_tokens)
         types = part.method.reads_pairs and "token_type_ids" in part.model.tokenizer.model_input_names
-        return TokenReading(part.model, part.network, [tokens], types=types)
+        return TokenReading(part.model, part.network, [tokens], types=types, opened=part.opened is not None)
     if isinstance(part, FrozenEncoder):
         model = part.encoder.load()
         longest = min(part.encoder.max_tokens or model.max_tokens, model.max_tokens)
         texts = [sequence.first, *([sequence.second or ""] if part.pairs else [])]
         runs = [tokens_of(model.tokenizer, Segments(text), longest) for text in texts]
-        return TokenReading(model, model.network, runs, types=False)
+        return TokenReading(model, model.network, runs)
     raise UsageError(f"what {type(part).__name__} reads cannot be attributed to pieces of a text")

@@ -19,6 +19,7 @@ from zhiling.rows.target import Choice, Labels, spelled
 from zhiling.rows.templates.example import Turn
 from zhiling.training import Examples, Input, TrainSettings, text_input, train
 from zhiling.training.attribution import LEAST_GAP, TOLERANCE, Attribution, explain, explainable
+from zhiling.training.attribution_parts import OVERLAP
 from zhiling.training.inputs import shown_text
 from zhiling.training.trained import Trained
 
@@ -81,6 +82,21 @@ def test_completeness_holds_for_pairs_and_methods(method: str, tmp_path: Path) -
     found = explain(trained, examples.inputs[0])
     assert_adds_up(found)
     assert {word.segment for word in found.words} == ({0} if method == "prompt" else {0, 1})
+
+
+def test_completeness_holds_for_standard_heads(tmp_path: Path) -> None:
+    examples = labelled(2)
+    trained = fitted(tmp_path, examples, features="encoder", method="full", head="standard")
+    assert_adds_up(explain(trained, examples.inputs[0]))
+
+
+def test_ngrams_of_a_pair_say_where_they_stand(tmp_path: Path) -> None:
+    examples = pairs(labelled(3))
+    found = explain(fitted(tmp_path, examples, features="ngrams", ngram_min_rows=1), examples.inputs[0])
+    assert_adds_up(found)
+    told = {text for piece in found.ngrams for text in piece.texts}
+    assert {"both: card", "first: lost", "second: wher", OVERLAP} <= told
+    assert {text.split(":")[0] for text in told} == {"both", "first", "second", OVERLAP}
 
 
 def test_the_score_is_the_models_own(tmp_path: Path) -> None:
