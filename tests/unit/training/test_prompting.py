@@ -123,6 +123,28 @@ def test_several_labels_and_numbers_come_from_demonstrations() -> None:
     assert made("regression", numbers).predict(["x"]).answers == ("3.0",)
 
 
+def test_options_and_sentences_are_chosen_by_nearness_to_the_question() -> None:
+    def asked(question: str, *options: str) -> Input:
+        return (Turn("user", question, "question"), *(Turn("user", option, "choice") for option in options))
+
+    inputs = [
+        asked("where is the parcel", "reset it", "the parcel is here"),
+        asked("快递在哪里", "快递在这里", "重置"),
+    ]
+    found = made("choice", examples([]))
+    assert found.predict(inputs).answers == ('{"choice":1}', '{"choice":0}')
+    with pytest.raises(UsageError, match="no message named `choice`"):
+        found.predict(["x"])
+    passage = (
+        Turn("document", "门锁没有电池。快递明天到！", "context"),
+        Turn("user", "快递几时到", "question"),
+    )
+    told = json.loads(made("extractive_qa", examples([])).predict([passage]).answers[0])
+    assert told["answers"] == [{"text": "快递明天到！", "place": {"message": 0, "start": 7, "end": 13}}]
+    with pytest.raises(UsageError, match="A passage"):
+        made("extractive_qa", examples([])).predict(["x"])
+
+
 def test_mentions_of_demonstrations_are_found_again_as_whole_words() -> None:
     def entities(text: str, *found: tuple[str, str]) -> tuple[str, str]:
         spans = [
