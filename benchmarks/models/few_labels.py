@@ -262,10 +262,11 @@ def clinc150() -> Iterator[dict[str, Any]]:
             for told, section in sections.items():
                 run = kept(f"{name}-{told.replace(' ', '-')}", lambda: few(task, seed, section))  # noqa: B023
                 runs[told].append(run)
-            clean = clinc(seed, oos=False, skew=skew)
-            runs["no out-of-scope rows"].append(
-                kept(f"{name}-clean", lambda: few(clean, seed, NO_CONTRAST))  # noqa: B023
-            )
+            if not skew:
+                clean = clinc(seed, oos=False)
+                runs["no out-of-scope rows"].append(
+                    kept(f"{name}-clean", lambda: few(clean, seed, NO_CONTRAST))  # noqa: B023
+                )
             runs["Sinkhorn, equal classes assumed"].append(
                 kept(f"{name}-sinkhorn", lambda: sinkhorn(task))  # noqa: B023
             )

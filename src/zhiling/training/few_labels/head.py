@@ -75,7 +75,10 @@ def fit_head(seeds: Seeds, vectors: Vectors, taught: Taught | None = None) -> He
 
 @contextmanager
 def _one_thread() -> Generator[None]:
-    """One thread, and the caller's number again afterwards: the matrices are small, and threads would wait."""
+    """One thread, and the caller's number again afterwards: on busy cores several wait for each other.
+
+    Two took 19 s of CPU time for a head of 150 classes, and one takes a few.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
