@@ -90,6 +90,7 @@ def behaviour(near: Callable[[float, float], dict[str, float]]) -> dict[str, Any
         {**word, "text": "卡", "start": 0, "end": 1},
         {**word, "text": "丢", "start": 1, "end": 2, "score": -1.0},
         {**word, "text": "lost", "start": 3, "end": 7, "score": 0.1},
+        {**word, "text": "PIN", "start": 0, "end": 3, "score": 0.0, "segment": 1},
     ]  # fmt: skip
     told = {"explained": "y", "score": 1.5, "baseline": 0.25, "ngrams_total": 0.75, "gap": 0.0, "cut": True,
             "words": words, "ngrams": [{"texts": [" lo", "st "], "score": 0.75}]}  # fmt: skip
@@ -311,14 +312,15 @@ def test_behaviour_is_told_in_both_languages(run: Path) -> None:
         assert "其其格来了" in words
         assert "+20.0" in words
         assert "decisions a word" in words
-    assert "卡丢 lost" in english
+    assert "卡丢 lostPIN" in english
     assert "The encoder reads only the beginning" in english
     assert "2 inputs were left out" in english
     assert "5,000 of 9,000 training rows" in english
     assert "改变的答案" in chinese
     told = collect(run).behaviour
     assert told is not None
-    assert [word.shade for word in told.answers[0].words] == [2, -4, 0]
+    assert [word.shade for word in told.answers[0].words] == [2, -4, 0, 0]
+    assert [word.gap for word in told.answers[0].words] == ["", "", " ", "\n"]
     assert told.swaps[0].added is not None
     assert told.swaps[0].added.verdict == "worse", "more changed answers are worse"
 
@@ -333,7 +335,13 @@ def test_a_run_that_looked_at_nothing_says_so(run: Path) -> None:
     (run / "evaluation" / "slices.json").write_bytes(orjson.dumps(slices))
     words = pages(run)["behaviour.html"].words
     assert "Nothing was swapped: task relation" in words
+    assert "too few errors" in words
+    (run / "evaluation" / "slices.json").write_bytes(orjson.dumps({**slices, "tried": 3}))
+    told["refused"] = ""
+    (run / "evaluation" / "counterfactual.json").write_bytes(orjson.dumps(told))
+    words = pages(run)["behaviour.html"].words
     assert "as chance would spread them" in words
+    assert "No test row holds a word of the lists" in words
     (run / "evaluation" / "slices.json").write_text("{", encoding="utf-8")
     with pytest.raises(DamagedFile, match="not JSON"):
         write_report(run)

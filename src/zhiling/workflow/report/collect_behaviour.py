@@ -43,7 +43,8 @@ def behaviour_facts(path: Path) -> BehaviourFacts | None:
         slices=tuple(map(_slice, slices.get("slices") or ())),
         answers=tuple(map(_answer, explanations.get("rows") or ())),
         train_rows=explanations.get("train_rows", 0), looked_through=explanations.get("looked_through", 0),
-        refused=swaps.get("refused") or "", swaps=tuple(map(_swap, swaps.get("effects") or ())),
+        swapped=read["counterfactual"] is not None, refused=swaps.get("refused") or "",
+        swaps=tuple(map(_swap, swaps.get("effects") or ())),
         ambiguous=sum(count for name, count in skipped.items() if name.endswith("ambiguous")),
     )  # fmt: skip
 
@@ -83,20 +84,22 @@ def _answer(raw: Mapping[str, Any]) -> ExplainedAnswer:
             name: told[name] for name in ("score", "baseline", "ngrams_total", "gap") if name in told
         },
         words=_shaded((word["text"], word["score"], _gap(words, place)) for place, word in enumerate(words)),
-        ngrams=_shaded(("/".join(each["texts"]), each["score"], False) for each in ngrams),
+        ngrams=_shaded(("/".join(each["texts"]), each["score"], "") for each in ngrams),
         cut=bool(told.get("cut")), nearest=tuple(raw.get("nearest") or ()),
     )  # fmt: skip
 
 
-def _gap(words: Sequence[Mapping[str, Any]], place: int) -> bool:
-    """Whether something stands between a word and the one before it."""
+def _gap(words: Sequence[Mapping[str, Any]], place: int) -> str:
+    """What stands between a word and the one before it."""
     if not place:
-        return False
+        return ""
     before, word = words[place - 1], words[place]
-    return before["segment"] != word["segment"] or word["start"] > before["end"]
+    if before["segment"] != word["segment"]:
+        return "\n"
+    return " " if word["start"] > before["end"] else ""
 
 
-def _shaded(pieces: Iterable[tuple[str, float, bool]]) -> tuple[ShadedPiece, ...]:
+def _shaded(pieces: Iterable[tuple[str, float, str]]) -> tuple[ShadedPiece, ...]:
     """Pieces with the shade of their score: from −SHADES (against) to SHADES (for), beside the strongest."""
     told = list(pieces)
     most = max((abs(score) for _, score, _ in told), default=0.0)

@@ -288,13 +288,13 @@ class ShadedPiece:
     """A word or n-gram with what it adds to an answer's score, and its shade: −4 (against) to 4 (for).
 
     Attributes:
-        gap: whether a space stands before it.
+        gap: what stands before it: nothing, a space, or a line's end where the second text of a pair begins.
     """
 
     text: str
     score: float
     shade: int
-    gap: bool
+    gap: str = ""
 
 
 @dataclass(frozen=True)
@@ -357,7 +357,7 @@ class BehaviourFacts:
         looked: whether slices were looked for; rows, of: in how many rows of how many.
         tried: clusters that were tested.
         looked_through: training rows that were compared, of `train_rows`.
-        refused: why nothing was swapped.
+        swapped: whether texts were to be swapped; refused: why none was.
         ambiguous: inputs that grammar kept from being swapped.
     """
 
@@ -370,6 +370,7 @@ class BehaviourFacts:
     answers: tuple[ExplainedAnswer, ...]
     train_rows: int
     looked_through: int
+    swapped: bool
     refused: str
     swaps: tuple[SwapFacts, ...]
     ambiguous: int
