@@ -67,7 +67,7 @@ FIGURES = {
     "slots": Compared(
         "models.9b", "slots of requests: entity F1", "entity_f1",
         {**TUNED, "task": "ner", "epochs": 3},
-        "restaurant8k: 8,198 requests",
+        "restaurant8k: 3,000 requests to learn from, in the order of the file",
         "nearest neighbour: each word as the training word with the nearest state of the untuned encoder",
     ),
     "options": Compared(

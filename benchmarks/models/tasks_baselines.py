@@ -8,6 +8,7 @@ from itertools import permutations
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.sparse import hstack
 from sklearn.feature_extraction import FeatureHasher
@@ -16,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.svm import LinearSVC
 
+from zhiling.encoders.encoder import unit_rows
 from zhiling.encoders.transformer import TransformerEncoder
 from zhiling.rows import target as targets
 from zhiling.rows.target import Entities, Relations, Span, Triple, spelled
@@ -205,6 +207,41 @@ def grams_of_pairs(told: Sequence[tuple[str, str]]) -> Matrix:
     return hstack(
         [between.transform(text for text, _ in told), types.transform(kind for _, kind in told)]
     ).tocsr()
+
+
+def vectors_of_pairs() -> Callable[[Sequence[tuple[str, str]]], NDArray[np.float32]]:
+    """What stands between as the encoder's vector, and the types as a part that only equal ones share."""
+    model = encoder()
+
+    def read(told: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
+        texts = {text: number for number, text in enumerate(dict.fromkeys(text for text, _ in told))}
+        vectors = model.encode(list(texts))[[texts[text] for text, _ in told]]
+        hasher = FeatureHasher(512, input_type="string", alternate_sign=False)
+        kinds = hasher.transform([kind.split()[:2] for _, kind in told]).toarray()
+        return np.concatenate([vectors, kinds], axis=1).astype(np.float32)
+
+    return read
+
+
+def states_of_words() -> Callable[[Sequence[list[Word]]], NDArray[np.float32]]:
+    """The untuned encoder's state of each word's first token, of length 1."""
+    model = encoder().load()
+
+    def read(texts: Sequence[list[Word]]) -> NDArray[np.float32]:
+        found: list[NDArray[np.float32]] = []
+        for start in range(0, len(texts), 64):
+            words = [[word.text for word in each] for each in texts[start : start + 64]]
+            tokens = model.tokenizer(
+                words, is_split_into_words=True, padding=True, truncation=True, return_tensors="pt"
+            )
+            with torch.inference_mode():
+                states = model.network(**tokens).last_hidden_state
+            for row, each in enumerate(words):
+                places = [tokens.word_to_tokens(row, word) for word in range(len(each))]
+                found += [states[row, place.start if place else 0].numpy() for place in places]
+        return unit_rows(np.stack(found), "words")
+
+    return read
 
 
 def spans_answer(turns: Input, found: Sequence[Entity]) -> str:

@@ -16,6 +16,8 @@ from zhiling.training import Examples, Input, task_class, text_input
 Row = tuple[Input, str]
 """What a model is shown, and the truth."""
 
+LEARN = 3000
+"""Requests to learn from, for all sides."""
 TURNS = 4
 """Turns of a dialogue that make one text: what is offered in one is often told more of in the next."""
 NAMES = {
@@ -78,8 +80,10 @@ def _of_task(messages: Any, targets: Any, task: str) -> Iterator[tuple[str, Row]
 
 
 def slots() -> Parts:
-    """Requests to a restaurant with the slots that they name."""
-    return parts(labelled("restaurant8k", "ner"))
+    """Requests to a restaurant with the slots that they name; `LEARN` of them are learnt from."""
+    train, dev, test = parts(labelled("restaurant8k", "ner"))
+    first = [(id, row) for id, *row in zip(train.ids, train.inputs, train.targets, strict=True)][:LEARN]
+    return Parts(examples([(id, (turns, target)) for id, (turns, target) in first]), dev, test)
 
 
 def options() -> Parts:
