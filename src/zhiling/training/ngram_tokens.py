@@ -17,10 +17,12 @@ from torch.nn.utils.rnn import pad_sequence
 from zhiling.errors import UsageError
 from zhiling.training.features import Encoded, FeaturePart, Inputs, Segments, Window
 from zhiling.training.settings import TrainSettings
-from zhiling.training.word_grams import LONGEST_MATCH, grams_of, shared_runs
+from zhiling.training.word_grams import LONGEST_MATCH, TENTHS, grams_of, shared_nearby, shared_runs
 
 DILATIONS = (1, 2, 4, 8)
 """Distances at which each convolution reads, words: together 15 on either side."""
+STEP_WIDTH = 16
+"""Columns by which a step of the overlap is told."""
 
 Cut = Callable[[Sequence[Segments]], list[list[Window]]]
 """Sequences to the windows of each, with words."""
@@ -33,8 +35,9 @@ class WindowGrams(NamedTuple):
     """Rows of the table, word after word."""
     counts: NDArray[np.int64]
     """How many of them each word has, shape (words,)."""
-    matches: NDArray[np.int64]
-    """Words of the longest shared run that a word stands in, shape (words,); 0 without a second text."""
+    shared: NDArray[np.int64]
+    """What each word shares with the other text, itself and nearby (see `shared_runs` and `shared_nearby`),
+    shape (words, 2); 0 without a second text."""
     segments: NDArray[np.int64]
     """0 for words of the first text, 1 for those of the second, shape (words,)."""
 
@@ -69,8 +72,8 @@ class NgramTokenInputs:
 class NgramTokens(FeaturePart):
     """A vector per kept n-gram; a word is the sum over those it stands in, read in its context.
 
-    Of a pair each word is told what it shares with the other text: the longest run, the words there that are
-    most like it (aligned by attention), and the other text as a whole.
+    Of a pair each word is told what it shares with the other text: the longest run, how much of the other
+    text stands nearby, the words there most like it (aligned by attention), and the other text as a whole.
 
     Source: Chen et al. 2017, Reading Wikipedia to Answer Open-Domain Questions, section 3.2 (exact match,
     aligned question embedding).
@@ -119,12 +122,11 @@ class NgramTokens(FeaturePart):
             places = np.searchsorted(buckets, keys).clip(max=len(buckets) - 1)
             kept = buckets[places] == keys
             words = np.repeat(np.arange(len(counts)), counts)[kept]
-            grams.append(
-                WindowGrams(
-                    places[kept], np.bincount(words, minlength=len(counts)), shared_runs(window.words),
-                    np.array([word.segment for word in window.words], dtype=np.int64),
-                )
-            )  # fmt: skip
+            runs = shared_runs(window.words)
+            shared = np.stack([runs, shared_nearby(window.words, runs)], axis=1)
+            segments = np.array([word.segment for word in window.words], dtype=np.int64)
+            held = np.bincount(words, minlength=len(counts))
+            grams.append(WindowGrams(places[kept], held, shared, segments))
         return NgramTokenInputs(tuple(windows), np.cumsum([0, *map(len, cuts)], dtype=np.int64), tuple(grams))
 
     def forward(self, inputs: Inputs) -> Encoded:
@@ -134,9 +136,9 @@ class NgramTokens(FeaturePart):
         counts = torch.tensor([len(each.counts) for each in inputs.grams])
         inside = torch.arange(words.shape[1]) < counts.unsqueeze(1)
         if self.other is not None:
-            matches = _padded([torch.as_tensor(each.matches) for each in inputs.grams])
+            shared = _padded([torch.as_tensor(each.shared) for each in inputs.grams])
             segments = _padded([torch.as_tensor(each.segments) for each in inputs.grams])
-            words = self.other(words, matches, segments, inside)
+            words = self.other(words, shared, segments, inside)
         states = self.reader(words, inside.unsqueeze(2))
         text = states.masked_fill(~inside.unsqueeze(2), float("-inf")).amax(dim=1)
         text = text.masked_fill(counts.unsqueeze(1) == 0, 0.0)
@@ -187,18 +189,19 @@ class OtherText(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.runs = nn.Embedding(1 + LONGEST_MATCH, 16)
+        self.runs = nn.Embedding(1 + LONGEST_MATCH, STEP_WIDTH)
+        self.nearby = nn.Embedding(1 + TENTHS, STEP_WIDTH)
         self.likeness = nn.Sequential(nn.Linear(width, width), nn.ReLU())
-        self.width = 3 * width + 16
+        self.width = 3 * width + 2 * STEP_WIDTH
 
     def forward(
-        self, words: torch.Tensor, matches: torch.Tensor, segments: torch.Tensor, inside: torch.Tensor
+        self, words: torch.Tensor, shared: torch.Tensor, segments: torch.Tensor, inside: torch.Tensor
     ) -> torch.Tensor:
-        """(windows, words, width) → (windows, words, 3 width + 16).
+        """(windows, words, width) → (windows, words, 3 width + 32).
 
         Args:
             words: vectors of words.
-            matches: words of the longest shared run of each, shape (windows, words).
+            shared: of `WindowGrams`, shape (windows, words, 2).
             segments: 0 or 1, shape (windows, words).
             inside: where a word stands, shape (windows, words).
         """
@@ -209,7 +212,8 @@ class OtherText(nn.Module):
         aligned = likeness.masked_fill(alone, 0.0).softmax(dim=2).masked_fill(alone, 0.0) @ words
         shares = across.to(words.dtype)
         whole = shares @ words / shares.sum(dim=2, keepdim=True).clamp(min=1)
-        return torch.cat([words, self.runs(matches), aligned, whole], dim=2)
+        steps = [self.runs(shared[..., 0]), self.nearby(shared[..., 1])]
+        return torch.cat([words, *steps, aligned, whole], dim=2)
 
 
 def _padded(lines: Sequence[torch.Tensor]) -> torch.Tensor:

@@ -18,6 +18,9 @@ SPELLED = (3, 4)
 """Lengths of the letter n-grams of a word of several letters."""
 LONGEST_MATCH = 5
 """Words of a run that both texts of a pair share, at most."""
+NEARBY = 12
+"""Words on either side that are near: with the word itself about a clause."""
+TENTHS = 10
 _REACH = 2
 _EDGE = 0
 
@@ -38,6 +41,22 @@ def shared_runs(words: Sequence[Word]) -> NDArray[np.int64]:
         for run in runs[0].keys() & runs[1].keys():
             for start in (*runs[0][run], *runs[1][run]):
                 found[start : start + size] = size
+    return found
+
+
+def shared_nearby(words: Sequence[Word], runs: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How much of the other text stands around each word, in tenths of the most that stands around any.
+
+    What counts are words in shared runs of two and more, up to `NEARBY` words away in the same text.
+    """
+    found = np.zeros(len(words), dtype=np.int64)
+    segments = np.array([word.segment for word in words], dtype=np.int64)
+    for side in (0, 1):
+        places = np.flatnonzero(segments == side)
+        sums = np.concatenate([[0], np.cumsum(runs[places] > 1)])
+        ends = np.arange(len(places))
+        counts = sums[np.minimum(ends + NEARBY + 1, len(places))] - sums[np.maximum(ends - NEARBY, 0)]
+        found[places] = TENTHS * counts // max(1, counts.max(initial=0))
     return found
 
 

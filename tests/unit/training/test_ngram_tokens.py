@@ -21,7 +21,7 @@ from zhiling.rows.templates.example import Turn  # noqa: E402
 from zhiling.training import Examples, TrainSettings, load, text_input, train  # noqa: E402
 from zhiling.training.features import Segments  # noqa: E402
 from zhiling.training.ngram_tokens import NgramTokens  # noqa: E402
-from zhiling.training.word_grams import LONGEST_MATCH, shared_runs  # noqa: E402
+from zhiling.training.word_grams import LONGEST_MATCH, TENTHS, shared_nearby, shared_runs  # noqa: E402
 from zhiling.training.word_windows import cut_words  # noqa: E402
 
 ENTITIES = [
@@ -136,6 +136,17 @@ def test_a_shared_run_is_as_long_as_it_is_in_both_texts() -> None:
     (window,) = cut_words([Segments("在北京工作", "张三在北京工作了")])[0]
     assert shared_runs(window.words).tolist() == [5, 5, 5, 5, 5, 0, 0, 5, 5, 5, 5, 5, 0]
     assert LONGEST_MATCH == 5
+
+
+def test_where_the_other_text_stands_nearby_is_told_in_tenths_of_the_most() -> None:
+    passage = "，".join(["无关的话说了很久很久" * 3, "张三在北京工作", "别的事情也说了很久很久" * 3])
+    (window,) = cut_words([Segments("张三在哪工作", passage)])[0]
+    nearby = shared_nearby(window.words, shared_runs(window.words))
+    answer = next(place for place, word in enumerate(window.words) if word.text == "北")
+    assert nearby[answer] == nearby.max() == TENTHS
+    assert nearby[-1] == 0
+    (alone,) = cut_words([Segments("张三")])[0]
+    assert shared_nearby(alone.words, shared_runs(alone.words)).tolist() == [0, 0]
 
 
 @bounded(deadline=None)
