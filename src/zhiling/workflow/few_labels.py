@@ -18,6 +18,9 @@ from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.repeats import TRAIN
 from zhiling.workflow.run import Run
 
+PASSAGE = "passage"
+"""The task of rows that are a part of a document: raw material, but nobody said it."""
+
 
 def few_labels_of(recipe: Recipe) -> FewLabelSettings | None:
     """The section of `train`, its file found; names that the evaluation knows are known here too."""
@@ -46,27 +49,31 @@ class Unlabelled:
     tested: Examples
 
     def of_train_part(self) -> tuple[Input, ...]:
-        """Those of the run's own train part."""
+        """Those of the run's own train part, and kept utterances, which no part holds."""
         if self.settings is None:
             return ()
         assigned = self.run.folder.read_frame("split.parquet", ["n", "split"])
-        numbers = assigned.filter(pl.col("split") == TRAIN)["n"].sort().to_numpy().astype(np.int64)
-        return self._of(numbers, self.settings.unlabelled_rows)
+        own = assigned.filter(pl.col("split") == TRAIN)["n"].to_numpy().astype(np.int64)
+        return self._of(np.concatenate([own, self.table.kept(material=True)]), self.settings.unlabelled_rows)
 
     def of_sources(self) -> tuple[Input, ...]:
-        """Those of the sources as they came, none of a group that is tested on."""
-        if self.settings is None:
-            return ()
-        numbers = self.table.sources()
-        groups = self.table.read(["group"], numbers)["group"]
-        apart = ~groups.is_in(tested_groups(self.recipe, self.run, self.table).implode()).fill_null(False)
-        return self._of(numbers[apart.to_numpy()], self.settings.unlabelled_rows)
+        """Those of the sources as they came."""
+        return self._of(self.table.sources(), self.settings.unlabelled_rows) if self.settings else ()
 
     def _of(self, numbers: NDArray[np.int64], most: int) -> tuple[Input, ...]:
-        """At most so many of those among these rows that have no target and show a text, at random."""
-        bare = numbers[self.table.read(["target"], numbers)["target"].is_null().to_numpy()]
-        drawn = np.sort(np.random.default_rng(self.recipe.seed).permutation(bare)[:most])
-        texts = shown_text(self.table.read(["messages"], drawn)["messages"]).alias("text").to_frame()
+        """At most so many of those among these rows that have no target and show a text, at random.
+
+        None is of a group that is tested on, and none is a passage of a document.
+        """
+        facts = self.table.read(["target", "task", "group"], np.sort(numbers))
+        tested = tested_groups(self.recipe, self.run, self.table).implode()
+        bare = facts.select(
+            pl.col("target").is_null()
+            & (pl.col("task") != PASSAGE).fill_null(True)
+            & ~pl.col("group").is_in(tested).fill_null(False)
+        ).to_series()
+        drawn = np.random.default_rng(self.recipe.seed).permutation(np.sort(numbers)[bare.to_numpy()])[:most]
+        texts = shown_text(self.table.read(["messages"], np.sort(drawn))["messages"]).alias("text").to_frame()
         shown = texts.filter(pl.col("text").str.strip_chars() != "")
         apart = apart_from(shown, self.tested, self.recipe.split.near)
         return tuple(map(text_input, apart["text"]))
