@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+from functools import cache
 from pathlib import Path
 
 from zhiling.training import Examples, text_input
@@ -14,6 +15,7 @@ Rows = tuple[list[str], list[str]]
 """Texts and their labels."""
 
 
+@cache
 def banking77() -> dict[str, Rows]:
     """`train`, `dev` and `test`: of equal texts all in one part; a hash of the text decides, ten and twenty
     in a hundred.
