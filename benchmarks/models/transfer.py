@@ -42,7 +42,8 @@ POLARITY = {
     "Bad": "negative", "Good": "positive",
 }  # fmt: skip
 """As the two sets spell their labels; neutral reviews have none."""
-HEAD = {"features": "encoder", "backbone": BACKBONE}
+HEAD = {"features": "encoder", "backbone": BACKBONE, "dropout": 0.5, "weight_decay": 0.1}
+"""Of all arms: against the defaults it gave .767 after .743 on dev, of texts cut to the target's length."""
 FEW = {"few_labels": {"contrastive": False, "names": False, "unlabelled": "self_training"}}
 
 

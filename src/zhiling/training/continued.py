@@ -21,8 +21,10 @@ from zhiling.encoders.local_model import LocalModel, load_local_model, pool, sav
 from zhiling.errors import StepFailed, UsageError
 from zhiling.llm.pretrained import require
 from zhiling.training.continued_settings import Continued
+from zhiling.training.fit import seeded
 from zhiling.training.loop import bucketed_batches
 from zhiling.training.objectives import contrastive, cross_entropy
+from zhiling.training.tensors import as_list
 
 HIDDEN = 0.15
 """Share of the tokens that are guessed."""
@@ -61,9 +63,8 @@ def read_on(
             hint="Name a file: train: {continued: {texts: …}}.",
         )
     model = load_local_model(source)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        drawn = torch.randperm(len(texts))[: settings.most].tolist()
+    with seeded(seed):
+        drawn: list[int] = as_list(torch.randperm(len(texts))[: settings.most])
         ids = model.tokenise([texts[row] for row in drawn], min(LONGEST, model.max_tokens))
         objective = _OBJECTIVES[settings.objective](model)
         _train(objective, ids, settings, told)
@@ -98,7 +99,7 @@ def _train(objective: Objective, ids: Sequence[Sequence[int]], settings: Continu
             loss = objective([ids[row] for row in rows])
             loss.backward()
             nn.utils.clip_grad_norm_(objective.parameters(), CLIP_NORM)
-            optimiser.step()
+            optimiser.step()  # pyright: ignore[reportUnknownMemberType]
             schedule.step()
             total += loss.item() * len(rows)
         mean = total / len(ids)

@@ -93,9 +93,9 @@ def measure(
         return None
     draws = np.random.default_rng(seed)
     drawn = draws.permutation(len(source))
-    one, other = ([source[row] for row in part] for part in (drawn[:size], drawn[size : 2 * size]))
-    places = draws.permutation(len(target))[:size]
-    met = [target[row] for row in places]
+    one, other = ([str(source[row]) for row in part] for part in (drawn[:size], drawn[size : 2 * size]))
+    places = draws.permutation(len(target))[:size].tolist()
+    met = [str(target[row]) for row in places]
     ours, half, theirs = (word_counts(texts) for texts in (one, other, met))
     known = sum(count for word, count in theirs.items() if word in ours)
     return Transfer(
@@ -140,7 +140,9 @@ def _entropy(shares: NDArray[np.float64]) -> float:
 def unknown_shares(tokenizer: Any, texts: Sequence[str], languages: Sequence[str]) -> dict[str, float]:
     """Language → share of the tokens of its texts that are the tokenizer's sign for "unknown"."""
     unknown, tokens = defaultdict[str, int](int), defaultdict[str, int](int)
-    encoded = tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"] if texts else []
+    encoded: list[list[int]] = []
+    if texts:
+        encoded = tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
     for language, ids in zip(languages, encoded, strict=True):
         tokens[language] += len(ids)
         unknown[language] += sum(each == tokenizer.unk_token_id for each in ids)
@@ -162,7 +164,7 @@ def proxy_a_distance(one: NDArray[np.float32], other: NDArray[np.float32], seed:
     linear, selection = require("sklearn.linear_model"), require("sklearn.model_selection")
     sides = np.repeat([0, 1], [len(one), len(other)])
     folds = selection.StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-    right = selection.cross_val_score(
+    right: NDArray[np.float64] = selection.cross_val_score(
         linear.LogisticRegression(max_iter=200), np.concatenate([one, other]), sides, cv=folds
     )
     return float(max(0.0, 2 * (2 * float(np.mean(right)) - 1)))

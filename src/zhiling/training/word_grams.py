@@ -85,7 +85,7 @@ def _around(words: Sequence[Word]) -> list[list[int]]:
         line.append(_hash(word.text))
     hashes = np.array([*line, *[_EDGE] * _REACH], dtype=np.uint64)
     at = np.array(places, dtype=np.int64)
-    columns = []
+    columns: list[NDArray[np.uint64]] = []
     for number, offsets in enumerate(AROUND):
         column = np.full(len(at), number + 1, dtype=np.uint64)
         for offset in offsets:
