@@ -22,7 +22,7 @@ async def main(url: str, count: int, parallel: int) -> dict[str, float]:
                         messages=[{"role": "user", "content": f"question {number}"}],
                         max_tokens=1024,
                     )
-                except openai.RateLimitError:
+                except openai.APIError:  # refused for the third time, or no connection in five seconds
                     return
             replies.append(answer.choices[0].message.content or "")
 

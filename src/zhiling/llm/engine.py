@@ -13,6 +13,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Coroutine, Mapping, Sequence
+from concurrent.futures import wait
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -37,6 +38,8 @@ from zhiling.llm.verdict import Ask, Outcome
 Value = TypeVar("Value")
 _LOCAL_QUEUE = 4
 """Calls that wait for a local model: enough that it never waits for the store."""
+_LOOK_S = 0.1
+"""How often a waiting thread looks up: handlers that libraries install let Ctrl-C not wake it otherwise."""
 _GRACE_S = 10.0
 """How long Ctrl-C waits for answers that are on their way: they are paid for."""
 
@@ -161,6 +164,8 @@ class Engine:
         """What a coroutine gives; Ctrl-C first lets answers come that are on their way."""
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
+            while not wait([future], timeout=_LOOK_S).done:
+                pass
             return future.result()
         except KeyboardInterrupt:
             for client in self._clients.values():

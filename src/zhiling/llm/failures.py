@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from zhiling.errors import ZhilingError
+from zhiling.pipeline.step import Failure
 
 
 class FailureClass(StrEnum):
@@ -58,6 +59,10 @@ class CallFailure:
     def retryable(self) -> bool:
         """Whether another try may help."""
         return self.cls in RETRYABLE
+
+    def of_row(self, row: str) -> Failure:
+        """The same as the failure of a row, as a step gives it back."""
+        return Failure(row, self.cls.value, self.message, self.place, self.retryable)
 
 
 class Stop(Exception):

@@ -77,6 +77,11 @@ def test_an_error_page_is_told_by_its_text() -> None:
     assert len(fault(500, b"x" * 10**6).failure.message) < 400
 
 
+def test_a_failed_call_becomes_the_failure_of_its_row() -> None:
+    made = fault(503).failure.of_row("a1")
+    assert (made.row, made.cls, made.place, made.retryable) == ("a1", "server", PLACE, True)
+
+
 def test_what_may_be_retried_is_what_chance_decides() -> None:
     assert {each for each in FailureClass if each not in RETRYABLE} == {
         "too_large", "rejected", "not_found", "auth", "refusal", "truncated",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -57,3 +58,22 @@ def test_after_kill_9_only_what_was_in_flight_is_sent_again(tmp_path: Path) -> N
             after = store.spending("r")
         assert after.unsettled == spent.unsettled  # they may have been billed: they stay counted
         assert after.calls == COUNT + spent.unsettled
+
+
+def test_ctrl_c_waits_for_what_is_on_its_way_and_stores_it(tmp_path: Path) -> None:
+    database = tmp_path / "z.sqlite"
+    with running(Behaviour(latency_s=0.05)) as server:
+        with subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, server.url, str(database)], stderr=subprocess.PIPE, text=True
+        ) as stopped:
+            while sum(server.answered.values()) < COUNT // 4:
+                assert stopped.poll() is None
+                time.sleep(0.005)
+            stopped.send_signal(signal.SIGINT)
+            told = stopped.communicate(timeout=60)[1]
+        assert "KeyboardInterrupt" in told
+        sent = sum(server.seen.values())
+        with ResponseStore(database) as store:
+            spent = store.spending("r")
+        assert sent < COUNT
+        assert (spent.calls, spent.unsettled) == (sent, 0)
