@@ -53,7 +53,7 @@ def moved(answer: str, swapped: Swapped) -> str:
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two answers of this module say the same; the order of spans does not matter."""
+    """Whether two answers say the same: of replies the best; of spans and triples all, in any order."""
     return _sorted(one) == _sorted(other)
 
 
@@ -61,6 +61,8 @@ def _sorted(answer: str) -> Any:
     if not answer.startswith("{"):
         return answer
     told: dict[str, Any] = orjson.loads(answer)
+    if "answers" in told:
+        return [(each["text"], each.get("place")) for each in told["answers"][:1]]
     return {
         name: sorted(map(orjson.dumps, cast(list[Any], each))) if isinstance(each, list) else each
         for name, each in told.items()
@@ -77,12 +79,16 @@ def _place(place: dict[str, Any], swapped: Swapped) -> dict[str, Any]:
 
 
 def _answers(answers: list[dict[str, Any]], swapped: Swapped) -> list[dict[str, Any]]:
+    """A piece of a message is read where it moved; an answer without a place is a message, or of a pool."""
     found: list[dict[str, Any]] = []
     for each in answers:
         if each.get("place") is None:
-            raise UsageError("its answers have no place, so they cannot be moved")
-        place = _place(each["place"], swapped)
-        found.append({**each, "text": _piece(place, swapped), "place": place})
+            text = each["text"]
+            now = swapped.texts[swapped.plain.index(text)] if text in swapped.plain else text
+            found.append({**each, "text": now})
+        else:
+            place = _place(each["place"], swapped)
+            found.append({**each, "text": _piece(place, swapped), "place": place})
     return found
 
 

@@ -121,8 +121,19 @@ def test_triples_move_with_their_entities() -> None:
     assert new.spans[0].end == 15 + len(new.relations[0].object)
 
 
+def test_replies_of_a_pool_stay_and_those_of_the_input_change_with_it() -> None:
+    swapped = Swapped(("he asks", "he is out"), ("she asks", "she is out"), ((), ()))
+
+    def replies(*texts: str) -> str:
+        return spelled(Answers(answers=[Answer(text=text) for text in texts]))
+
+    assert same(moved(replies("he is out", "x"), swapped), replies("she is out", "y")), "the best one counts"
+    assert same(moved(replies("he is in"), swapped), replies("he is in"))
+    assert not same(replies("a", "b"), replies("b", "a"))
+
+
 def test_labels_options_and_numbers_stay_as_they_are() -> None:
-    swapped = Swapped(("x",), ((),))
+    swapped = Swapped(("x",), ("x",), ((),))
     for answer in ("urgent", "3.5", spelled(Labels(labels=["b", "a"])), spelled(Choice(choice=2))):
         assert same(moved(answer, swapped), answer)
 
@@ -134,14 +145,12 @@ def test_the_order_of_spans_says_nothing() -> None:
 
 
 def test_answers_in_words_are_refused_with_the_reason() -> None:
-    swapped = Swapped(("x",), ((),))
+    swapped = Swapped(("x",), ("x",), ((),))
     told = spelled(Relations(relations=[Triple(subject="Emily", relation="in", object="Boston")]))
     with pytest.raises(UsageError, match="no places"):
         moved(told, swapped)
     with pytest.raises(UsageError, match="'steps'"):
         moved('{"steps": ["wait"]}', swapped)
-    with pytest.raises(UsageError, match="no place"):
-        moved(spelled(Answers(answers=[Answer(text="x")])), swapped)
     with pytest.raises(UsageError, match="pieces"):
         swap_input((Turn("user", "he"), Turn(GIVEN, "{}")), "gender", "k")
 

@@ -42,10 +42,12 @@ class Swapped:
     """Texts with all their terms swapped.
 
     Attributes:
+        plain: as they read before.
         texts: as they read now.
         edits: of each text, in order; no two touch.
     """
 
+    plain: tuple[str, ...]
     texts: tuple[str, ...]
     edits: tuple[tuple[Edit, ...], ...]
 
@@ -86,7 +88,8 @@ def swap_texts(texts: Sequence[str], kind: Kind, key: str, variant: int = 0) -> 
     if not any(edits):
         return Unswapped.ABSENT
     whole = [_with_articles(text, each) for text, each in zip(texts, edits, strict=True)]
-    return Swapped(tuple(_applied(text, each) for text, each in zip(texts, whole, strict=True)), tuple(whole))
+    told = tuple(_applied(text, each) for text, each in zip(texts, whole, strict=True))
+    return Swapped(tuple(texts), told, tuple(whole))
 
 
 Draw = Callable[[Sequence[str]], str]
