@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from zhiling.errors import UsageError
 from zhiling.training import train
 from zhiling.training.examples import Evaluate, Examples
+from zhiling.training.fitted import Fitted
 from zhiling.training.inputs import Input
 from zhiling.training.settings import TrainSettings
-from zhiling.training.trained import Trained
 
 SHARES = (0.2, 0.4, 0.7)
 """Of the target's texts that are believed in each round."""
@@ -28,7 +28,7 @@ def adapt(
     seed: int,
     evaluate: Evaluate,
     shares: Sequence[float] = SHARES,
-) -> Trained:
+) -> Fitted:
     """The model of the last round: each learns from the source and what the one before is surest of.
 
     Of each class as large a share of the target's texts is believed as the class has of the source: this is

@@ -95,7 +95,7 @@ def measure(
     drawn = draws.permutation(len(source))
     one, other = ([str(source[row]) for row in part] for part in (drawn[:size], drawn[size : 2 * size]))
     places = draws.permutation(len(target))[:size].tolist()
-    met = [str(target[row]) for row in places]
+    met, tags = ([str(column[row]) for row in places] for column in (target, languages))
     ours, half, theirs = (word_counts(texts) for texts in (one, other, met))
     known = sum(count for word, count in theirs.items() if word in ours)
     return Transfer(
@@ -103,7 +103,7 @@ def measure(
         words=jensen_shannon(ours, theirs),
         words_within=jensen_shannon(ours, half),
         unseen=1 - known / max(1, theirs.total()),
-        unknown=unknown_shares(tokenizer, met, [languages[row] for row in places]) if tokenizer else {},
+        unknown=unknown_shares(tokenizer, met, tags) if tokenizer else {},
         encoder=_apart(encode, one[:VECTORS], met[:VECTORS], seed) if encode and size >= LEAST else None,
     )
 
