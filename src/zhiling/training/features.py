@@ -148,6 +148,10 @@ class Prepared:
         sequences = (np.repeat(self.starts[:-1][rows], counts) + within).tolist()
         return Prepared(tuple(part.take(sequences) for part in self.parts), starts)
 
+    def piece(self, rows: Sequence[int], batch: Sequence[int]) -> Prepared:
+        """The inputs of a piece of a batch: of some of its examples, with what these need of the others."""
+        return self.take(rows)
+
 
 class JoinedFeatures(nn.Module):
     """All parts' vectors, one beside the other."""

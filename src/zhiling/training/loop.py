@@ -178,7 +178,7 @@ def _backward(training: Training, train: Material, piece: Sequence[int], rows: S
     task = training.model.task
     truths = [train.truths[row] for row in piece]
     with autocast(training.settings.precision):
-        outputs = training.model(train.inputs.take(piece))
+        outputs = training.model(train.inputs.piece(piece, rows))
         share = 1.0
         if len(piece) < len(rows):
             share = task.weight(truths) / task.weight([train.truths[row] for row in rows])

@@ -36,7 +36,11 @@ class Questions(Prepared):
 
     def take(self, rows: Sequence[int]) -> Questions:
         """Some questions with their answers, each answer once."""
-        wanted = sorted({answer for row in rows for answer in self.drawn[row]})
+        return self.piece(rows, rows)
+
+    def piece(self, rows: Sequence[int], batch: Sequence[int]) -> Questions:
+        """Some questions of a batch with the answers of all: in pieces the negatives are the same."""
+        wanted = sorted({answer for row in batch for answer in self.drawn[row]})
         places = {answer: len(self) + place for place, answer in enumerate(self.answers)}
         taken = super().take([*rows, *(places[answer] for answer in wanted)])
         return Questions(taken.parts, taken.starts, tuple(self.drawn[row] for row in rows), tuple(wanted))

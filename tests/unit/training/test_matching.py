@@ -110,6 +110,16 @@ def test_the_best_epochs_weights_and_the_kept_pool_belong_together() -> None:
     assert torch.equal(kept, model.model.head.pool)
 
 
+def test_a_batch_in_pieces_has_the_negatives_of_the_whole() -> None:
+    curves = [
+        [record.loss for record in train(
+            settings(epochs=3, accumulate=pieces), (ROWS, ROWS), seed=1, evaluate=RecallAt1().score
+        ).history]
+        for pieces in (1, 4)
+    ]  # fmt: skip
+    assert curves[1] == pytest.approx(curves[0], rel=1e-4)
+
+
 def brings(question: str, *options: str) -> Input:
     return (Turn("user", question), *(Turn("user", option, "choice") for option in options))
 
