@@ -28,7 +28,7 @@ from zhiling.llm.role import Role  # noqa: E402
 from zhiling.llm.verdict import Ask  # noqa: E402
 from zhiling.llm.wire import ChatRequest, Sampling, user  # noqa: E402
 
-TRIALS, CAP, ROWS = 200, 1.0, 200
+TRIALS, CAP, ROWS = 200, 1.0, 100
 FAULTS = {"rate_limit": 0.1, "server_error": 0.03, "cut": 0.03}
 
 

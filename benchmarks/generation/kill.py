@@ -1,6 +1,6 @@
 """generation.3: a run of 3,000 rows is killed half way, ten times; what is sent again, lost or stored twice?
 
-    python benchmarks/generation/kill.py
+    python benchmarks/generation/kill.py [TRIALS]
 
 Each trial kills the client's process (SIGKILL) once the server has answered a random share of the rows,
 waits until the server has sent what it was at, and runs the same again to its end. The server counts.
@@ -58,7 +58,8 @@ def held(database: Path) -> int:
 
 
 if __name__ == "__main__":
-    trials = [trial(seed) for seed in range(TRIALS)]
+    wanted = int(sys.argv[1]) if len(sys.argv) > 1 else TRIALS
+    trials = [trial(seed) for seed in range(wanted)]
     print(*trials, sep="\n", file=sys.stderr)
     data = f"{COUNT:,} requests, {PARALLEL} at once, killed between 30 and 70 %"
     most = {name: max(each[name] for each in trials) for name in trials[0]}
@@ -66,11 +67,11 @@ if __name__ == "__main__":
     rows = [
         row(
             "generation.3a", "requests sent again after kill -9: those in flight", most["in flight"],
-            PARALLEL, "lower", n=TRIALS, unit="requests", data=data, note="most of any trial",
+            PARALLEL, "lower", n=wanted, unit="requests", data=data, note="most of any trial",
         ),
         row(
             "generation.3b", "rows lost, stored twice, or stored and sent again", double, 0, "lower",
-            n=TRIALS, unit="rows", data=data, note="most of any trial",
+            n=wanted, unit="rows", data=data, note="most of any trial",
         ),
     ]  # fmt: skip
     print(record("generation", rows), file=sys.stderr)

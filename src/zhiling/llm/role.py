@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, cast
 from urllib.parse import parse_qsl, urlsplit
 
@@ -68,6 +69,7 @@ class Price(BaseModel):
         return prompt * _pico(self.input) + completion * _pico(self.output)
 
 
+@lru_cache
 def _pico(per_million: float) -> int:
     return -int(-per_million * (PICO // 10**6) // 1)
 

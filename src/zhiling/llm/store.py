@@ -8,14 +8,16 @@ in the same transaction as the answer. What a kill leaves behind stays counted a
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import NamedTuple
 
 from zhiling.llm.role import PICO
-from zhiling.pipeline.database import Database
+from zhiling.pipeline.database import Database, transaction
 
 _KEY_BYTES = 16
 _SCHEME = b"1"
@@ -117,6 +119,26 @@ class ResponseStore(Database):
             " PRIMARY KEY (run, session, number)) WITHOUT ROWID"
         ),
     }
+
+    _made = False
+
+    @contextlib.contextmanager
+    def _writing(self) -> Generator[sqlite3.Connection]:
+        """Tables are made and checked once a connection: with every commit that cost a third of it."""
+        if not self._made:
+            with super()._writing() as connection:
+                yield connection
+            self._made = True
+            return
+        with self._explained():
+            connection = self._connect()
+            with transaction(connection):
+                yield connection
+
+    def close(self) -> None:
+        """Closes the connection, if one is open."""
+        super().close()
+        self._made = False
 
     def commit(self, batch: Batch) -> None:
         """Writes all of it or nothing; waits for another writer up to `wait_s`.
