@@ -126,16 +126,16 @@ class TrainSettings(BaseModel):
     temperature: float = Field(
         default=0.05,
         gt=0,
-        description="With task matching: likenesses are divided by it, so smaller is surer.",
+        description="With task matching: likenesses are divided by it; smaller is surer.",
     )
     hard_negatives: int = Field(
         default=2,
         ge=0,
-        description="With task matching: wrong answers that look right, per question, beside the batch's own.",
+        description="With task matching: wrong answers that look right, per question, beside the batch.",
     )
     places: bool = Field(
         default=False,
-        description="With task matching and given candidates: learn what a candidate's place among them tells "
+        description="With task matching and given candidates: learn what the place of a candidate tells "
         "(messages in the order of time).",
     )
     label_smoothing: float = Field(

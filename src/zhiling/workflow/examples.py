@@ -158,7 +158,7 @@ def file_examples(settings: EvaluateSettings, root: Path, task: str = CLASSIFICA
             inputs.append(text_input(record[settings.text]))
             columns[0].append(record[settings.label])
             columns[1].append(str(record.get(settings.language) or UNKNOWN))
-    return Examples(tuple(ids), tuple(inputs), *(tuple(column) for column in columns))
+    return Examples(tuple(ids), tuple(inputs), tuple(columns[0]), tuple(columns[1]))
 
 
 def source_examples(entry: Mapping[str, Any], root: Path, task: str) -> Examples:
