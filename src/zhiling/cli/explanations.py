@@ -60,7 +60,7 @@ def _explainer(trained: Trained, folder: Path) -> Explainer:
 def _tell(found: Explanation) -> None:
     typer.echo(f"  {found.answer}  {found.score:.2f}")
     if found.attribution is None:
-        typer.echo(f"  no attribution: {found.note}")
+        typer.echo(f"  {found.note}")
     else:
         for line in _attribution(found.attribution):
             typer.echo(f"  {line}")

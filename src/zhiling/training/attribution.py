@@ -38,7 +38,7 @@ LEAST_GAP = 1e-3
 """A gap below this is none, however little there is to explain."""
 POINTS_PER_BATCH = 32
 """Points on the path that run through the encoder at once."""
-NOT_TOLD = "this task's answers are made of many decisions, one a word; attribution explains one number"
+NOT_TOLD = "attribution explains one number a text, and its answers are made of words, places or other texts"
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ def _question(trained: Trained, turns: Input, label: str | None) -> _Question:
         return _Question(answer, task.segments(turns)[0], lambda outputs: outputs.mean(dim=1))
     if not isinstance(task, Classification | MultiLabel):
         raise UsageError(
-            f"task {task.name!r}: {NOT_TOLD}",
+            f"no attribution for task {task.name!r}: {NOT_TOLD}",
             hint="The nearest training rows and the slices of errors are told for every task.",
         )
     column = _column(trained, turns, label)
