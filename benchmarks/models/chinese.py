@@ -85,7 +85,8 @@ WORKS = {
     ),
     "answers": Work(
         "e", "CMRC 2018 trial, answers in passages", "answer_f1",
-        {"task": "extractive_qa", "features": "ngrams", "epochs": 8, "batch_size": 16, "ngram_width": 96},
+        {"task": "extractive_qa", "features": "ngrams", "epochs": 4, "batch_size": 8,
+         "learning_rate": 0.005, "ngram_width": 32},
         {"nearest sentence": lambda parts, _: sentence(parts.test),
          "rest of it": lambda parts, _: rest_of_sentence(parts.test)},
     ),

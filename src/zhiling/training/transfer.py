@@ -129,7 +129,7 @@ def jensen_shannon(one: Mapping[str, int], other: Mapping[str, int]) -> float:
     keys = sorted(one.keys() | other.keys())
     p, q = (np.array([each.get(key, 0) for key in keys], dtype=np.float64) for each in (one, other))
     p, q = p / p.sum(), q / q.sum()
-    return max(0.0, _entropy((p + q) / 2) - (_entropy(p) + _entropy(q)) / 2)
+    return min(1.0, max(0.0, _entropy((p + q) / 2) - (_entropy(p) + _entropy(q)) / 2))
 
 
 def _entropy(shares: NDArray[np.float64]) -> float:
