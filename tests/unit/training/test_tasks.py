@@ -213,11 +213,6 @@ def _equal(tiny: Path) -> None:
     train(settings(tiny, "regression"), (rows, rows), seed=0, evaluate=right)
 
 
-def _ngrams_of_words(tiny: Path) -> None:
-    rows = examples(ROWS["extractive_qa"])
-    train(settings(tiny, "extractive_qa", features="both"), (rows, rows), seed=0, evaluate=right)
-
-
 def _contradiction(tiny: Path) -> None:
     text = "my card is lost"
     rows = examples([(text_input(text), fact(text, ("card", "is", "lost"), ("card", "was", "lost")))])
@@ -236,7 +231,6 @@ def _no_pair(tiny: Path) -> None:
         (_unordered, "are no numbers, so their order is not known"),
         (_outside, "the target is option 1, and there are 1"),
         (_equal, "all 8 training targets are 2.0"),
-        (_ngrams_of_words, "reads words, and n-grams are of whole texts"),
         (_no_pair, "the model reads pairs"),
         (_without_entities, "relates entities that are given, and an input gives None"),
         (_contradiction, "are told as 'is' and 'was'"),
