@@ -78,11 +78,9 @@ def _refuse_unfit(parts: tuple[Examples, Examples]) -> None:
 
 
 def _drawn(inputs: tuple[Input, ...], most: int, seed: int) -> tuple[Input, ...]:
-    """At most so many of the inputs, at random, in their order."""
-    if len(inputs) <= most:
-        return inputs
-    rows = np.random.default_rng(seed).choice(len(inputs), most, replace=False)
-    return tuple(inputs[row] for row in sorted(rows.tolist()))
+    """At most so many of the inputs, in random order."""
+    rows: list[int] = np.random.default_rng(seed).permutation(len(inputs))[:most].tolist()
+    return tuple(inputs[row] for row in rows)
 
 
 def _shuffled(examples: Examples, seed: int) -> Examples:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -69,7 +69,7 @@ def fit_head(seeds: Seeds, vectors: Vectors, taught: Taught | None = None) -> He
         return loss
 
     with _one_thread():
-        loss = optimiser.step(closure)
+        loss = cast(torch.Tensor, optimiser.step(closure))  # pyright: ignore[reportUnknownMemberType]
     return Head(weights.detach().numpy(), biases.detach().numpy(), float(loss.detach()))
 
 

@@ -32,7 +32,7 @@ def teach(seeds: Seeds, vectors: Vectors) -> Taught:
     likely[np.arange(len(vectors)), taught.numbers] = taught.weights
     known = SEED_WEIGHT * seeds.one_hot().T @ seeds.vectors
     for _ in range(ROUNDS):
-        means = unit(known + likely.T @ vectors)
+        means = unit((known + likely.T @ vectors).astype(np.float32))
         masses = likely.sum(axis=0) + max(SHRINK * len(vectors) / seeds.classes, 1)
         likely = softmax(CONCENTRATION * (vectors @ means.T) + np.log(masses / masses.sum()))
     return surest(likely)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
+from zhiling.llm.pretrained import require
 from zhiling.training.few_labels.prior import adjust
 from zhiling.training.few_labels.seeds import Seeds, Taught, Vectors, surest
 
@@ -32,11 +34,13 @@ def teach(seeds: Seeds, vectors: Vectors) -> Taught:
     the limit, and the shares are estimated from the rows instead of taken from the seeds.
     """
     graph = neighbours(np.concatenate([seeds.vectors, vectors]), NEIGHBOURS)
-    scale = sparse.diags_array(1 / np.sqrt(np.maximum(graph.sum(axis=1), 1e-9)), dtype=np.float32)
-    spread = (scale @ graph @ scale).tocsr()
+    scale = require("scipy.sparse").diags_array(
+        1 / np.sqrt(np.maximum(graph.sum(axis=1), 1e-9)), dtype=np.float32
+    )
+    spread: Any = (scale @ graph @ scale).tocsr()
     told = np.zeros((graph.shape[0], seeds.classes), dtype=np.float32)
     told[: len(seeds.numbers)] = seeds.one_hot()
-    found = told
+    found: NDArray[np.float32] = told
     for _ in range(ROUNDS):
         found = REACH * (spread @ found) + (1 - REACH) * told
     found = found[len(seeds.numbers) :]
@@ -47,11 +51,11 @@ def teach(seeds: Seeds, vectors: Vectors) -> Taught:
     return Taught(answers.numbers, np.where(reached, answers.weights, 0).astype(np.float32))
 
 
-def neighbours(vectors: Vectors, count: int) -> sparse.csr_array:
+def neighbours(vectors: Vectors, count: int) -> Any:
     """The graph in which each row and its nearest ones are joined, by a power of their cosine.
 
-    Symmetric, float32, shape (n, n), at most 2 · count entries a row on average; none from a row to itself.
-    Of two rows that are each other's neighbours the edge weighs twice.
+    A sparse array of scipy: symmetric, float32, shape (n, n), at most 2 · count entries a row on average;
+    none from a row to itself. Of two rows that are each other's neighbours the edge weighs twice.
     """
     rows = len(vectors)
     count = min(count, rows - 1)
@@ -66,5 +70,7 @@ def neighbours(vectors: Vectors, count: int) -> sparse.csr_array:
         weights[start : start + CHUNK] = np.take_along_axis(cosines, nearest, axis=1)
     weights = np.maximum(weights, 0) ** SHARPNESS
     starts = np.arange(rows + 1) * count
-    directed = sparse.csr_array((weights.ravel(), places.ravel(), starts), shape=(rows, rows))
+    directed: Any = require("scipy.sparse").csr_array(
+        (weights.ravel(), places.ravel(), starts), shape=(rows, rows)
+    )
     return (directed + directed.T).tocsr()
