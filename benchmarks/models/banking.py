@@ -3,10 +3,10 @@
     OMP_NUM_THREADS=1 python benchmarks/models/banking.py
 
 The set's own test part is not at hand: dev and test are cut from its training file by a hash of the text (see
-`banking_rows.py`). All read MiniLM. Ours is tuned whole with n-grams beside it; its settings were not searched
-for, the dev part chooses the epoch, and the test part is read once, at the end. SetFit has its own settings,
-2,000 steps and one seed, as a training of it takes longer than three of ours. A side or a training that was
-stopped is gone on with.
+`banking_rows.py`). All read MiniLM. Ours is tuned whole with n-grams beside it; its settings were not
+searched for, the dev part chooses the epoch, and the test part is read once, at the end. SetFit has its own
+settings, 2,000 steps and one seed, as a training of it takes longer than three of ours. A side or a training
+that was stopped is gone on with.
 """
 
 from __future__ import annotations
