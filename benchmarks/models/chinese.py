@@ -67,7 +67,7 @@ BY_LABEL: dict[str, Peer] = {"majority": lambda parts, _: majority(parts), "n-gr
 WORKS = {
     "entities": Work(
         "a", "CLUENER, ten types of entities", "entity_f1",
-        {"task": "ner", "features": "ngrams", "crf": True, "letters": False, "epochs": 5, "batch_size": 64,
+        {"task": "ner", "features": "ngrams", "crf": True, "letters": False, "epochs": 4, "batch_size": 64,
          "learning_rate": 0.005, "dropout": 0.3, "ngram_width": 64},
         {"nothing": lambda parts, _: nothing(parts), "n-gram linear": tagger},
     ),
