@@ -18,7 +18,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "9": ("tasks.py",),
     "1": ("conll.py",),
     "2": ("banking.py",),
-    "3": ("few_labels.py", "setfit", "banking77"),
+    "3": ("few_labels.py", "setfit", "frozen", "banking77"),
     "4": ("few_labels.py", "clinc150"),
     "5": ("fine_tuning.py",),
     "6": ("predicting.py",),

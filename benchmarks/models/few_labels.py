@@ -1,6 +1,6 @@
 """models.3 and models.4: few labels and many rows without one, beside SetFit, LR, Sinkhorn and self-training.
 
-    python benchmarks/models/few_labels.py [banking77] [clinc150] [setfit]
+    python benchmarks/models/few_labels.py [setfit] [frozen] [banking77] [clinc150]
 
 BANKING77: of each label every fourth row of the file is tested on; 5 or 10 of the others, drawn by the seed,
 are labelled, the rest are without a label. CLINC150: one training row of each of 150 intents is labelled, the
@@ -68,10 +68,11 @@ def main() -> None:
     if not DATA.exists():
         raise SystemExit(f"{DATA} is not here: nothing can be measured")
     parts: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
+        "frozen": frozen,
         "banking77": banking77,
         "clinc150": clinc150,
     }
-    asked = sys.argv[1:] or [*parts, "setfit"]
+    asked = sys.argv[1:] or ["setfit", *parts]
     for name in asked:
         if name == "setfit":
             list(setfit_runs())
@@ -229,20 +230,36 @@ def setfit_runs() -> Iterator[tuple[str, Run]]:
 
 
 def banking77() -> Iterator[dict[str, Any]]:
-    """models.3: accuracy with 5 and with 10 labelled rows a label."""
+    """models.3a and b: accuracy with 5 and with 10 labelled rows a label."""
+    what = "BANKING77, {} labelled rows a label, the other rows without one: accuracy"
     for letter, (shots, goal) in SHOTS.items():
-        runs: defaultdict[str, list[Run]] = defaultdict(list)
+        runs = beside_of(shots)
         for seed in SEEDS:
             task, name = banking(shots, seed), f"banking77-{shots}-{seed}"
             runs["few_labels"].append(kept(name, lambda: few(task, seed, {})))  # noqa: B023
-            runs["frozen, all but the tuning"].append(
-                kept(f"{name}-frozen", lambda: few(task, seed, NO_CONTRAST))  # noqa: B023
-            )
-            runs["frozen + LR"].append(kept(f"{name}-lr", lambda: logistic(task)))  # noqa: B023
-            if (WORK / f"{name}-setfit.json").exists():
-                runs["SetFit"].append(kept(f"{name}-setfit", dict))
-        what = f"BANKING77, {shots} labelled rows a label, the other rows without one: accuracy"
-        yield compared(f"models.{letter}", what, runs, goal, "banking77")
+        yield compared(f"models.{letter}", what.format(shots), runs, goal, "banking77")
+
+
+def frozen() -> Iterator[dict[str, Any]]:
+    """models.3c and d: the same without tuning the encoder, in seconds."""
+    what = "BANKING77, {} labelled rows a label, the encoder as it is (contrastive: false): accuracy"
+    for letter, (shots, goal) in zip(("3c", "3d"), SHOTS.values(), strict=True):
+        runs = beside_of(shots)
+        for seed in SEEDS:
+            task, name = banking(shots, seed), f"banking77-{shots}-{seed}-frozen"
+            runs["few_labels"].append(kept(name, lambda: few(task, seed, NO_CONTRAST)))  # noqa: B023
+        yield compared(f"models.{letter}", what.format(shots), runs, goal, "banking77")
+
+
+def beside_of(shots: int) -> defaultdict[str, list[Run]]:
+    """What stands beside: logistic regression, and SetFit as far as it was run."""
+    runs: defaultdict[str, list[Run]] = defaultdict(list)
+    for seed in SEEDS:
+        task, name = banking(shots, seed), f"banking77-{shots}-{seed}"
+        runs["frozen + LR"].append(kept(f"{name}-lr", lambda: logistic(task)))  # noqa: B023
+        if (WORK / f"{name}-setfit.json").exists():
+            runs["SetFit"].append(kept(f"{name}-setfit", dict))
+    return runs
 
 
 def clinc150() -> Iterator[dict[str, Any]]:
