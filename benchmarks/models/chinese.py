@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python benchmarks/models/chinese.py [entities|topics|opinions|inference|answers|unknown]
 
 Ours are n-grams alone, three seeds. Settings were chosen on the dev parts; test parts are answered once. What
-was answered lies under benchmarks/.work, so that a run that was stopped goes on.
+was answered lies under benchmarks/.work/chinese, so that a run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -106,7 +106,10 @@ def measured(work: Work, parts: Parts) -> dict[str, Any]:
     """A row of results: our mean over the seeds, the best peer as goal, the difference with its interval."""
     metric: Metric = registry.load("metric", work.metric)()
     arms = {OURS: [ours(work, parts, metric, seed) for seed in SEEDS]}
-    arms |= {name: [peer(parts, metric)] for name, peer in work.peers.items()}
+    arms |= {
+        name: [remembered([work.letter, name, parts.test.ids], lambda peer=peer: peer(parts, metric))]
+        for name, peer in work.peers.items()
+    }
     found = paired_bootstrap(metric, arms, parts.test.targets, seed=0)
     best = max(work.peers, key=lambda name: found.points[name])
     gap, own = found.difference(OURS, best), found.interval(OURS)
@@ -122,17 +125,25 @@ def measured(work: Work, parts: Parts) -> dict[str, Any]:
 
 
 def ours(work: Work, parts: Parts, metric: Metric, seed: int) -> list[str]:
-    """Our answers to the test part, from disk where they were given before."""
-    settings = TrainSettings.model_validate(work.settings)
-    key = hashlib.blake2b(json.dumps([work.settings, seed, parts.test.ids]).encode())
-    file = WORK / f"{work.letter}-{seed}-{key.hexdigest()[:12]}.json"
-    if not file.exists():
+    """Our answers to the test part."""
+
+    def answer() -> list[str]:
         model = train(
-            settings, (parts.train, parts.dev), seed=seed, evaluate=metric.score,
+            TrainSettings.model_validate(work.settings), (parts.train, parts.dev), seed=seed,
+            evaluate=metric.score,
             progress=lambda epoch: print(work.letter, seed, epoch, file=sys.stderr, flush=True),
         )  # fmt: skip
+        return list(model.predict(parts.test.inputs).answers)
+
+    return remembered([work.settings, seed, parts.test.ids], answer)
+
+
+def remembered(told: list[Any], answer: Callable[[], list[str]]) -> list[str]:
+    """The answers, from disk where they were given before to what is told."""
+    file = WORK / f"{hashlib.blake2b(json.dumps(told).encode()).hexdigest()[:16]}.json"
+    if not file.exists():
         WORK.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(model.predict(parts.test.inputs).answers), encoding="utf-8")
+        file.write_text(json.dumps(answer()), encoding="utf-8")
     return json.loads(file.read_text(encoding="utf-8"))
 
 
