@@ -15,7 +15,8 @@ from zhiling.training import Examples, TrainSettings, train
 from zhiling.workflow.proof import arm_key, located
 from zhiling.workflow.recipe import Recipe
 
-_NGRAMS = {"features": "ngrams", "backbone": None, "method": "frozen", "prompting": None}
+_PLAIN = {"method": "frozen", "prompting": None, "few_labels": None}
+_NGRAMS = {"features": "ngrams", "backbone": None, **_PLAIN}
 
 
 def student_settings(recipe: Recipe, *, ngrams: bool) -> TrainSettings:
@@ -23,7 +24,7 @@ def student_settings(recipe: Recipe, *, ngrams: bool) -> TrainSettings:
     settings = recipe.train or TrainSettings.model_validate({"features": "ngrams"})
     if ngrams:
         return settings.model_copy(update=_NGRAMS)
-    return located(settings, recipe.root).model_copy(update={"method": "frozen", "prompting": None})
+    return located(settings, recipe.root).model_copy(update=_PLAIN)
 
 
 @dataclass(frozen=True)
