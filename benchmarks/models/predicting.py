@@ -138,9 +138,9 @@ def memory() -> Iterator[dict[str, Any]]:
         for count in ROWS:
             file = Path(home) / "rows.jsonl"
             with file.open("w", encoding="utf-8") as lines:
-                for number, words in enumerate(draws.choice(WORDS, size=(count, 8)).tolist()):
-                    text = f"{' '.join(words)} {number}"
-                    lines.write(json.dumps({"text": text}, ensure_ascii=False) + "\n")
+                for number in range(count):  # one by one: what this process holds counts for its children
+                    words = " ".join(WORDS[place] for place in draws.integers(len(WORDS), size=8))
+                    lines.write(json.dumps({"text": f"{words} {number}"}, ensure_ascii=False) + "\n")
             verb = [sys.executable, "-m", "zhiling", "predict", "--json", "--top", "1"]
             costs[count] = run([*verb, "--file", str(file), "--model", str(Path(home) / "model")])
     few, many = (costs[count] for count in ROWS)
