@@ -132,7 +132,7 @@ class Relations(_Target):
 
 
 class Answer(_Truth):
-    """An answer in words, its place where it is a piece of a message, and how sure a model is that ranks it."""
+    """An answer in words, its place where it is a piece of a message, and how sure a ranking model is."""
 
     text: str
     place: Place | None = None

@@ -79,13 +79,13 @@ class TrainSettings(BaseModel):
     )
     prompting: PromptSettings | None = Field(
         default=None,
-        description="Answer from prompts, demonstrations and label names: nothing is tuned, and settings of the "
-        "tuning have no effect.",
+        description="Answer from prompts, demonstrations and label names: nothing is tuned, and settings of "
+        "the tuning have no effect.",
     )
     few_labels: FewLabelSettings | None = Field(
         default=None,
-        description="Learn from few labelled rows, label names, and rows without a label: what of it helps is "
-        "found on held-out rows. With task classification and features: encoder.",
+        description="Learn from few labelled rows, label names, and rows without a label: what of it helps "
+        "is found on held-out rows. With task classification and features: encoder.",
     )
     replies: bool = Field(
         False, description="Learn from each row's reply too, as a text of its own under the same label."
@@ -155,8 +155,8 @@ class TrainSettings(BaseModel):
     context: int = Field(
         default=1,
         ge=1,
-        description="With task ner: how many neighbouring rows of a group (a document) are read together, and "
-        "are one example of a batch.",
+        description="With task ner: how many neighbouring rows of a group (a document) are read together, "
+        "and are one example of a batch.",
     )
     distil: int = Field(
         default=0,
@@ -208,8 +208,8 @@ class TrainSettings(BaseModel):
             raise ValueError(f"method={self.method!r} tunes an encoder, but features='ngrams' has none")
         if self.head == "standard" and (self.features != "encoder" or self.task not in STANDARD_TASKS):
             raise ValueError(
-                f"head='standard' is for features: encoder and the tasks {', '.join(STANDARD_TASKS)}, not for "
-                f"features={self.features!r} and task {self.task!r}: set head: own"
+                f"head='standard' is for features: encoder and the tasks {', '.join(STANDARD_TASKS)}, not "
+                f"for features={self.features!r} and task {self.task!r}: set head: own"
             )
         if self.distil and self.task != "ner":
             raise ValueError(
@@ -225,7 +225,7 @@ class TrainSettings(BaseModel):
             raise ValueError("few_labels fits a model, and prompting fits none: leave one of the two out")
         if self.context > 1 and self.task != "ner":
             raise ValueError(
-                f"context={self.context} is for task ner; task {self.task!r} answers about each row alone: set "
-                "context: 1"
+                f"context={self.context} is for task ner; task {self.task!r} answers about each row alone: "
+                "set context: 1"
             )
         return self
