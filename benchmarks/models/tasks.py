@@ -105,7 +105,7 @@ def _row(figure: Compared, answers: Answers, truth: Sequence[str]) -> dict[str, 
     return row(
         figure.id, f"{figure.what}: lead over the better baseline", round(least.mean, 4), 0.0, "higher",
         low=round(least.low, 4), high=round(least.high, 4), n=len(truth), unit=unit, beside=beside,
-        data=figure.data, note=f"{figure.note}; seeds {len(answers[OURS])}",
+        met=least.low > 0, data=figure.data, note=f"{figure.note}; seeds {len(answers[OURS])}",
     )  # fmt: skip
 
 
