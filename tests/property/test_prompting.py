@@ -37,7 +37,7 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     from zhiling.llm.causal import load_causal_lm
 
     return load_causal_lm(
-        write_tiny_lm(tmp_path_factory.mktemp("lm") / "model", kind=request.param, steps=20)
+        write_tiny_lm(tmp_path_factory.mktemp("lm") / "model", kind=request.param, steps=240)
     )
 
 
@@ -64,10 +64,11 @@ def test_the_likeliest_reply_is_written(model: object) -> None:
     from zhiling.llm.continuations import written_after
 
     assert isinstance(model, CausalLM)
-    head = model.tokenise(["reset the pas"])[0]
-    whole = written_after(model, head, 6, ending="\n\n")
-    assert written_after(model, head, 3, ending="\n\n") == whole[:3]
-    assert written_after(model, head, 0, ending="\n\n") == ""
-    assert whole.strip()
-    last = whole.strip()[-1]
-    assert written_after(model, head, 6, ending=f"{last}\n") == whole.partition(last)[0]
+    heads = model.tokenise(["reset the pas", "the card is l", "the lock has n", "where", "parcel"])
+    told = {tuple(head): written_after(model, head, 6, ending="\n\n") for head in heads}
+    for head, whole in told.items():
+        assert written_after(model, head, 3, ending="\n\n") == whole[:3]
+        assert written_after(model, head, 0, ending="\n\n") == ""
+        for mark in whole.split():
+            assert written_after(model, head, 6, ending=f"{mark}\n") == whole.partition(mark)[0]
+    assert all(told.values())
