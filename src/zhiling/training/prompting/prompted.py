@@ -90,8 +90,9 @@ class Prompted:
         settings = self.known.settings
         if settings.model is None:
             encode = encoder_of(self.settings).encode
-            ways = dict.fromkeys(_MENTIONED, Mentions) | dict.fromkeys(_READ_ALONE, Pieces)
-            return ways.get(self.known.task, Nearness)(self.known, encode)
+            task = self.known.task
+            way = Mentions if task in _MENTIONED else Pieces if task in _READ_ALONE else Nearness
+            return way(self.known, encode)
         from zhiling.training.prompting.asking import Asking
         from zhiling.training.prompting.language_model import local_model
 
