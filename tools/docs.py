@@ -104,13 +104,34 @@ def recipe() -> Iterator[str]:
         "split": SplitSettings, "train": TrainSettings, "evaluate": EvaluateSettings,
         "diversity": DiversitySettings, "budget": Budget,
     }  # fmt: skip
+    told: dict[type[BaseModel], str] = {}
     for name, model in sections.items():
-        yield from ("", f"## {name}", "", *component(model))
+        yield from ("", f"## {name}", "", *component(model), *subsections(name, model, told))
     for noun in COMPONENTS:
         yield from ("", f"## Components: {noun}", "", f"Written as `{KEYS.get(noun, 'use')}: NAME`.")
         for name in sorted(registry.table(noun)):
             yield from ("", f"### {noun} `{name}`", "", *component(registry.load(noun, name)))
     yield ""
+
+
+def subsections(name: str, model: type[BaseModel], told: dict[type[BaseModel], str]) -> Iterator[str]:
+    """The sections that stand inside one; `told` are those that have their table already, by title."""
+    for field, info in model.model_fields.items():
+        for inner in models_of(info.annotation):
+            title = f"{name}.{field}"
+            yield from ("", f"### {title}", "")
+            if inner in told:
+                yield f"The settings of `{told[inner]}`."
+            else:
+                told[inner] = title
+                yield from component(inner)
+
+
+def models_of(annotation: Any) -> list[type[BaseModel]]:
+    """The sections that a type names."""
+    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for each in typing.get_args(annotation) for model in models_of(each)]
 
 
 def steps() -> Iterator[str]:
@@ -174,6 +195,8 @@ def kind(annotation: Any) -> str:
         return " | ".join(kind(each) for each in inner)
     if origin is typing.Literal:
         return " | ".join(repr(each) for each in inner)
+    if models_of(annotation):
+        return "section"
     if inner:
         return f"{kind(origin)}[{', '.join(kind(each) for each in inner)}]"
     if annotation in (None, type(None), ...):
@@ -183,7 +206,10 @@ def kind(annotation: Any) -> str:
 
 def shown(info: FieldInfo) -> str:
     """A setting's default."""
-    return "required" if info.is_required() else f"`{info.get_default(call_default_factory=True)!r}`"
+    if info.is_required():
+        return "required"
+    value = info.get_default(call_default_factory=True)
+    return "its defaults" if isinstance(value, BaseModel) else f"`{value!r}`"
 
 
 def prose(docstring: str) -> str:
