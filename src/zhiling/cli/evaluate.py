@@ -79,7 +79,7 @@ def print_scores(scores: dict[str, Any]) -> None:
 def print_arms(scores: dict[str, Any], metrics: Sequence[str], seeds: bool = True) -> None:
     """Arms and differences as two tables; `–` where an arm tells no probabilities and a metric needs them."""
     groups = f" in {scores['groups']} groups" if scores.get("groups") else ""
-    told = f", {len(scores['seeds'])} seeds" if seeds else ""
+    told = f", {len(scores['seeds'])} seed{'s' * (len(scores['seeds']) > 1)}" if seeds else ""
     drawn = " (groups resampled)" if groups else ""
     print_table(
         ("arm", *metrics),
