@@ -6,8 +6,6 @@ import copy
 import dataclasses
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -32,11 +30,11 @@ from zhiling.training.model import TaskModel
 from zhiling.training.model_card import CARD, model_card
 from zhiling.training.ngram_features import NgramFeatures
 from zhiling.training.ngram_tokens import NgramTokens
+from zhiling.training.replaced import replaced
 from zhiling.training.settings import TrainSettings
 from zhiling.training.standard_heads import as_standard
 from zhiling.training.tasks.task import Task
 from zhiling.training.trained import Trained
-from zhiling.training.weight_files import writing_weights
 
 FORMAT = 1
 CONFIG, WEIGHTS, ENCODER, ADAPTER = "config.json", "model.safetensors", "encoder", "adapter"
@@ -49,20 +47,8 @@ def write(
     trained: Trained, folder: Path, metrics: Mapping[str, object], origin: Mapping[str, object]
 ) -> None:
     """Writes the model beside the folder first, and then puts it in the folder's place."""
-    folder = folder.resolve()
-    new = folder.with_name(f".{folder.name}.{os.getpid()}.new")
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    shutil.rmtree(new, ignore_errors=True)
-    try:
-        with writing_weights(folder):
-            new.mkdir(parents=True)
-            _fill(trained, new, {"metrics": dict(metrics), "origin": NO_ORIGIN | dict(origin)})
-        if folder.exists():
-            folder.rename(old)
-        new.rename(folder)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+    with replaced(folder) as new:
+        _fill(trained, new, {"metrics": dict(metrics), "origin": NO_ORIGIN | dict(origin)})
 
 
 def _fill(trained: Trained, folder: Path, told: Mapping[str, Mapping[str, object]]) -> None:

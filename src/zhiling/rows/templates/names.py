@@ -57,6 +57,27 @@ def read_names(path: Path, language: Language) -> Names:
         MissingInput: the file is not there.
         UsageError: it is no such mapping, or two labels have one name.
     """
+    tree = read_entries(path)
+    words: dict[str, str] = {}
+    definitions: dict[str, str] = {}
+    for label, value in tree.items():
+        word, definition = _entry(value, language)
+        if word:
+            words[label] = word
+        if definition:
+            definitions[label] = definition
+    names = Names(words, definitions, str(path))
+    names.of(list(tree))
+    return names
+
+
+def read_entries(path: Path) -> dict[str, Any]:
+    """Label → what the file says of it.
+
+    Raises:
+        MissingInput: the file is not there.
+        UsageError: it is no mapping.
+    """
     from ruamel.yaml.error import YAMLError
 
     try:
@@ -67,17 +88,7 @@ def read_names(path: Path, language: Language) -> Names:
         raise UsageError(f"cannot be read as YAML: {error}", place=str(path)) from error
     if not isinstance(tree, dict):
         raise UsageError("label names are a mapping: label → names", place=str(path))
-    words: dict[str, str] = {}
-    definitions: dict[str, str] = {}
-    for label, value in cast(dict[Any, Any], tree).items():
-        word, definition = _entry(value, language)
-        if word:
-            words[str(label)] = word
-        if definition:
-            definitions[str(label)] = definition
-    names = Names(words, definitions, str(path))
-    names.of(list(map(str, cast(dict[Any, Any], tree))))
-    return names
+    return {str(label): value for label, value in cast(dict[Any, Any], tree).items()}
 
 
 def _entry(value: Any, language: Language) -> tuple[str | None, str | None]:

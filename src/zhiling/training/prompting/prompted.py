@@ -79,7 +79,7 @@ class Prompted:
             origin: where the demonstrations come from: `licences`, `templates` and `recipe`.
 
         Raises:
-            OSError: the folder cannot be written.
+            StepFailed: the disk is full, or the folder cannot be written.
         """
         from zhiling.training.prompting.saved import write
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +23,7 @@ from zhiling.training.prompting.identity import identities
 from zhiling.training.prompting.prompted import Prompted
 from zhiling.training.prompting.verbaliser import Verbaliser
 from zhiling.training.prompting.way import Known
+from zhiling.training.replaced import replaced
 from zhiling.training.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -41,18 +41,8 @@ def is_prompted(folder: Path) -> bool:
 
 def write(model: Prompted, folder: Path, told: Mapping[str, Mapping[str, object]]) -> None:
     """Writes the model beside the folder first, and then puts it in the folder's place."""
-    folder = folder.resolve()
-    new, old = (folder.with_name(f".{folder.name}.{os.getpid()}.{name}") for name in ("new", "old"))
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(parents=True)
-    try:
+    with replaced(folder) as new:
         _fill(model, new, told)
-        if folder.exists():
-            folder.rename(old)
-        new.rename(folder)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
 
 
 def _fill(model: Prompted, folder: Path, told: Mapping[str, Mapping[str, object]]) -> None:

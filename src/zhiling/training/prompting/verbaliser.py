@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from zhiling.errors import MissingInput, UsageError
-from zhiling.rows.templates.names import Names, read_names
+from zhiling.rows.templates.names import Names, read_entries, read_names
 from zhiling.rows.templates.phrases import Language
 
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
@@ -36,7 +35,7 @@ class Verbaliser:
             MissingInput: the file is not there.
             UsageError: it is no mapping of labels, or two labels have one name.
         """
-        tree: Mapping[str, Any] = _read(Path(file)) if file else {}
+        tree: Mapping[str, Any] = read_entries(Path(file)) if file else {}
         known = dict.fromkeys([*map(str, tree), *sorted(set(labels))])
         names = {label: tuple(_names(tree.get(label))) or (_spaced(label),) for label in known}
         definitions = {label: found for label in known if (found := tuple(_definitions(tree.get(label))))}
@@ -71,22 +70,6 @@ class Verbaliser:
             {label: tuple(words) for label, words in state["definitions"].items()},
             {language: Names(**names) for language, names in state["told"].items()},
         )
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    yaml: Any = YAML(typ="safe", pure=True)
-    try:
-        tree = yaml.load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise MissingInput(f"label_names {path.name!r} is not there", place=str(path)) from error
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot be read as YAML: {error}", place=str(path)) from error
-    if not isinstance(tree, dict):
-        raise UsageError("label names are a mapping: label → names", place=str(path))
-    return {str(label): value for label, value in cast(dict[Any, Any], tree).items()}
 
 
 def _names(entry: Any) -> Iterable[str]:
