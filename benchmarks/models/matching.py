@@ -160,7 +160,7 @@ def _row(id: str, metric: Metric, found: Resampled, n: int) -> dict[str, Any]:
     return row(
         id, f"replies, {metric.name}: lead over the best baseline", round(least.mean, 4), 0.0, "higher",
         low=round(least.low, 4), high=round(least.high, 4), n=n, unit=metric.name,
-        beside={
+        met=least.low > 0, beside={
             name: f"{each.mean:.3f} [{each.low:.3f}, {each.high:.3f}]" for name, each in intervals.items()
         },
         data="irc_support: six logs, 50 candidates each",
