@@ -16,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.labelled_rows import accuracy, labelled
 from zhiling.training import TrainSettings, resume
 from zhiling.training.fit import fit
-from zhiling.training.loop import Training
-from zhiling.training.processes import together
+from zhiling.training.running.loop import Training
+from zhiling.training.running.processes import together
 
 ROWS = labelled()
 WAYS = ("full", "gradual")

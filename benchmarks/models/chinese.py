@@ -30,7 +30,7 @@ from zhiling.evaluation.statistics import paired_bootstrap  # noqa: E402
 from zhiling.llm.location import model_folder  # noqa: E402
 from zhiling.pipeline import registry  # noqa: E402
 from zhiling.training import TrainSettings, train  # noqa: E402
-from zhiling.training.transfer import backbone_tokenizer, unknown_shares  # noqa: E402
+from zhiling.training.transfer.distance import backbone_tokenizer, unknown_shares  # noqa: E402
 
 WORK = HERE.parent / ".work" / "chinese"
 SEEDS = (0, 1, 2)

@@ -11,7 +11,7 @@ import polars as pl
 
 from benchmarks.sources.sets import DATA, sources
 from zhiling.training import Examples
-from zhiling.workflow.examples import as_rows, examples_of, of_task
+from zhiling.workflow.proof.examples import as_rows, examples_of, of_task
 
 
 class Parts(NamedTuple):

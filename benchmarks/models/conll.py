@@ -25,7 +25,7 @@ from zhiling.evaluation.tag_report import tag_report  # noqa: E402
 from zhiling.rows.schema import digest  # noqa: E402
 from zhiling.training import EpochRecord, Examples, TrainSettings, load, train  # noqa: E402
 from zhiling.training.trained import Trained  # noqa: E402
-from zhiling.workflow.examples import file_examples  # noqa: E402
+from zhiling.workflow.proof.examples import file_examples  # noqa: E402
 from zhiling.workflow.settings import EvaluateSettings  # noqa: E402
 
 DATA = HERE.parents[2] / "shared" / "data" / "conll2003"

@@ -44,7 +44,7 @@ Measured = dict[str, float]
 
 def main() -> None:
     """Measures both sides, seed by seed, and records the ratios."""
-    from zhiling.training.precision import bf16_is_faster
+    from zhiling.training.running.precision import bf16_is_faster
 
     if not bf16_is_faster():
         PRECISIONS.pop("bf16")

@@ -32,7 +32,7 @@ from zhiling.evaluation.metrics.ranking import Mrr, RecallAt1  # noqa: E402
 from zhiling.evaluation.statistics import Resampled, paired_bootstrap  # noqa: E402
 from zhiling.rows.target import spelled  # noqa: E402
 from zhiling.training import Examples, TrainSettings, train  # noqa: E402
-from zhiling.training.ranking import candidates, question_text, ranked, right_answers  # noqa: E402
+from zhiling.training.answers.ranking import candidates, question_text, ranked, right_answers  # noqa: E402
 
 WORK = HERE.parent / ".work" / "matching"
 SEEDS = (1, 2, 3)

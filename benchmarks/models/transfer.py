@@ -30,8 +30,8 @@ from zhiling.evaluation.metrics.accuracy import Accuracy  # noqa: E402
 from zhiling.evaluation.statistics import paired_bootstrap  # noqa: E402
 from zhiling.llm.location import model_folder  # noqa: E402
 from zhiling.training import Examples, TrainSettings, text_input, train  # noqa: E402
-from zhiling.training.adapting import adapt  # noqa: E402
-from zhiling.training.transfer import Transfer, backbone_tokenizer, measure  # noqa: E402
+from zhiling.training.transfer.adapting import adapt  # noqa: E402
+from zhiling.training.transfer.distance import Transfer, backbone_tokenizer, measure  # noqa: E402
 
 SEEDS = (0, 1, 2)
 OURS = "ours"

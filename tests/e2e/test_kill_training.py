@@ -25,7 +25,7 @@ train: {task: classification, features: ngrams, epochs: 40, patience: 40, batch_
 """
 PROGRAM = """\
 import runpy, sys
-from zhiling.training import resume
+from zhiling.training.running import resume
 resume.SECONDS_BETWEEN = 0.0
 sys.argv = ["zhiling", "train"]
 runpy.run_module("zhiling", run_name="__main__")

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from tests.real.test_public_sets import DATA
-from zhiling.workflow.calibrate import Promise, calibrate
-from zhiling.workflow.calibrate_curve import measure
-from zhiling.workflow.calibrate_scores import look
-from zhiling.workflow.calibrate_truth import Truth
+from zhiling.workflow.calibrate.calibrate import Promise, calibrate
+from zhiling.workflow.calibrate.curve import measure
+from zhiling.workflow.calibrate.scores import look
+from zhiling.workflow.calibrate.truth import Truth
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import run_recipe
 

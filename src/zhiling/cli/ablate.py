@@ -21,7 +21,7 @@ from zhiling.cli.console import (
 
 if TYPE_CHECKING:
     from zhiling.evaluation.scores import Difference
-    from zhiling.workflow.ablate import Ablation, Ablations
+    from zhiling.workflow.ablate.steps import Ablation, Ablations
 
 
 def ablate_command(
@@ -45,7 +45,7 @@ def ablate_command(
 ) -> None:
     """Tell what each step (or source) does to a cheap student: with it, without, against a random removal."""
     from zhiling.errors import UsageError
-    from zhiling.workflow.ablate import ablate
+    from zhiling.workflow.ablate.steps import ablate
 
     if about and not sources:
         raise UsageError("--about follows answers from source to source", hint="give --sources too")

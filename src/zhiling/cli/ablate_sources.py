@@ -11,13 +11,13 @@ from zhiling.cli.console import Teller, print_json, print_table
 
 if TYPE_CHECKING:
     from zhiling.evaluation.scores import Difference
-    from zhiling.workflow.ablate_sources import SourceAblation, SourceAblations
+    from zhiling.workflow.ablate.sources import SourceAblation, SourceAblations
     from zhiling.workflow.recipe import Recipe
 
 
 def leave_out_sources(recipe: Recipe, options: Mapping[str, Any], *, as_json: bool) -> None:
-    """Measures and prints; the options are those of `zhiling.workflow.ablate_sources.ablate_sources`."""
-    from zhiling.workflow.ablate_sources import ablate_sources
+    """Measures and prints; the options are those of `zhiling.workflow.ablate.sources.ablate_sources`."""
+    from zhiling.workflow.ablate.sources import ablate_sources
 
     with Teller(as_json=False) as teller:
         found = ablate_sources(recipe, **options, tell=teller)

@@ -14,9 +14,9 @@ from zhiling.cli.console import AsJson, Overrides, Profile, load_recipe, print_j
 
 if TYPE_CHECKING:
     from zhiling.curation.length_matched import LengthMatched
-    from zhiling.workflow.calibrate import Calibration
-    from zhiling.workflow.calibrate_bounds import Share
-    from zhiling.workflow.calibrate_curve import Point
+    from zhiling.workflow.calibrate.bounds import Share
+    from zhiling.workflow.calibrate.calibrate import Calibration
+    from zhiling.workflow.calibrate.curve import Point
 
 CURVE_POINTS = 20
 
@@ -40,9 +40,9 @@ def calibrate_command(
     as_json: AsJson = False,
 ) -> None:
     """Set a step's threshold from labelled rows, with a bound that holds on unseen ones."""
-    from zhiling.workflow.calibrate import Promise, calibrate, write_setting
-    from zhiling.workflow.calibrate_curve import measure
-    from zhiling.workflow.calibrate_truth import read_truth
+    from zhiling.workflow.calibrate.calibrate import Promise, calibrate, write_setting
+    from zhiling.workflow.calibrate.curve import measure
+    from zhiling.workflow.calibrate.truth import read_truth
 
     loaded = load_recipe(recipe, profile, overrides)
     promise = Promise(precision, confidence)

@@ -30,9 +30,9 @@ def compare_command(
     as_json: AsJson = False,
 ) -> None:
     """Say what B answers better and worse than A: scores with paired intervals, slices, rows."""
-    from zhiling.workflow.compare import side_by_side
-    from zhiling.workflow.compare_sides import side_of
-    from zhiling.workflow.compare_text import render
+    from zhiling.workflow.compare.compare import side_by_side
+    from zhiling.workflow.compare.sides import side_of
+    from zhiling.workflow.compare.text import render
 
     sides = [side_of(_place(name), rows, arm) for name in (first, second)]
     found = side_by_side(*sides, metrics=metric or (), examples=examples)

@@ -14,7 +14,7 @@ from zhiling.cli.console import print_json, print_table
 if TYPE_CHECKING:
     from zhiling.training import Input
     from zhiling.training.trained import Trained
-    from zhiling.workflow.explain import Explainer, Explanation
+    from zhiling.workflow.proof.explain import Explainer, Explanation
 
 MOST_WORDS = 12
 TEXT_LIMIT = 60
@@ -47,7 +47,7 @@ def explain_answers(
 
 
 def _explainer(trained: Trained, folder: Path) -> Explainer:
-    from zhiling.workflow.explain import Explainer
+    from zhiling.workflow.proof.explain import Explainer
     from zhiling.workflow.run import open_run
     from zhiling.workflow.settings import ExplainSettings
 

@@ -141,7 +141,7 @@ def _short(score: Any) -> float:
 def _line(predictions: Predictions, row: int, turns: Input, top: int) -> str:
     """An input with its answer, for people: the best labels, or the answer in words."""
     from zhiling.training.inputs import shown_text
-    from zhiling.workflow.answer_words import in_words
+    from zhiling.workflow.proof.answer_words import in_words
 
     if ranking := _ranking(predictions.answers[row], top):
         answer = "\n  ".join(f"{each['score']:.2f} {each['text']}" for each in ranking)

@@ -43,7 +43,7 @@ def run_command(
     """Run a recipe; go on with a run that was left; carry over what did not change."""
     from zhiling.errors import UsageError
     from zhiling.pipeline.engines.engine import check_engine, open_engine
-    from zhiling.training.led import leading
+    from zhiling.training.running.led import leading
     from zhiling.workflow.run import STAGES
 
     if until not in STAGES:

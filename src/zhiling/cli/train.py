@@ -32,7 +32,7 @@ def train_command(
 
     Started in several processes by torchrun or accelerate launch, they share each batch.
     """
-    from zhiling.training.led import leading
+    from zhiling.training.running.led import leading
 
     with leading() as first:
         if first:
@@ -94,7 +94,7 @@ def _print_choice(choice: dict[str, Any]) -> None:
 
 def print_transfer(trained: dict[str, Any]) -> None:
     """How far the rows to be tested on are from those learnt from, where it was measured."""
-    from zhiling.training.transfer import Transfer
+    from zhiling.training.transfer.distance import Transfer
 
     if trained.get("transfer"):
         typer.echo(str(Transfer(**trained["transfer"])))

@@ -93,9 +93,9 @@ def train(
 
         return fit_few(settings, parts, seed=seed, evaluate=evaluate, progress=progress)
     from zhiling.training.fit import fit
-    from zhiling.training.led import announce
-    from zhiling.training.processes import together
-    from zhiling.training.resume import Checkpoint
+    from zhiling.training.running.led import announce
+    from zhiling.training.running.processes import together
+    from zhiling.training.running.resume import Checkpoint
 
     announce((settings, parts, seed, checkpoint))
     resume = Checkpoint(*checkpoint) if checkpoint else None
@@ -122,7 +122,7 @@ def load(folder: Path, *, backbone: str | None = None, precision: Precision = "f
 
     if saved.is_prompted(folder):
         return saved.read(folder, backbone)
-    from zhiling.training.checkpoints import read
+    from zhiling.training.saving.checkpoints import read
 
     found = read(folder, backbone)
     found.model.precision = precision
@@ -156,7 +156,7 @@ def choosing_from(model: Fitted, answers: Sequence[str]) -> Fitted:
     Raises:
         UsageError: the model does not match answers, or there is none.
     """
-    from zhiling.training.choosing import with_answers
+    from zhiling.training.answers.choosing import with_answers
 
     pool = tuple(dict.fromkeys(answer.strip() for answer in answers if answer.strip()))
     if model.settings.task != "matching" or not pool:

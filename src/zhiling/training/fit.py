@@ -14,24 +14,24 @@ from zhiling.errors import UsageError
 from zhiling.pipeline.fingerprint import canonical
 from zhiling.pipeline.registry import load as load_component
 from zhiling.rows.schema import digest
-from zhiling.training.backbones import FrozenEncoder, TunedEncoder
-from zhiling.training.distil import Teachers
 from zhiling.training.documents import Documents
 from zhiling.training.examples import Evaluate, Examples, Progress
-from zhiling.training.features import FeaturePart, JoinedFeatures
-from zhiling.training.loop import Material, Training, run_epochs
 from zhiling.training.methods.method import Method
 from zhiling.training.model import TaskModel
-from zhiling.training.ngram_features import NgramFeatures
-from zhiling.training.ngram_tokens import Cut, NgramTokens
-from zhiling.training.processes import Processes
-from zhiling.training.resume import Checkpoint
-from zhiling.training.seen_tokens import only_seen_tokens
+from zhiling.training.reading.backbones import FrozenEncoder, TunedEncoder
+from zhiling.training.reading.features import FeaturePart, JoinedFeatures
+from zhiling.training.reading.ngram_features import NgramFeatures
+from zhiling.training.reading.ngram_tokens import Cut, NgramTokens
+from zhiling.training.reading.seen_tokens import only_seen_tokens
+from zhiling.training.reading.still_layers import with_states
+from zhiling.training.reading.word_windows import cut_words
+from zhiling.training.running.distil import Teachers
+from zhiling.training.running.loop import Material, Training, run_epochs
+from zhiling.training.running.processes import Processes
+from zhiling.training.running.resume import Checkpoint
 from zhiling.training.settings import TrainSettings
-from zhiling.training.still_layers import with_states
 from zhiling.training.tasks.task import Task
 from zhiling.training.trained import Trained
-from zhiling.training.word_windows import cut_words
 
 LONGER = "training texts that are longer than the encoder reads, and are cut at the end"
 

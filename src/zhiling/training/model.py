@@ -8,12 +8,12 @@ from typing import Any, TypeVar, cast
 import torch
 from torch import nn
 
-from zhiling.training.backbones import TunedEncoder
+from zhiling.training.answers.pairs_to_learn import in_pieces
 from zhiling.training.examples import Answer
-from zhiling.training.features import Encoded, FeaturePart, JoinedFeatures, Prepared
 from zhiling.training.inputs import Input
-from zhiling.training.pairs_to_learn import in_pieces
-from zhiling.training.precision import Precision, autocast
+from zhiling.training.reading.backbones import TunedEncoder
+from zhiling.training.reading.features import Encoded, FeaturePart, JoinedFeatures, Prepared
+from zhiling.training.running.precision import Precision, autocast
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.task import Task, Teachable
 

@@ -7,9 +7,9 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from zhiling.errors import did_you_mean
-from zhiling.training.continued_settings import Continued
 from zhiling.training.few_labels.settings import FewLabelSettings
 from zhiling.training.prompting.settings import PromptSettings
+from zhiling.training.transfer.continued_settings import Continued
 
 Features = Literal["encoder", "ngrams", "both"]
 Precision = Literal["auto", "fp32", "bf16"]

@@ -10,7 +10,7 @@ from zhiling.training.documents import Documents, Messages
 from zhiling.training.examples import Answer, EpochRecord, Examples, Predictions
 from zhiling.training.inputs import Input, text_input
 from zhiling.training.model import TaskModel
-from zhiling.training.processes import Processes
+from zhiling.training.running.processes import Processes
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.task import Task
 
@@ -95,7 +95,7 @@ class Trained:
         Raises:
             StepFailed: the disk is full, or the folder cannot be written.
         """
-        from zhiling.training.checkpoints import write
+        from zhiling.training.saving.checkpoints import write
 
         if Processes.started().first:
             write(self, folder, metrics or {}, origin or {})

@@ -13,7 +13,7 @@ from zhiling.pipeline.plan import Plan, SourceLine, steps_of
 from zhiling.pipeline.store import Project, RunFolder
 from zhiling.rows.evaluation_file import read_records
 from zhiling.rows.templates.library import read_files
-from zhiling.workflow.misfit import misfits
+from zhiling.workflow.proof.misfit import misfits
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import encoder_of, plan_of
 

@@ -24,7 +24,7 @@ from zhiling.rows.conversation import user_text
 from zhiling.text.normalise import normalise
 from zhiling.text.overlap import jaccard
 from zhiling.text.shingles import shingles
-from zhiling.workflow.calibrate_bounds import Share
+from zhiling.workflow.calibrate.bounds import Share
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import Run, encoder_of
 

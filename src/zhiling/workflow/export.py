@@ -19,9 +19,9 @@ from zhiling.pipeline.table import RowTable
 from zhiling.rows.formats.format import Format
 from zhiling.rows.splits import PARTS
 from zhiling.workflow.data_card import Tally, write_card
+from zhiling.workflow.proof.repeats import TRAIN, rounds, times_column
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.remote import send
-from zhiling.workflow.repeats import TRAIN, rounds, times_column
 from zhiling.workflow.run import Run
 
 INDEX = "dataset_info.json"

@@ -318,7 +318,7 @@ def _rows(plan: Plan, run: Run, tell: Listener, engine: AbstractContextManager[E
 def _stages(recipe: Recipe, table: RowTable, run: Run, tell: Listener, until: str) -> None:
     from zhiling.workflow.contamination import contamination_stage
     from zhiling.workflow.export import export_stage
-    from zhiling.workflow.proof import evaluation_stage, train_stage
+    from zhiling.workflow.proof.proof import evaluation_stage, train_stage
     from zhiling.workflow.stages import gate_stage, split_stage
 
     manifest = run.folder.manifest

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 from zhiling.errors import UsageError  # noqa: E402
 from zhiling.evaluation.metrics.accuracy import Accuracy  # noqa: E402
 from zhiling.training import Examples, TrainSettings, text_input, train  # noqa: E402
-from zhiling.training.adapting import adapt, surest  # noqa: E402
+from zhiling.training.transfer.adapting import adapt, surest  # noqa: E402
 
 SETTINGS = TrainSettings(features="ngrams", epochs=8, learning_rate=0.02, ngram_width=16, ngram_min_rows=1)
 

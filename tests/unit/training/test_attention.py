@@ -13,8 +13,8 @@ pytest.importorskip("transformers")
 from tests.tiny_bert import write_tiny_bert  # noqa: E402
 from tests.unit.training.test_ner import rows, score, settings  # noqa: E402
 from zhiling.encoders.local_model import load_local_model  # noqa: E402
-from zhiling.training import attention as room  # noqa: E402
 from zhiling.training import train  # noqa: E402
+from zhiling.training.reading import attention as room  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ from zhiling.errors import UsageError
 from zhiling.rows.target import Choice, Labels, spelled
 from zhiling.rows.templates.example import Turn
 from zhiling.training import Examples, Input, TrainSettings, text_input, train
-from zhiling.training.attribution import LEAST_GAP, TOLERANCE, Attribution, explain, explainable
-from zhiling.training.attribution_parts import OVERLAP
+from zhiling.training.explaining.attribution import LEAST_GAP, TOLERANCE, Attribution, explain, explainable
+from zhiling.training.explaining.attribution_parts import OVERLAP
 from zhiling.training.inputs import shown_text
 from zhiling.training.trained import Trained
 

@@ -103,7 +103,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_stops_the_training_and_leaves_no_piece_of_a_file(
     tiny: str, disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zhiling.training.resume.SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr("zhiling.training.running.resume.SECONDS_BETWEEN", 0.0)
     (disk / "ballast").write_bytes(b"\0" * 200_000)
     with pytest.raises(StepFailed, match="make room"):
         train(settings(tiny, method="full"), (ROWS, ROWS), seed=0, evaluate=accuracy,

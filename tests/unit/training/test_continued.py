@@ -13,8 +13,8 @@ from tests.tiny_bert import write_tiny_bert  # noqa: E402
 from zhiling.encoders.local_model import load_local_model  # noqa: E402
 from zhiling.errors import UsageError  # noqa: E402
 from zhiling.llm.location import content_hash  # noqa: E402
-from zhiling.training.continued import read_on  # noqa: E402
-from zhiling.training.continued_settings import Continued  # noqa: E402
+from zhiling.training.transfer.continued import read_on  # noqa: E402
+from zhiling.training.transfer.continued_settings import Continued  # noqa: E402
 
 TEXTS = [
     "where is my parcel ?", "reset the password", "how is the card lost", "my card is lost", "密码快递",

@@ -16,10 +16,10 @@ pytest.importorskip("transformers")
 from tests.tiny_bert import write_tiny_bert  # noqa: E402
 from tests.unit.training.test_ner import rows, score, settings  # noqa: E402
 from zhiling.training import TrainSettings, load, train  # noqa: E402
-from zhiling.training.distil import Teachers  # noqa: E402
 from zhiling.training.heads.crf import Crf  # noqa: E402
 from zhiling.training.objectives import cross_entropy, soft_cross_entropy  # noqa: E402
-from zhiling.training.resume import Checkpoint  # noqa: E402
+from zhiling.training.running.distil import Teachers  # noqa: E402
+from zhiling.training.running.resume import Checkpoint  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_beliefs_are_the_mean_of_teachers_of_different_seeds(tiny: Path) -> None
 def test_teachers_that_are_trained_are_not_trained_again(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zhiling.training.resume.SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr("zhiling.training.running.resume.SECONDS_BETWEEN", 0.0)
     known = rows(1)
     chosen = settings(tiny, epochs=2, distil=1)
     whole = train(chosen, (known, known), seed=1, evaluate=score)

@@ -116,7 +116,7 @@ def test_supervised_contrastive_anchors() -> None:
 
 
 def test_in_a_batch_every_text_is_compared_with_proxies_and_mates_but_not_with_itself(tiny: str) -> None:
-    from zhiling.training.features import Encoded, Prepared
+    from zhiling.training.reading.features import Encoded, Prepared
 
     head = ProxyHead(4, 2)
     with torch.no_grad():

@@ -12,9 +12,9 @@ pytest.importorskip("transformers")
 from tests.tiny_bert import write_tiny_bert  # noqa: E402
 from tests.unit.training.test_ner import rows, score, settings  # noqa: E402
 from zhiling.training import load, train  # noqa: E402
-from zhiling.training.features import Window, Word  # noqa: E402
 from zhiling.training.fit import build_features  # noqa: E402
-from zhiling.training.letters import Letters, token_words  # noqa: E402
+from zhiling.training.reading.features import Window, Word  # noqa: E402
+from zhiling.training.reading.letters import Letters, token_words  # noqa: E402
 from zhiling.training.tasks.ner import Ner  # noqa: E402
 
 

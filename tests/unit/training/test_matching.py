@@ -25,15 +25,15 @@ from zhiling.training import (  # noqa: E402
     text_input,
     train,
 )
+from zhiling.training.answers.pairs_to_learn import Questions, mined  # noqa: E402
+from zhiling.training.answers.ranking import candidates, question_text, ranked  # noqa: E402
 from zhiling.training.fit import build_features  # noqa: E402
 from zhiling.training.model import TaskModel  # noqa: E402
-from zhiling.training.pairs_to_learn import Questions, mined  # noqa: E402
 from zhiling.training.prompting.demonstrations import Demonstrations  # noqa: E402
 from zhiling.training.prompting.pieces import Pieces  # noqa: E402
 from zhiling.training.prompting.settings import PromptSettings  # noqa: E402
 from zhiling.training.prompting.verbaliser import Verbaliser  # noqa: E402
 from zhiling.training.prompting.way import Known  # noqa: E402
-from zhiling.training.ranking import candidates, question_text, ranked  # noqa: E402
 
 REPLIES = {
     "the parcel is on its way": ["where is my parcel", "快递在哪里", "parcel not here"],

@@ -13,7 +13,7 @@ from tests.labelled_rows import accuracy, labelled
 from tests.tiny_bert import write_tiny_bert
 from zhiling.rows.target import Entities, Span, spelled
 from zhiling.training import Examples, TrainSettings, text_input, train
-from zhiling.training.neighbours import head_vectors, nearest
+from zhiling.training.explaining.neighbours import head_vectors, nearest
 
 
 @pytest.mark.parametrize("size", [1, 7, 40])

@@ -13,9 +13,9 @@ pytest.importorskip("transformers")
 from tests.tiny_bert import write_tiny_bert  # noqa: E402
 from zhiling.evaluation.metrics.entities import EntityF1  # noqa: E402
 from zhiling.training import Examples, TrainSettings, load, text_input, train  # noqa: E402
-from zhiling.training.features import Window, Word  # noqa: E402
 from zhiling.training.heads.crf import Crf  # noqa: E402
-from zhiling.training.letters import shape_of  # noqa: E402
+from zhiling.training.reading.features import Window, Word  # noqa: E402
+from zhiling.training.reading.letters import shape_of  # noqa: E402
 from zhiling.training.tasks.ner import CONTRADICTORY, UNCOVERED, entities, merge  # noqa: E402
 
 PATTERNS = [

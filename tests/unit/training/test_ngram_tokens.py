@@ -19,10 +19,10 @@ from zhiling.evaluation.metrics.answers import ExactMatch  # noqa: E402
 from zhiling.evaluation.metrics.entities import EntityF1  # noqa: E402
 from zhiling.rows.templates.example import Turn  # noqa: E402
 from zhiling.training import Examples, TrainSettings, load, text_input, train  # noqa: E402
-from zhiling.training.features import Segments  # noqa: E402
-from zhiling.training.ngram_tokens import NgramTokens  # noqa: E402
-from zhiling.training.word_grams import LONGEST_MATCH, TENTHS, shared_nearby, shared_runs  # noqa: E402
-from zhiling.training.word_windows import cut_words  # noqa: E402
+from zhiling.training.reading.features import Segments  # noqa: E402
+from zhiling.training.reading.ngram_tokens import NgramTokens  # noqa: E402
+from zhiling.training.reading.word_grams import LONGEST_MATCH, TENTHS, shared_nearby, shared_runs  # noqa: E402
+from zhiling.training.reading.word_windows import cut_words  # noqa: E402
 
 ENTITIES = [
     ("请把快递送到北京路", [(6, 9, "地")]),

@@ -17,7 +17,7 @@ from zhiling.training.objectives import (  # noqa: E402
     mean_squared_error,
     negative_log_likelihood,
 )
-from zhiling.training.optimisers import build_optimiser, build_schedule  # noqa: E402
+from zhiling.training.running.optimisers import build_optimiser, build_schedule  # noqa: E402
 from zhiling.training.settings import TrainSettings  # noqa: E402
 
 

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 
 from tests.labelled_rows import accuracy, labelled  # noqa: E402
 from zhiling.training import TrainSettings, train  # noqa: E402
-from zhiling.training.optimisers import build_optimiser  # noqa: E402
+from zhiling.training.running.optimisers import build_optimiser  # noqa: E402
 from zhiling.training.settings import OPTIMISERS, REFUSED_OPTIMISERS  # noqa: E402
 
 ROWS = labelled()

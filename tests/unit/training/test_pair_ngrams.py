@@ -16,7 +16,7 @@ from zhiling.evaluation.metrics.accuracy import Accuracy  # noqa: E402
 from zhiling.rows.target import FIRST, SECOND  # noqa: E402
 from zhiling.rows.templates.example import Turn  # noqa: E402
 from zhiling.training import Examples, TrainSettings, load, train  # noqa: E402
-from zhiling.training.pair_ngrams import SIDES, hash_pairs  # noqa: E402
+from zhiling.training.reading.pair_ngrams import SIDES, hash_pairs  # noqa: E402
 
 ENCODER = HashingEncoder(buckets=2**12)
 TEXTS = [

@@ -16,8 +16,8 @@ pytest.importorskip("accelerate")
 from tests.several import run_in_processes
 from tests.tiny_bert import write_tiny_bert
 from tests.train_shared import WAYS, trained
-from zhiling.training.led import announce, leading
-from zhiling.training.processes import Processes, together
+from zhiling.training.running.led import announce, leading
+from zhiling.training.running.processes import Processes, together
 
 SCRIPT = str(Path(__file__).resolve().parents[2] / "train_shared.py")
 
@@ -66,7 +66,7 @@ def test_shares_make_the_whole(count: int, rows: list[int]) -> None:
 def test_what_is_trained_outside_is_trained_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "1")
-    monkeypatch.setattr("zhiling.training.processes._connect", lambda: None)
+    monkeypatch.setattr("zhiling.training.running.processes._connect", lambda: None)
     assert Processes.here() == Processes(0, 1)
     with together():
         assert Processes.here() == Processes.started() == Processes(1, 2)

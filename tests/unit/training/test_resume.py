@@ -22,7 +22,7 @@ ROWS = labelled()
 
 @pytest.fixture(autouse=True)
 def _after_each_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zhiling.training.resume.SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr("zhiling.training.running.resume.SECONDS_BETWEEN", 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,7 @@ def test_further_settings_learn(tiny: str, fields: dict[str, object]) -> None:
 
 
 def test_a_short_training_writes_no_state(tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zhiling.training.resume.SECONDS_BETWEEN", 3600.0)
+    monkeypatch.setattr("zhiling.training.running.resume.SECONDS_BETWEEN", 3600.0)
     file = tmp_path / "training.pt"
     train(settings(tiny), (ROWS, ROWS), seed=5, evaluate=accuracy, checkpoint=(file, "key"))
     assert not file.exists()

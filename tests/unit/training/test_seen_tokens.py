@@ -11,7 +11,7 @@ from tests.labelled_rows import accuracy, labelled  # noqa: E402
 from tests.tiny_bert import write_tiny_bert  # noqa: E402
 from zhiling.encoders.transformer import TransformerEncoder  # noqa: E402
 from zhiling.training import TrainSettings, train  # noqa: E402
-from zhiling.training.seen_tokens import SeenTokens  # noqa: E402
+from zhiling.training.reading.seen_tokens import SeenTokens  # noqa: E402
 from zhiling.training.trained import Trained  # noqa: E402
 
 ROWS = labelled()
@@ -23,7 +23,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def trained(tiny: str, share: float, monkeypatch: pytest.MonkeyPatch, **fields: object) -> Trained:
-    monkeypatch.setattr("zhiling.training.seen_tokens.SHARE", share)
+    monkeypatch.setattr("zhiling.training.reading.seen_tokens.SHARE", share)
     settings = {"features": "encoder", "backbone": tiny, "method": "full", "encoder_learning_rate": 1e-3}
     chosen = TrainSettings.model_validate({**settings, "epochs": 3, **fields})
     return train(chosen, (ROWS, ROWS), seed=2, evaluate=accuracy)

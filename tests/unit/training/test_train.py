@@ -16,11 +16,11 @@ from tests.tiny_bert import write_tiny_bert  # noqa: E402
 from zhiling.encoders.transformer import TransformerEncoder  # noqa: E402
 from zhiling.errors import StepFailed, UnknownName, UsageError  # noqa: E402
 from zhiling.training import EpochRecord, Examples, Predictions, TrainSettings, train  # noqa: E402
-from zhiling.training.backbones import TunedEncoder  # noqa: E402
-from zhiling.training.features import Segments  # noqa: E402
 from zhiling.training.fit import build_features  # noqa: E402
-from zhiling.training.loop import bucketed_batches  # noqa: E402
 from zhiling.training.methods.top_layers import layer_stack  # noqa: E402
+from zhiling.training.reading.backbones import TunedEncoder  # noqa: E402
+from zhiling.training.reading.features import Segments  # noqa: E402
+from zhiling.training.running.loop import bucketed_batches  # noqa: E402
 from zhiling.training.tasks.classification import Classification  # noqa: E402
 
 ROWS = labelled()

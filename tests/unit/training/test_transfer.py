@@ -11,7 +11,13 @@ from hypothesis import settings as bounded
 from hypothesis import strategies as st
 
 from zhiling.encoders.hashing import HashingEncoder
-from zhiling.training.transfer import Transfer, jensen_shannon, measure, proxy_a_distance, unknown_shares
+from zhiling.training.transfer.distance import (
+    Transfer,
+    jensen_shannon,
+    measure,
+    proxy_a_distance,
+    unknown_shares,
+)
 
 pytest.importorskip("sklearn")
 

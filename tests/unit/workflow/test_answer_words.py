@@ -18,7 +18,7 @@ from zhiling.rows.target import (
 )
 from zhiling.rows.templates.example import Turn
 from zhiling.training import Input, text_input
-from zhiling.workflow.answer_words import in_words
+from zhiling.workflow.proof.answer_words import in_words
 
 EN = text_input("Anna Lind flew to Kyoto.")
 ZH: Input = (Turn("document", "王强住在青岛。", "context"), Turn("user", "王强住在哪里？", "question"))

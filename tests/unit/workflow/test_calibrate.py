@@ -20,11 +20,11 @@ from zhiling.errors import MissingInput, UnknownName, UsageError
 from zhiling.pipeline import registry
 from zhiling.pipeline.apply import apply
 from zhiling.pipeline.step import Bound, Decide
-from zhiling.workflow.calibrate import Calibration, Promise, write_setting
-from zhiling.workflow.calibrate import calibrate as calibrate_on
-from zhiling.workflow.calibrate_curve import measure, shortest_between
-from zhiling.workflow.calibrate_scores import with_setting
-from zhiling.workflow.calibrate_truth import read_truth
+from zhiling.workflow.calibrate.calibrate import Calibration, Promise, write_setting
+from zhiling.workflow.calibrate.calibrate import calibrate as calibrate_on
+from zhiling.workflow.calibrate.curve import measure, shortest_between
+from zhiling.workflow.calibrate.scores import with_setting
+from zhiling.workflow.calibrate.truth import read_truth
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import run_recipe
 

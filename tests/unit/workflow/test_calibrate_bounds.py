@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zhiling.workflow.calibrate_bounds import Share, certify, fewest, lower_limit, tail, upper_limit
+from zhiling.workflow.calibrate.bounds import Share, certify, fewest, lower_limit, tail, upper_limit
 
 
 def test_limits_of_faultless_counts_have_a_closed_form() -> None:

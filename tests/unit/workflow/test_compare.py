@@ -14,9 +14,9 @@ from tests.labelled_rows import accuracy, labelled
 from zhiling.cli.main import app
 from zhiling.errors import DamagedFile, MissingInput, UsageError, ZhilingError
 from zhiling.evaluation.answered import Told
-from zhiling.workflow.compare import fitting, length_of, side_by_side
-from zhiling.workflow.compare_sides import side_of
-from zhiling.workflow.compare_text import render
+from zhiling.workflow.compare.compare import fitting, length_of, side_by_side
+from zhiling.workflow.compare.sides import side_of
+from zhiling.workflow.compare.text import render
 
 N = 40
 LABELS = ["card", "退款"]

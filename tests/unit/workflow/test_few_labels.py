@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 
 from tests.tiny_bert import write_tiny_bert
 from zhiling.cli.main import app
-from zhiling.workflow.examples import test_examples as examples_tested
-from zhiling.workflow.few_labels import Unlabelled, few_labels_of
+from zhiling.workflow.proof.examples import test_examples as examples_tested
+from zhiling.workflow.proof.few_labels import Unlabelled, few_labels_of
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import run_recipe
 

@@ -28,10 +28,10 @@ from zhiling.rows.target import (
 from zhiling.rows.templates.example import Turn
 from zhiling.training import text_input
 from zhiling.training.inputs import GIVEN
-from zhiling.workflow.harm import language_of
+from zhiling.workflow.proof.harm import language_of
+from zhiling.workflow.proof.swapped_answers import moved, same, swap_input
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import Run, run_recipe
-from zhiling.workflow.swapped_answers import moved, same, swap_input
 
 RECIPE = """\
 version: 1

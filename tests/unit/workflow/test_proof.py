@@ -9,7 +9,7 @@ import polars as pl
 from zhiling.rows.target import Entities, Span, spelled
 from zhiling.training import Examples, TrainSettings, text_input
 from zhiling.training.prompting.settings import PromptSettings
-from zhiling.workflow.proof import arm_key, with_words
+from zhiling.workflow.proof.proof import arm_key, with_words
 
 SETTINGS = TrainSettings(features="ngrams")
 

@@ -13,7 +13,7 @@ pytest.importorskip("transformers")
 
 from tests.tiny_bert import write_tiny_bert
 from zhiling.errors import RecipeError
-from zhiling.training.transfer import Transfer
+from zhiling.training.transfer.distance import Transfer
 from zhiling.workflow.check import check
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import run_recipe

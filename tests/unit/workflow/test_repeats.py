@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 import zhiling
-from zhiling.workflow.examples import tuned_rows
-from zhiling.workflow.repeats import rounds, times_column
+from zhiling.workflow.proof.examples import tuned_rows
+from zhiling.workflow.proof.repeats import rounds, times_column
 
 RECIPE = """\
 name: mixed

@@ -11,13 +11,13 @@ from torch import nn
 from torch.nn.functional import normalize
 
 from zhiling.training.examples import Examples
-from zhiling.training.features import Encoded, JoinedFeatures, Prepared
 from zhiling.training.few_labels.seeds import Vectors
 from zhiling.training.fit import build_encoder_part
-from zhiling.training.loop import Material, Training, run_epoch
 from zhiling.training.model import TaskModel
 from zhiling.training.objectives import supervised_contrastive
-from zhiling.training.seen_tokens import only_seen_tokens
+from zhiling.training.reading.features import Encoded, JoinedFeatures, Prepared
+from zhiling.training.reading.seen_tokens import only_seen_tokens
+from zhiling.training.running.loop import Material, Training, run_epoch
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.classification import Classification
 

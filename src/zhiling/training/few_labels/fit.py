@@ -9,7 +9,6 @@ import torch
 
 from zhiling.errors import UsageError
 from zhiling.training.examples import EpochRecord, Evaluate, Examples, Progress
-from zhiling.training.features import JoinedFeatures
 from zhiling.training.few_labels.choice import choose, name_examples
 from zhiling.training.few_labels.head import Head
 from zhiling.training.few_labels.plan import Learner, chosen, joined
@@ -18,6 +17,7 @@ from zhiling.training.fit import fingerprint, seeded
 from zhiling.training.inputs import Input
 from zhiling.training.model import TaskModel
 from zhiling.training.prompting.verbaliser import Verbaliser
+from zhiling.training.reading.features import JoinedFeatures
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.classification import Classification
 from zhiling.training.tasks.text_task import LinearHead

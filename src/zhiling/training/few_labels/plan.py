@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 
 from zhiling.training.examples import Examples
-from zhiling.training.features import JoinedFeatures
 from zhiling.training.few_labels import mixture, propagation, self_training
 from zhiling.training.few_labels.contrastive import tune
 from zhiling.training.few_labels.head import Head, fit_head
@@ -17,6 +16,7 @@ from zhiling.training.few_labels.seeds import Seeds, Taught, Vectors, unit
 from zhiling.training.fit import build_encoder_part
 from zhiling.training.inputs import Input
 from zhiling.training.model import TaskModel
+from zhiling.training.reading.features import JoinedFeatures
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.classification import Classification
 

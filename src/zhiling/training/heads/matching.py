@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from torch.nn.functional import normalize
 
-from zhiling.training.features import Encoded, Prepared
-from zhiling.training.pairs_to_learn import Questions
+from zhiling.training.answers.pairs_to_learn import Questions
+from zhiling.training.reading.features import Encoded, Prepared
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tensors import parted
 

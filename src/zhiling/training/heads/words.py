@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from zhiling.training.features import Encoded, Prepared
-from zhiling.training.letters import Letters
+from zhiling.training.reading.features import Encoded, Prepared
+from zhiling.training.reading.letters import Letters
 
 
 class WordStates(nn.Module):

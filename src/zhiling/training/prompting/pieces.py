@@ -16,6 +16,7 @@ import numpy as np
 
 from zhiling.errors import UsageError
 from zhiling.rows import target as targets
+from zhiling.training.answers.ranking import candidates, question_text, ranked
 from zhiling.training.examples import Answer
 from zhiling.training.inputs import Input, asked_text, passage_of, texts_named
 from zhiling.training.prompting.calibration import CONTENT_FREE, calibrated, probabilities
@@ -23,7 +24,6 @@ from zhiling.training.prompting.demonstrations import Vectors
 from zhiling.training.prompting.language import language_of
 from zhiling.training.prompting.nearness import TEMPERATURE
 from zhiling.training.prompting.way import Encode, Known
-from zhiling.training.ranking import candidates, question_text, ranked
 
 _SENTENCE = re.compile(r"[^.!?。！？\n]+[.!?。！？]*")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from zhiling.errors import UsageError
 from zhiling.rows import target as targets
+from zhiling.training.answers.ranking import pool_of
 from zhiling.training.examples import EpochRecord, Evaluate, Examples, Predictions
 from zhiling.training.inputs import Input, text_input
 from zhiling.training.prompting.demonstrations import Demonstrations
@@ -19,7 +20,6 @@ from zhiling.training.prompting.pieces import Pieces
 from zhiling.training.prompting.settings import PromptSettings
 from zhiling.training.prompting.verbaliser import Verbaliser
 from zhiling.training.prompting.way import LABEL_TASKS, Known, Way
-from zhiling.training.ranking import pool_of
 from zhiling.training.settings import TrainSettings
 
 INPUTS_PER_CHUNK = 512

@@ -23,7 +23,7 @@ from zhiling.training.prompting.identity import identities
 from zhiling.training.prompting.prompted import Prompted
 from zhiling.training.prompting.verbaliser import Verbaliser
 from zhiling.training.prompting.way import Known
-from zhiling.training.replaced import replaced
+from zhiling.training.saving.replaced import replaced
 from zhiling.training.settings import TrainSettings
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from torch import nn
 from zhiling.errors import UsageError
 from zhiling.rows import target as targets
 from zhiling.training.examples import Answer, Examples
-from zhiling.training.features import Encoded, Prepared, Segments
 from zhiling.training.inputs import Input, asked_text, texts_named
 from zhiling.training.objectives import cross_entropy
+from zhiling.training.reading.features import Encoded, Prepared, Segments
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.targets import must_read, read_target
 from zhiling.training.tasks.task import ReadTask

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from zhiling.rows.target import Labels
 from zhiling.training.examples import Answer, Examples
-from zhiling.training.features import Prepared
 from zhiling.training.inputs import Input
 from zhiling.training.objectives import cross_entropy, focal
+from zhiling.training.reading.features import Prepared
 from zhiling.training.tasks.targets import read_target
 from zhiling.training.tasks.text_task import LabelTask
 

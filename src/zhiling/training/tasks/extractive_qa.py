@@ -13,10 +13,10 @@ from zhiling.errors import UsageError
 from zhiling.rows import target as targets
 from zhiling.rows.target import Answers, Place, spelled
 from zhiling.training.examples import Answer, Examples
-from zhiling.training.features import Encoded, Prepared, Segments, Window
 from zhiling.training.heads.words import WordStates
 from zhiling.training.inputs import Input, named, passage_of
 from zhiling.training.objectives import cross_entropy
+from zhiling.training.reading.features import Encoded, Prepared, Segments, Window
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.targets import must_read, read_target
 from zhiling.training.tasks.task import ReadTask

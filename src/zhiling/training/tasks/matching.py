@@ -13,14 +13,21 @@ from torch import nn
 
 from zhiling.errors import UsageError
 from zhiling.rows.target import spelled
+from zhiling.training.answers.pairs_to_learn import Questions, in_pieces, mined
+from zhiling.training.answers.ranking import (
+    candidates,
+    pool_of,
+    question_text,
+    ranked,
+    right_answers,
+    truth_of,
+)
 from zhiling.training.examples import Answer, Examples
-from zhiling.training.features import FeaturePart, Prepared, Segments
 from zhiling.training.heads.matching import Fits, MatchHead
 from zhiling.training.inputs import Input
 from zhiling.training.objectives import any_of
-from zhiling.training.overlap import COLUMNS, OverlapFeatures
-from zhiling.training.pairs_to_learn import Questions, in_pieces, mined
-from zhiling.training.ranking import candidates, pool_of, question_text, ranked, right_answers, truth_of
+from zhiling.training.reading.features import FeaturePart, Prepared, Segments
+from zhiling.training.reading.overlap import COLUMNS, OverlapFeatures
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.labels import restore_labels
 from zhiling.training.tasks.task import Task

@@ -12,12 +12,12 @@ from torch import nn
 
 from zhiling.rows.target import Entities, Span, spelled
 from zhiling.training.examples import Answer, Examples
-from zhiling.training.features import Encoded, Prepared, Segments, Window
 from zhiling.training.heads.crf import Crf
 from zhiling.training.heads.words import WordStates
 from zhiling.training.inputs import Input
 from zhiling.training.joined_text import JoinedText
 from zhiling.training.objectives import cross_entropy, soft_cross_entropy
+from zhiling.training.reading.features import Encoded, Prepared, Segments, Window
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.labels import learn_labels, restore_labels, unknown_labels
 from zhiling.training.tasks.targets import must_read, read_target

@@ -12,9 +12,9 @@ from torch import nn
 
 from zhiling.errors import UsageError
 from zhiling.training.examples import Answer, Examples
-from zhiling.training.features import Encoded, Prepared
 from zhiling.training.inputs import Input
 from zhiling.training.objectives import binary_cross_entropy
+from zhiling.training.reading.features import Encoded, Prepared
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.classification import Classification
 from zhiling.training.tasks.text_task import are_pairs

@@ -11,9 +11,9 @@ import torch
 from zhiling.errors import UsageError
 from zhiling.rows.target import Score
 from zhiling.training.examples import Answer, Examples
-from zhiling.training.features import Prepared
 from zhiling.training.inputs import Input
 from zhiling.training.objectives import mean_squared_error
+from zhiling.training.reading.features import Prepared
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.targets import read_target
 from zhiling.training.tasks.text_task import TextTask, are_pairs

@@ -17,11 +17,11 @@ from torch import nn
 from zhiling.errors import UsageError
 from zhiling.rows.target import Relations, Span, Triple, spelled
 from zhiling.training.examples import Answer, Examples
-from zhiling.training.features import Encoded, Prepared, Segments, Window
 from zhiling.training.heads.words import WordStates
 from zhiling.training.inputs import Input
 from zhiling.training.joined_text import JoinedText
 from zhiling.training.objectives import cross_entropy
+from zhiling.training.reading.features import Encoded, Prepared, Segments, Window
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.labels import learn_labels, restore_labels, unknown_labels
 from zhiling.training.tasks.ner import Tagged, entities, merge, tags_of_window

@@ -11,9 +11,9 @@ from zhiling.errors import UsageError
 from zhiling.rows.target import Entities, Relations, Span, spelled
 from zhiling.rows.templates.example import Turn
 from zhiling.training.examples import Answer, Examples
-from zhiling.training.features import Prepared
 from zhiling.training.inputs import GIVEN, Input
 from zhiling.training.joined_text import JoinedText
+from zhiling.training.reading.features import Prepared
 from zhiling.training.tasks.labels import unknown_labels
 from zhiling.training.tasks.relation import Read, Relation, RelationHead, Truth, loss_of_pairs
 from zhiling.training.tasks.targets import read_target

@@ -12,9 +12,9 @@ from torch import nn
 
 from zhiling.rows.templates.example import Turn
 from zhiling.training.examples import Answer, Examples
-from zhiling.training.features import FeaturePart, Prepared, Segments
 from zhiling.training.inputs import Input
 from zhiling.training.joined_text import JoinedText
+from zhiling.training.reading.features import FeaturePart, Prepared, Segments
 from zhiling.training.settings import TrainSettings
 
 if TYPE_CHECKING:

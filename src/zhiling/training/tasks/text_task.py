@@ -13,8 +13,8 @@ from torch import nn
 from zhiling.errors import UsageError
 from zhiling.rows.target import FIRST, SECOND
 from zhiling.training.examples import Examples
-from zhiling.training.features import Encoded, Prepared, Segments
 from zhiling.training.inputs import Input, named
+from zhiling.training.reading.features import Encoded, Prepared, Segments
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.labels import learn_labels, restore_labels, unknown_labels
 from zhiling.training.tasks.task import Task, whole_text

@@ -1,0 +1,1 @@
+"""Questions, candidate answers and rankings: what the task `matching` stands on."""

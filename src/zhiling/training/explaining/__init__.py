@@ -1,0 +1,1 @@
+"""What an answer rests on: words, n-grams, training rows."""

@@ -1,0 +1,1 @@
+"""Texts to vectors: encoders, n-grams, words in windows, and what makes them quick."""

@@ -1,0 +1,1 @@
+"""The training loop and what moves in it: optimisers, precision, processes, resuming, distilling."""

@@ -1,0 +1,1 @@
+"""From the rows that are learnt from to those that will be met: distance, reading on, adapting."""

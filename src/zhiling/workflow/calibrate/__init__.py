@@ -1,0 +1,1 @@
+"""A step's threshold from labelled rows."""
