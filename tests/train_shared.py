@@ -14,8 +14,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.labelled_rows import accuracy, labelled
-from zhiling.training import TrainSettings, resume
+from zhiling.training import TrainSettings
 from zhiling.training.fit import fit
+from zhiling.training.running import resume
 from zhiling.training.running.loop import Training
 from zhiling.training.running.processes import together
 

@@ -24,7 +24,8 @@ sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent)]
 from record import record, row  # noqa: E402
 
 from benchmarks.models.banking_rows import banking77, examples  # noqa: E402
-from zhiling.training import EpochRecord, TrainSettings, resume, train  # noqa: E402
+from zhiling.training import EpochRecord, TrainSettings, train  # noqa: E402
+from zhiling.training.running import resume  # noqa: E402
 
 TRAIN, DEV, EPOCHS = 240, 40, 4
 GOAL = 1e-4

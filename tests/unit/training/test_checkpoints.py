@@ -16,12 +16,8 @@ from tests.labelled_rows import accuracy, labelled  # noqa: E402
 from tests.tiny_bert import write_tiny_bert  # noqa: E402
 from zhiling.encoders.transformer import TransformerEncoder  # noqa: E402
 from zhiling.errors import DamagedFile, MissingInput, StepFailed, UsageError  # noqa: E402
-from zhiling.training import (  # noqa: E402
-    TrainSettings,
-    checkpoints,
-    load,
-    train,
-)
+from zhiling.training import TrainSettings, load, train  # noqa: E402
+from zhiling.training.saving import checkpoints  # noqa: E402
 from zhiling.training.trained import Trained  # noqa: E402
 
 ROWS = labelled(2)

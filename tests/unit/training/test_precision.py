@@ -12,8 +12,9 @@ pytest.importorskip("transformers")
 
 from tests.labelled_rows import accuracy, labelled  # noqa: E402
 from tests.tiny_bert import write_tiny_bert  # noqa: E402
-from zhiling.training import TrainSettings, load, precision, train  # noqa: E402
+from zhiling.training import TrainSettings, load, train  # noqa: E402
 from zhiling.training.model import TaskModel  # noqa: E402
+from zhiling.training.running import precision  # noqa: E402
 from zhiling.training.trained import Trained  # noqa: E402
 
 ROWS = labelled(2)

@@ -12,8 +12,9 @@ pytest.importorskip("transformers")
 from tests.labelled_rows import accuracy, labelled  # noqa: E402
 from tests.tiny_bert import write_tiny_bert  # noqa: E402
 from zhiling.rows.target import Entities, Span, spelled  # noqa: E402
-from zhiling.training import Examples, TrainSettings, still_layers, text_input, train  # noqa: E402
+from zhiling.training import Examples, TrainSettings, text_input, train  # noqa: E402
 from zhiling.training.methods.top_layers import layer_stack  # noqa: E402
+from zhiling.training.reading import still_layers  # noqa: E402
 from zhiling.training.reading.backbones import TunedEncoder  # noqa: E402
 
 ROWS = labelled()

@@ -12,7 +12,8 @@ pytest.importorskip("transformers")
 
 from tests.labelled_rows import accuracy, labelled  # noqa: E402
 from tests.tiny_bert import write_tiny_bert  # noqa: E402
-from zhiling.training import TrainSettings, token_memory, train  # noqa: E402
+from zhiling.training import TrainSettings, train  # noqa: E402
+from zhiling.training.reading import token_memory  # noqa: E402
 from zhiling.training.reading.features import Segments, Window  # noqa: E402
 from zhiling.training.reading.token_memory import TokenMemory  # noqa: E402
 

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from zhiling.cli.main import app
 from zhiling.errors import Interrupted, UnknownName, UsageError
 from zhiling.evaluation.scores import Difference, verdict
+from zhiling.workflow.ablate import student as ablate_student
 from zhiling.workflow.ablate.steps import Ablation, ablate, judge
-from zhiling.workflow.ablate.steps import student as ablate_student
 from zhiling.workflow.ablate.variants import Unit, drawn, units
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import run_recipe

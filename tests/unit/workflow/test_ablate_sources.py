@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from zhiling.cli.main import app
 from zhiling.errors import UnknownName, UsageError
 from zhiling.evaluation.scores import Difference, verdict
+from zhiling.workflow.ablate import student as ablate_student
 from zhiling.workflow.ablate.sources import SourceAblation, ablate_sources, judge_source
-from zhiling.workflow.ablate.steps import student as ablate_student
 from zhiling.workflow.recipe import Recipe
 
 pytest.importorskip("torch")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from zhiling.training import Examples, Predictions, text_input
+from zhiling.workflow.proof import answered
 from zhiling.workflow.proof.answered import answers_frame, told_of
-from zhiling.workflow.proof.proof import answered
 
 SCORES = np.array([[0.25, 0.75], [1, 0]], np.float32)
 
