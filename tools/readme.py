@@ -67,7 +67,7 @@ def results(patterns: Sequence[str], language: str) -> str:
     order = [row for pattern in patterns for row in rows if fnmatchcase(row["id"], pattern)]
     chosen = list({row["id"]: row for row in order}.values())
     if not chosen:
-        return MISSING[language].format(command="make bench-spine")
+        return MISSING[language].format(command=f"make bench-{patterns[0].split('.')[0]}")
     header = HEADERS[language]
     return "\n".join(
         (line(header), "|---|---:|---:|---|---|", *(line(cells(row, language)) for row in chosen))
