@@ -78,8 +78,8 @@ def print_scores(scores: dict[str, Any]) -> None:
 
 def print_arms(scores: dict[str, Any], metrics: Sequence[str], seeds: bool = True) -> None:
     """Arms and differences as two tables; `–` where an arm tells no probabilities and a metric needs them."""
-    groups = f" in {scores['groups']} groups" if scores.get("groups") else ""
-    told = f", {len(scores['seeds'])} seed{'s' * (len(scores['seeds']) > 1)}" if seeds else ""
+    groups = f" in {_count(scores['groups'], 'group')}" if scores.get("groups") else ""
+    told = f", {_count(len(scores['seeds']), 'seed')}" if seeds else ""
     drawn = " (groups resampled)" if groups else ""
     print_table(
         ("arm", *metrics),
@@ -111,3 +111,7 @@ def interval(value: dict[str, Any], *, sign: bool = False) -> str:
     """`.912 [.890, .930]`."""
     form = "+.3f" if sign else ".3f"
     return f"{value['mean']:{form}} [{value['low']:{form}}, {value['high']:{form}}]"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"

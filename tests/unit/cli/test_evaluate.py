@@ -52,7 +52,7 @@ def test_arms_differences_and_rows_that_one_arm_alone_has_right_are_told(
     found = compare_arms(arms, rows, metrics=("accuracy", "brier"), resamples=100)
     print_scores(orjson.loads(orjson.dumps(found.scores.as_json())))
     shown = capsys.readouterr().out
-    assert "2 rows in 1 groups, 1 seeds, 95 % intervals (groups resampled)" in " ".join(shown.split())
+    assert "2 rows in 1 group, 1 seed, 95 % intervals (groups resampled)" in " ".join(shown.split())
     assert "1 : 0, p 1" in shown
     control = next(line for line in shown.splitlines() if line.startswith("control"))
     assert control.rstrip().endswith("–")
