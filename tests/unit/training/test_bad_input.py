@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from tests.labelled_rows import accuracy, labelled  # noqa: E402
+from tests.small_disk import small_disk  # noqa: E402
 from tests.tiny_bert import write_tiny_bert  # noqa: E402
 from zhiling.errors import StepFailed, UsageError  # noqa: E402
 from zhiling.training import Examples, TrainSettings, text_input, train  # noqa: E402
@@ -87,17 +87,8 @@ def test_a_batch_that_was_cut_for_memory_is_told(tiny: str, monkeypatch: pytest.
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 300 kB of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    try:
-        mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(folder)]
-        mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        mounted = False
-    if not mounted:
-        pytest.skip("a small disk cannot be mounted here (that needs root and tmpfs)")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with small_disk(tmp_path / "disk", "300k") as folder:
+        yield folder
 
 
 def test_a_full_disk_stops_the_training_and_leaves_no_piece_of_a_file(
