@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-import orjson
 from pydantic import Field
 
-from zhiling.errors import DamagedFile, UsageError
+from zhiling.errors import UsageError
 from zhiling.pipeline.gates import Gate, GateTime
+from zhiling.pipeline.store import read_json
 from zhiling.pipeline.table import RowTable
 
 End = Literal["low", "mean", "high"]
@@ -37,12 +37,7 @@ class EvaluationGate(Gate):
                 f"gate {self.name!r} asks for evaluation/{name}, which this run does not have",
                 hint="Look at the recipe's `evaluate` section.",
             )
-        try:
-            return orjson.loads(file.read_bytes())
-        except ValueError as error:
-            raise DamagedFile(
-                f"not JSON: {error}", place=str(file), hint="run `zhiling evaluate` again"
-            ) from error
+        return read_json(file)
 
 
 class Score(EvaluationGate):

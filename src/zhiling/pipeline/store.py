@@ -12,7 +12,7 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -272,8 +272,12 @@ class Project:
             lock.release()
 
 
-def read_frame(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
-    """A Parquet file of a run.
+AGAIN, EVALUATE = "`zhiling run --new` makes it again", "run `zhiling evaluate` again"
+"""What to do where a file of a run, or of its evaluation, is damaged."""
+
+
+def read_frame(path: Path, columns: list[str] | None = None, *, hint: str = AGAIN) -> pl.DataFrame:
+    """A Parquet file, of a run unless `hint` says what else to do where it is damaged.
 
     Raises:
         DamagedFile: it is missing or cannot be read.
@@ -282,10 +286,25 @@ def read_frame(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
         return pl.read_parquet(path, columns=columns, glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DamagedFile(
-            f"cannot be read: {str(error).splitlines()[0]}",
-            place=str(path),
-            hint="`zhiling run --new` makes it again",
+            f"cannot be read: {str(error).splitlines()[0]}", place=str(path), hint=hint
         ) from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file of a run's evaluation.
+
+    Raises:
+        DamagedFile: it is not JSON.
+    """
+    try:
+        return orjson.loads(path.read_bytes())
+    except ValueError as error:
+        raise DamagedFile(f"not JSON: {error}", place=str(path), hint=EVALUATE) from error
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes such a file; numpy's numbers count as numbers."""
+    write_bytes(path, orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))
 
 
 def _run_number(path: Path) -> int:

@@ -24,8 +24,9 @@ from zhiling.workflow.inspect.words import load_table
 from zhiling.workflow.report.charts import histogram_chart, stacked, whisker_chart
 from zhiling.workflow.report.collect import collect
 from zhiling.workflow.report.excerpts import TEXT_LIMIT
-from zhiling.workflow.report.facts import Histogram, Interval
+from zhiling.workflow.report.facts import Histogram
 from zhiling.workflow.report.histograms import histogram
+from zhiling.workflow.report.model_facts import Interval
 from zhiling.workflow.report.pages import PAGES, file_name
 from zhiling.workflow.report.report import write_report
 

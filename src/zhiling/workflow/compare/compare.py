@@ -112,11 +112,7 @@ def side_by_side(
     return SideBySide(
         names={FIRST: first.name, SECOND: second.name},
         scores=found.scores,
-        slices={
-            kind: {value: part for value, part in found.slices(values).items() if value}
-            for kind, values in kinds.items()
-            if values
-        },
+        slices={kind: found.slices(values) for kind, values in kinds.items() if values},
         rows={kind: tuple(islice(_rows(found.rows, first, kind), examples)) for kind in ("better", "worse")},
         labels_left_out=left_out,
     )

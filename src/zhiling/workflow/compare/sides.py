@@ -8,18 +8,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import orjson
 import polars as pl
 
 from zhiling.errors import DamagedFile, MissingInput, UsageError
 from zhiling.evaluation.answered import Told
-from zhiling.evaluation.metrics.metric import Probabilities
 from zhiling.evaluation.scores import TestRows
+from zhiling.pipeline.store import EVALUATE, read_frame
 from zhiling.rows.evaluation_file import read_records
 from zhiling.training import Examples, Input, load, text_input
 from zhiling.workflow.proof.answer_words import in_words
-from zhiling.workflow.proof.answered import test_rows
+from zhiling.workflow.proof.answered import answers_frame, test_rows, told_of
 from zhiling.workflow.proof.examples import CLASSIFICATION, UNKNOWN, source_examples
 
 ROWS = Path("evaluation", "rows.parquet")
@@ -43,7 +42,7 @@ class Side:
         Raises:
             UsageError: the rows of the two are not the same, or one has another truth.
         """
-        places = {id: place for place, id in enumerate(self.rows.ids)}
+        places = self._places
         lacking = [id for id in other.rows.ids if id not in places]
         further = sorted(places.keys() - set(other.rows.ids))
         if lacking or further:
@@ -84,6 +83,7 @@ def side_of(path: Path, rows: Path | None = None, arm: str = "after") -> Side:
     Raises:
         MissingInput: it is not there, or a model is to be compared and no rows are given.
         UsageError: a run that was not evaluated, or a file without what is needed.
+        DamagedFile: it cannot be read.
     """
     model = path / "model" if (path / "model" / "config.json").is_file() else path
     if path.is_file():
@@ -91,7 +91,7 @@ def side_of(path: Path, rows: Path | None = None, arm: str = "after") -> Side:
     if rows is not None and (model / "config.json").is_file():
         return _of_model(path, model, rows)
     if (path / ROWS).is_file():
-        return _of_table(str(path), pl.read_parquet(path / ROWS, glob=False), f"predicted.{arm}")
+        return _of_table(str(path), read_frame(path / ROWS, hint=EVALUATE), f"predicted.{arm}")
     if (model / "config.json").is_file():
         raise MissingInput(
             "a saved model holds no test rows", place=str(path), hint="Give rows to answer: --rows FILE."
@@ -107,9 +107,8 @@ def _of_model(path: Path, model: Path, rows: Path) -> Side:
     trained = load(model)
     examples = rows_of(rows, trained.settings.task)
     predicted = trained.answer(examples)
-    scores = predicted.scores.astype(np.float64) if predicted.classes else None
-    sure = Probabilities(predicted.best_scores.astype(np.float64), scores, predicted.classes)
-    return Side(str(path), test_rows(examples), Told(predicted.answers, sure), examples.inputs)
+    told = told_of(answers_frame(examples.ids, predicted), predicted.classes)
+    return Side(str(path), test_rows(examples), told, examples.inputs)
 
 
 def rows_of(file: Path, task: str) -> Examples:
@@ -131,7 +130,7 @@ def rows_of(file: Path, task: str) -> Examples:
 
 def _of_file(path: Path, rows: Path | None) -> Side:
     if path.suffix == ".parquet":
-        return _of_table(str(path), pl.read_parquet(path, glob=False), "predicted")
+        return _of_table(str(path), read_frame(path, hint="Make it anew."), "predicted")
     records = [record for _, record in read_records(path)]
     if rows is None or any("predicted" in record for record in records):
         frame = pl.DataFrame(

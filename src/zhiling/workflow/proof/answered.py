@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 
@@ -20,7 +22,7 @@ def answers_frame(ids: tuple[str, ...], predicted: Predictions) -> pl.DataFrame:
     return pl.DataFrame(columns, schema=STORED)
 
 
-def told_of(frame: pl.DataFrame, classes: list[str]) -> Told:
+def told_of(frame: pl.DataFrame, classes: Sequence[str]) -> Told:
     """The answers of a stored table.
 
     Args:

@@ -7,11 +7,9 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import orjson
 import polars as pl
 
 from zhiling.errors import MissingExtra, UsageError
@@ -19,7 +17,7 @@ from zhiling.evaluation.answered import right
 from zhiling.evaluation.slices import ErrorSlice, error_slices
 from zhiling.pipeline import registry
 from zhiling.pipeline.runner import Listener
-from zhiling.pipeline.store import write_bytes
+from zhiling.pipeline.store import write_json
 from zhiling.pipeline.table import RowTable
 from zhiling.training import Examples, Input, Predictions, load_tuned
 from zhiling.training.inputs import shown_text
@@ -93,9 +91,9 @@ class LearntRows:
     def of(cls, run: Run, trained: Trained, table: RowTable, learnt: pl.DataFrame, most: int) -> LearntRows:
         """The rows from the run's folder, or read by the model now and written there."""
         file = _file(run, most)
-        if (run.path / file).is_file():
-            return cls(run.folder.read_frame(file), learnt.height)
         distinct = learnt.unique("id", keep="first", maintain_order=True)
+        if (run.path / file).is_file():
+            return cls(run.folder.read_frame(file), distinct.height)
         drawn = np.random.default_rng([trained.seed, distinct.height]).permutation(distinct.height)[:most]
         rows = _told(distinct[np.sort(drawn)], table, trained)
         run.folder.write_frame(file, rows)
@@ -229,7 +227,7 @@ def explain_stage(on: ModelOnRows) -> None:
     on.tell({"event": "stage", "stage": "explain"})
     trained = load_tuned(on.run.path / "model")
     answered = _Answered.of(on, trained)
-    _write(folder / "slices.json", _slices(answered, settings, on.recipe.seed))
+    write_json(folder / "slices.json", _slices(answered, settings, on.recipe.seed))
     learnt = LearntRows.of(on.run, trained, on.table, on.learnt, settings.train_rows)
     chosen = answered.chosen(settings.rows)
     found = Explainer(trained, learnt, settings.neighbours).explain(
@@ -237,7 +235,7 @@ def explain_stage(on: ModelOnRows) -> None:
     )
     rows = [{**answered.row(place), **each.as_dict()} for place, each in zip(chosen, found, strict=True)]
     content = {"rows": rows, "train_rows": learnt.whole, "looked_through": learnt.rows.height}
-    _write(folder / "explanations.json", content)
+    write_json(folder / "explanations.json", content)
 
 
 @dataclass(frozen=True)
@@ -315,7 +313,3 @@ def _slice(found: ErrorSlice, answered: _Answered, places: Sequence[int]) -> dic
         ],
         "examples": [answered.row(places[row]) for row in found.examples],
     }  # fmt: skip
-
-
-def _write(file: Path, content: dict[str, Any]) -> None:
-    write_bytes(file, orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import orjson
 
 from zhiling.errors import UsageError
 from zhiling.evaluation.counterfactual import Kind, Swapped, effect, templates
 from zhiling.evaluation.counterfactual.swap import Unswapped
-from zhiling.pipeline.store import write_bytes
+from zhiling.pipeline.store import write_json
 from zhiling.training import Examples, Input, Predictions, load, text_input
 from zhiling.training.fitted import Fitted
 from zhiling.training.inputs import shown_text
@@ -64,7 +63,7 @@ def harm_stage(on: ModelOnRows, untuned: Callable[[], Fitted]) -> None:
     except UsageError as error:
         task = on.recipe.train.task if on.recipe.train else ""
         content = {"refused": f"task {task}: {error.message}", "effects": [], "skipped": {}}
-    write_bytes(file, orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))
+    write_json(file, content)
 
 
 def _measured(

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from zhiling.workflow.report.facts import Histogram, Interval, StepFacts
+from zhiling.workflow.report.facts import Histogram, StepFacts
+from zhiling.workflow.report.model_facts import Interval
 
 WIDTH = 560
 _BAR_HEIGHT = 150

@@ -6,10 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import orjson
-
-from zhiling.errors import DamagedFile
-from zhiling.workflow.report.facts import (
+from zhiling.pipeline.store import read_json
+from zhiling.workflow.report.model_facts import (
     BehaviourFacts,
     ExplainedAnswer,
     Interval,
@@ -50,14 +48,7 @@ def behaviour_facts(path: Path) -> BehaviourFacts | None:
 
 
 def _read(file: Path) -> Mapping[str, Any] | None:
-    if not file.is_file():
-        return None
-    try:
-        return orjson.loads(file.read_bytes())
-    except ValueError as error:
-        raise DamagedFile(
-            f"not JSON: {error}", place=str(file), hint="run `zhiling evaluate` again"
-        ) from error
+    return read_json(file) if file.is_file() else None
 
 
 def _interval(raw: Mapping[str, Any], *, lower_is_better: bool = False) -> Interval:

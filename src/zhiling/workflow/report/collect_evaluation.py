@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import orjson
 import polars as pl
 
-from zhiling.errors import DamagedFile, ZhilingError
+from zhiling.errors import ZhilingError
 from zhiling.evaluation.tag_report import reports_tags, tag_report
-from zhiling.workflow.report.facts import ChangedRow, EvaluationFacts, Interval, LabelRow, Scores
+from zhiling.pipeline.store import EVALUATE, read_frame, read_json
+from zhiling.workflow.report.model_facts import ChangedRow, EvaluationFacts, Interval, LabelRow, Scores
 
 ARMS = ("before", "control", "after")
 _MOST_ROWS = 20
@@ -27,12 +27,7 @@ def evaluation_facts(path: Path) -> EvaluationFacts | None:
     file = path / "evaluation" / "scores.json"
     if not file.is_file():
         return None
-    try:
-        scores: dict[str, Any] = orjson.loads(file.read_bytes())
-    except ValueError as error:
-        raise DamagedFile(
-            f"not JSON: {error}", place=str(file), hint="run `zhiling evaluate` again"
-        ) from error
+    scores = read_json(file)
     rows = _rows(path / "evaluation" / "rows.parquet")
     lower: Sequence[str] = scores.get("lower_is_better") or ()
     languages: Mapping[str, Mapping[str, Any]] = scores.get("per_language") or {}
@@ -109,14 +104,7 @@ def _f1(arms: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
 def _rows(path: Path) -> pl.DataFrame | None:
     if not path.is_file():
         return None
-    try:
-        frame = pl.read_parquet(path, glob=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise DamagedFile(
-            f"cannot be read: {str(error).splitlines()[0]}",
-            place=str(path),
-            hint="run `zhiling evaluate` again",
-        ) from error
+    frame = read_frame(path, hint=EVALUATE)
     return frame if "change" in frame.columns else None
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from zhiling.workflow.inspect.words import LANGUAGES, Words, load_table, number
 from zhiling.workflow.report import charts
-from zhiling.workflow.report.facts import Interval, ReportFacts
+from zhiling.workflow.report.facts import ReportFacts
+from zhiling.workflow.report.model_facts import Interval
 
 if TYPE_CHECKING:
     from jinja2 import Environment
