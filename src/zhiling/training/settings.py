@@ -198,6 +198,11 @@ class TrainSettings(BaseModel):
             raise ValueError(f"unknown optimiser {name!r}: {did_you_mean(name, tuple(OPTIMISERS))}")
         return name
 
+    def files(self) -> list[str]:
+        """Files that it reads, relative to the recipe."""
+        sections = (self.prompting, self.continued, self.few_labels)
+        return [file for section in sections if section for file in section.files()]
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.features != "ngrams" and self.backbone is None and self.prompting is None:

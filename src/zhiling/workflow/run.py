@@ -169,9 +169,7 @@ def run_fingerprint(recipe: Recipe, plan: Plan) -> str:
         for line in plan.sources
     ]
     evaluation = recipe.evaluate.files() if recipe.evaluate else []
-    evaluation += recipe.train.prompting.files() if recipe.train and recipe.train.prompting else []
-    evaluation += recipe.train.continued.files() if recipe.train and recipe.train.continued else []
-    evaluation += recipe.train.few_labels.files() if recipe.train and recipe.train.few_labels else []
+    evaluation += recipe.train.files() if recipe.train else []
     files = fingerprint.matching(evaluation, recipe.root, what="evaluate")
     beside = recipe.diversity.reference
     files += fingerprint.matching([beside] if beside else [], recipe.root, what="diversity")
@@ -318,7 +316,7 @@ def _rows(plan: Plan, run: Run, tell: Listener, engine: AbstractContextManager[E
 def _stages(recipe: Recipe, table: RowTable, run: Run, tell: Listener, until: str) -> None:
     from zhiling.workflow.contamination import contamination_stage
     from zhiling.workflow.export import export_stage
-    from zhiling.workflow.proof.proof import evaluation_stage, train_stage
+    from zhiling.workflow.proof.proof import Work, evaluation_stage, train_stage
     from zhiling.workflow.stages import gate_stage, split_stage
 
     manifest = run.folder.manifest
@@ -332,11 +330,12 @@ def _stages(recipe: Recipe, table: RowTable, run: Run, tell: Listener, until: st
     export_stage(recipe, run, table, tell)
     if until == "export":
         return
+    evaluated = recipe.evaluate is not None and until != "train"  # which asks for `train`: see the reader
     if recipe.train:
-        train_stage(recipe, run, table, tell)
-    evaluated = recipe.evaluate is not None and until != "train"
-    if evaluated:
-        evaluation_stage(recipe, run, table, tell)
+        work = Work.of(recipe, run, table, tell)
+        train_stage(work)
+        if evaluated:
+            evaluation_stage(work)
     try:
         if evaluated:
             gate_stage(recipe, run, table, tell, "evaluation")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from zhiling.errors import UsageError
 from zhiling.pipeline import registry
 from zhiling.pipeline.fingerprint import matching
-from zhiling.pipeline.step import Source
+from zhiling.pipeline.step import Batch, Source
 from zhiling.pipeline.table import RowTable
 from zhiling.rows.conversation import reply_text, shown_text
 from zhiling.rows.evaluation_file import read_records
@@ -40,10 +40,14 @@ CLASSIFICATION = "classification"
 
 def tuned_rows(run: Run, table: RowTable, part: str, task: str = CLASSIFICATION) -> pl.DataFrame:
     """Labelled rows of one split part, see `labelled`; of the train part as often as a mixture wants them."""
-    assigned = run.folder.read_frame("split.parquet", ["n", "split"])
-    numbers = assigned.filter(pl.col("split") == part)["n"].sort().to_numpy().astype(np.int64)
-    rows = labelled(table, numbers, task)
+    rows = labelled(table, part_numbers(run, part), task)
     return repeated(rows, run.folder.manifest, table) if part == TRAIN else rows
+
+
+def part_numbers(run: Run, part: str) -> NDArray[np.int64]:
+    """The numbers of the rows of a split part, in order."""
+    assigned = run.folder.read_frame("split.parquet", ["n", "split"])
+    return assigned.filter(pl.col("split") == part)["n"].sort().to_numpy().astype(np.int64)
 
 
 def labelled(table: RowTable, numbers: NDArray[np.int64], task: str = CLASSIFICATION) -> pl.DataFrame:
@@ -163,10 +167,8 @@ def file_examples(settings: EvaluateSettings, root: Path, task: str = CLASSIFICA
 
 def source_examples(entry: Mapping[str, Any], root: Path, task: str) -> Examples:
     """The rows of a source that only tests read."""
-    settings = dict(entry)
-    source: Source = registry.load("source", str(settings.pop("use", "labelled"))).model_validate(settings)
     rows: list[pl.DataFrame] = []
-    for batch in source.read(matching(list(source.paths()), root, what="evaluate.source"), root):
+    for batch in source_batches(entry, root):
         if batch.bad:
             first = batch.bad[0]
             raise UsageError(
@@ -175,6 +177,13 @@ def source_examples(entry: Mapping[str, Any], root: Path, task: str) -> Examples
         rows.append(as_rows(batch.rows))
     whole = pl.concat(rows, how="diagonal_relaxed")
     return examples_of(of_task(whole, task))
+
+
+def source_batches(entry: Mapping[str, Any], root: Path) -> Iterator[Batch]:
+    """What the source of `evaluate` reads."""
+    settings = dict(entry)
+    source: Source = registry.load("source", str(settings.pop("use", "labelled"))).model_validate(settings)
+    return source.read(matching(list(source.paths()), root, what="evaluate.source"), root)
 
 
 def as_rows(batch: pl.DataFrame) -> pl.DataFrame:
@@ -198,8 +207,7 @@ def tested_groups(recipe: Recipe, run: Run, table: RowTable) -> pl.Series:
     """The groups of the rows that are tested on; none where a file is."""
     if recipe.evaluate is not None and recipe.evaluate.from_file:
         return pl.Series("group", [], dtype=pl.String)
-    assigned = run.folder.read_frame("split.parquet", ["n", "split"]).filter(pl.col("split") == "test")
-    return table.read(["group"], assigned["n"].sort().to_numpy().astype(np.int64))["group"].drop_nulls()
+    return table.read(["group"], part_numbers(run, "test"))["group"].drop_nulls()
 
 
 def apart_from(rows: pl.DataFrame, tested: Examples, near: float | None) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from zhiling.pipeline.table import RowTable
 from zhiling.rows.conversation import shown_text
 from zhiling.training import Examples, Input, text_input
 from zhiling.training.few_labels.settings import FewLabelSettings
-from zhiling.workflow.proof.examples import apart_from, tested_groups
+from zhiling.workflow.proof.examples import apart_from, part_numbers, tested_groups
 from zhiling.workflow.proof.repeats import TRAIN
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import Run
@@ -52,8 +52,7 @@ class Unlabelled:
         """Those of the run's own train part, and kept utterances, which no part holds."""
         if self.settings is None:
             return ()
-        assigned = self.run.folder.read_frame("split.parquet", ["n", "split"])
-        own = assigned.filter(pl.col("split") == TRAIN)["n"].to_numpy().astype(np.int64)
+        own = part_numbers(self.run, TRAIN)
         return self._of(np.concatenate([own, self.table.kept(material=True)]), self.settings.unlabelled_rows)
 
     def of_sources(self) -> tuple[Input, ...]:

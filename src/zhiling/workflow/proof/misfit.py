@@ -11,14 +11,13 @@ from typing import NamedTuple
 import polars as pl
 
 from zhiling.llm.location import model_folder
-from zhiling.pipeline import registry
 from zhiling.pipeline.fingerprint import matching
 from zhiling.pipeline.plan import Plan
-from zhiling.pipeline.step import Source
 from zhiling.rows.conversation import shown_text
 from zhiling.rows.evaluation_file import read_records
 from zhiling.text.scripts import SCRIPTS, letter_counts
 from zhiling.training.transfer.distance import SAMPLE, UNKNOWN, backbone_tokenizer, measure, unknown_shares
+from zhiling.workflow.proof.examples import source_batches
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.settings import EvaluateSettings
 
@@ -101,10 +100,7 @@ def _labelled(rows: pl.DataFrame) -> Sample:
 def _of_evaluation(settings: EvaluateSettings, root: Path) -> Sample:
     """The first rows of the evaluation file or source; none where the run's own test part is used."""
     if settings.source is not None:
-        entry = dict(settings.source)
-        source: Source = registry.load("source", str(entry.pop("use", "labelled"))).model_validate(entry)
-        files = matching(list(source.paths()), root, what="evaluate.source")
-        return _labelled(next(iter(source.read(files, root))).rows)
+        return _labelled(next(iter(source_batches(settings.source, root))).rows)
     if settings.data is None:
         return Sample([], [])
     texts: list[str] = []

@@ -14,6 +14,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from zhiling.llm.location import content_hash, model_folder
 from zhiling.pipeline import registry
 from zhiling.pipeline.fingerprint import canonical
 from zhiling.pipeline.runner import Listener
-from zhiling.pipeline.store import write_bytes
+from zhiling.pipeline.store import write_bytes, write_json
 from zhiling.pipeline.table import RowTable
 from zhiling.rows.schema import digest
 from zhiling.training import Examples, TrainSettings, train
@@ -57,8 +58,8 @@ from zhiling.workflow.settings import EvaluateSettings
 
 
 @dataclass(frozen=True)
-class _Work:
-    """What every arm needs.
+class Work:
+    """What every arm needs; gathered once for training and evaluation.
 
     Attributes:
         settings: of the training, the backbone's folder found.
@@ -77,7 +78,7 @@ class _Work:
     tell: Listener
 
     @classmethod
-    def of(cls, recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> _Work:
+    def of(cls, recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> Work:
         """Gathers the examples of a run."""
         assert recipe.train is not None
         tested = test_examples(recipe, run, table) if recipe.evaluate else Examples((), (), (), ())
@@ -90,6 +91,7 @@ class _Work:
         settings = reading_on(settings, recipe, (run, table), tested, tell)
         return cls(recipe, run, table, settings, tested, (train_rows, dev_rows), left_out, tell)
 
+    @cached_property
     def tuned(self) -> tuple[Examples, Examples]:
         """Train and dev examples of the run's own split."""
         examples = examples_of(self.parts[0], replies=self.settings.replies)
@@ -117,14 +119,14 @@ class _Work:
         }
 
 
-def train_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> None:
+def train_stage(work: Work) -> None:
     """Trains on the run's train part (once per seed of the evaluation) and saves the best model on dev.
 
     Raises:
         UsageError: too few labelled rows in the train or dev part.
     """
-    work = _Work.of(recipe, run, table, tell)
-    examples, dev = work.tuned()
+    recipe, run = work.recipe, work.run
+    examples, dev = work.tuned
     if not len(examples) or not len(dev):
         raise UsageError(
             f"{len(examples)} labelled rows to train on and {len(dev)} in the dev part",
@@ -146,7 +148,7 @@ def train_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> No
     run.folder.save()
 
 
-def _distance(work: _Work) -> dict[str, Any] | None:
+def _distance(work: Work) -> dict[str, Any] | None:
     """How far the rows to be tested on are from those learnt from; None where nothing is tested."""
     tokenizer = None
     if work.settings.backbone:
@@ -158,14 +160,14 @@ def _distance(work: _Work) -> dict[str, Any] | None:
     return found.as_json() if found else None
 
 
-def evaluation_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> None:
+def evaluation_stage(work: Work) -> None:
     """Runs the other arms and writes `evaluation/scores.json` and `evaluation/rows.parquet`."""
+    recipe, run = work.recipe, work.run
     assert recipe.evaluate is not None
-    work = _Work.of(recipe, run, table, tell)
     predictions: dict[str, dict[int, Told]] = {}
     notes: dict[str, dict[str, int]] = {}
     for arm in recipe.evaluate.arms:
-        parts = work.control() if arm == "control" else dict.fromkeys(_seeds(recipe), work.tuned())
+        parts = work.control() if arm == "control" else dict.fromkeys(_seeds(recipe), work.tuned)
         if arm == "before" and recipe.evaluate.before.choose != "random":  # which no seed decides
             parts = {recipe.seed: parts[recipe.seed]}
         told = {seed: _arm(work, arm, seed, examples) for seed, examples in parts.items()}
@@ -176,16 +178,16 @@ def evaluation_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) 
     results = run.folder.manifest.results["evaluation"]
     results["notes"] = {arm: found for arm, found in notes.items() if found}
     run.folder.save()
-    model = ModelOnRows(recipe, run, table, work.tested, work.parts[0], tell)
+    model = ModelOnRows(recipe, run, work.table, work.tested, work.parts[0], work.tell)
     explain_stage(model)
     harm_stage(model, lambda: _untuned(work))
 
 
-def _untuned(work: _Work) -> Fitted:
-    """The model of the arm before any tuning."""
-    metric = registry.load("metric", _metric_name(work.recipe))()
-    settings = before_of(work.recipe, work.settings)
-    return train(settings, work.tuned(), seed=work.recipe.seed, evaluate=metric.score)
+def _untuned(work: Work) -> Fitted:
+    """The model of the arm before any tuning; nobody asks for its score on dev."""
+    from zhiling.training.prompting.prompted import prompt
+
+    return prompt(before_of(work.recipe, work.settings), work.tuned, seed=work.recipe.seed, evaluate=None)
 
 
 def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
@@ -208,7 +210,7 @@ def located(settings: TrainSettings, root: Path) -> TrainSettings:
     return settings.model_copy(update={"backbone": str(root / settings.backbone)})
 
 
-def _arm(work: _Work, arm: str, seed: int, parts: tuple[Examples, Examples]) -> dict[str, Any]:
+def _arm(work: Work, arm: str, seed: int, parts: tuple[Examples, Examples]) -> dict[str, Any]:
     """One model of one arm, from disk where it was trained before; its facts."""
     settings = before_of(work.recipe, work.settings) if arm == "before" else work.settings
     key = arm_key(settings, (_metric_name(work.recipe), seed), parts, work.tested)
@@ -256,7 +258,7 @@ def _backbone_identity(settings: TrainSettings) -> str | None:
     return content_hash(model_folder(settings.backbone)) if settings.backbone else None
 
 
-def _carried(work: _Work, folder: Path) -> bool:
+def _carried(work: Work, folder: Path) -> bool:
     """Copies an equal model of an earlier run."""
     for run in reversed(work.run.project.run_paths()):
         found = run / "evaluation" / "arms" / folder.name
@@ -267,7 +269,7 @@ def _carried(work: _Work, folder: Path) -> bool:
 
 
 def _train_one(
-    work: _Work,
+    work: Work,
     settings: TrainSettings,
     name: tuple[str, int],
     parts: tuple[Examples, Examples],
@@ -312,15 +314,14 @@ def _told(run: Run, facts: dict[str, Any]) -> Told:
     return told_of(frame, facts["classes"])
 
 
-def _write_scores(work: _Work, settings: EvaluateSettings, predictions: dict[str, dict[int, Told]]) -> None:
+def _write_scores(work: Work, settings: EvaluateSettings, predictions: dict[str, dict[int, Told]]) -> None:
     tested = work.tested
     rows = test_rows(tested)
     found = compare_arms(
         predictions, rows, metrics=settings.metrics, seed=work.recipe.seed, resamples=settings.resamples
     )
     work.run.folder.write_frame("evaluation/rows.parquet", with_words(found.rows, tested))
-    scores = orjson.dumps(found.scores.as_json(), option=orjson.OPT_INDENT_2)
-    write_bytes(work.run.path / "evaluation" / "scores.json", scores)
+    write_json(work.run.path / "evaluation" / "scores.json", found.scores.as_json())
     results = work.run.folder.manifest.results
     results["evaluation"] = {"scores": "evaluation/scores.json", "rows": "evaluation/rows.parquet"}
     work.run.folder.save()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from zhiling.errors import UsageError
@@ -17,7 +16,7 @@ from zhiling.rows.evaluation_file import read_records
 from zhiling.rows.schema import digest
 from zhiling.training import Examples, TrainSettings
 from zhiling.training.transfer.continued_settings import Continued
-from zhiling.workflow.proof.examples import apart_from
+from zhiling.workflow.proof.examples import apart_from, part_numbers
 from zhiling.workflow.proof.repeats import TRAIN
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import Run
@@ -66,9 +65,7 @@ def reading_on(
 
 def _of_train_part(run: Run, table: RowTable) -> list[str]:
     """What all rows of the train part show, labelled or not."""
-    assigned = run.folder.read_frame("split.parquet", ["n", "split"])
-    numbers = assigned.filter(pl.col("split") == TRAIN)["n"].sort().to_numpy().astype(np.int64)
-    return shown_text(table.read(["messages"], numbers)["messages"]).to_list()
+    return shown_text(table.read(["messages"], part_numbers(run, TRAIN))["messages"]).to_list()
 
 
 def _of_file(settings: Continued, root: Path) -> list[str]:
