@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zhiling.cli.ablate_sources import leave_out_sources
+from zhiling.cli.ablate_sources import difference, leave_out_sources, scores_of
 from zhiling.cli.console import (
     AsJson,
     Overrides,
@@ -20,7 +20,6 @@ from zhiling.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from zhiling.evaluation.scores import Difference
     from zhiling.workflow.ablate.steps import Ablation, Ablations
 
 
@@ -78,12 +77,5 @@ def _tell(found: Ablations) -> None:
 
 
 def _line(found: Ablation) -> tuple[str | int | float | None, ...]:
-    scores = (
-        found.scores[arm].mean if arm in found.scores else None for arm in ("with", "without", "random")
-    )
     pairs = (found.differences.get(f"with-{arm}") for arm in ("without", "random"))
-    return (found.step, found.verdict, found.removed, *scores, *map(_difference, pairs))
-
-
-def _difference(found: Difference | None) -> str:
-    return f"{found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]" if found else ""
+    return (found.step, found.verdict, found.removed, *scores_of(found), *map(difference, pairs))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from zhiling.cli.console import Teller, print_json, print_table
+from zhiling.cli.evaluate import interval
 
 if TYPE_CHECKING:
     from zhiling.evaluation.scores import Difference
     from zhiling.workflow.ablate.sources import SourceAblation, SourceAblations
+    from zhiling.workflow.ablate.steps import Ablation
     from zhiling.workflow.recipe import Recipe
 
 
@@ -55,16 +57,19 @@ def _tell(found: SourceAblations) -> None:
 
 
 def _line(found: SourceAblation) -> tuple[str | int | float | None, ...]:
-    scores = (
-        found.scores[arm].mean if arm in found.scores else None for arm in ("with", "without", "random")
-    )
     pairs = (found.differences.get(f"{arm}-without") for arm in ("with", "random"))
     rows = f"{found.rows['source']} of {found.rows['all']}"
-    return (found.source, found.verdict, rows, *scores, *map(_difference, pairs))
+    return (found.source, found.verdict, rows, *scores_of(found), *map(difference, pairs))
 
 
-def _difference(found: Difference | None) -> str:
-    return f"{found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]" if found else ""
+def scores_of(found: Ablation | SourceAblation) -> Iterator[float | None]:
+    """The scores with the unit, without it, and with a random removal."""
+    return (found.scores[arm].mean if arm in found.scores else None for arm in ("with", "without", "random"))
+
+
+def difference(found: Difference | None) -> str:
+    """`+.012 [-.003, +.027]`; nothing where there is none."""
+    return interval(vars(found), sign=True) if found else ""
 
 
 def _counts(told: Mapping[str, int]) -> str:

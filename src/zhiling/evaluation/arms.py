@@ -45,11 +45,12 @@ class Comparison:
         """Scores, and how rows changed, of each part of the scored rows: those with the same value.
 
         Args:
-            values: one per test row.
+            values: one per test row; empty where a row is in no part.
         """
         return {
             value: (self.arms.measure(places), _changed(self.rows, places))
             for value, places in self.arms.parts(values).items()
+            if value
         }
 
 
@@ -161,8 +162,18 @@ class Arms:
             found.setdefault(values[place], []).append(place)
         return dict(sorted(found.items()))
 
+    @cached_property
+    def _known(self) -> dict[tuple[int, ...], SliceScores]:
+        return {}
+
     def measure(self, places: Sequence[int]) -> SliceScores:
-        """All metrics of all arms and pairs on some rows."""
+        """All metrics of all arms and pairs on some rows; measured once, as the draws are the same."""
+        key = tuple(places)
+        if key not in self._known:
+            self._known[key] = self._measured(places)
+        return self._known[key]
+
+    def _measured(self, places: Sequence[int]) -> SliceScores:
         drawn = {metric.name: self._resampled(metric, places) for metric in self.metrics}
         return SliceScores(
             n=len(places),

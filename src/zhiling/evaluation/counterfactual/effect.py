@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zhiling.errors import UsageError
-from zhiling.evaluation.scores import Difference, Interval, verdict
+from zhiling.evaluation.metrics.row_mean import mean_of
+from zhiling.evaluation.scores import Difference, Interval
 from zhiling.evaluation.slices import wilson
 from zhiling.evaluation.statistics import Draw, bootstrap
 
@@ -64,28 +65,18 @@ def effect(
     count = int(names.max()) + 1
     means = {arm: _per_owner(names, values) for arm, values in flipped.items()}
     draw = Draw(count, seed, resamples)
-    moved = bootstrap({arm: [_mean(_per_owner(names, values))] for arm, values in shifts.items()}, draw)
+    moved = bootstrap({arm: [mean_of(_per_owner(names, values))] for arm, values in shifts.items()}, draw)
     added = None
     if {"after", "before"} <= set(means):
-        both = bootstrap({arm: [_mean(means[arm])] for arm in ("after", "before")}, draw)
-        added = _turned(both.difference("after", "before"))
+        both = {arm: [mean_of(means[arm])] for arm in ("after", "before")}
+        added = bootstrap(both, draw, lower_is_better=True).difference("after", "before")
     return Effect(
         count, len(owners), {arm: wilson(float(each.sum()), count) for arm, each in means.items()},
         {arm: moved.interval(arm) for arm in shifts}, added,
     )  # fmt: skip
 
 
-def _turned(found: Difference) -> Difference:
-    """The difference with its verdict from the reader's side: more flips are worse."""
-    return Difference(found.mean, found.low, found.high, verdict(-found.high, -found.low))
-
-
 def _per_owner(names: NDArray[np.int64], values: Sequence[float]) -> Floats:
     """The mean of each text's swaps."""
     given = np.asarray(values, dtype=np.float64)
     return np.bincount(names, weights=given) / np.bincount(names)
-
-
-def _mean(values: Floats) -> Callable[[Floats], Floats]:
-    """The mean under each weighting of the texts, shape (resamples,)."""
-    return lambda weights: (weights @ values) / weights.sum(axis=1)

@@ -7,20 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-import numpy as np
-import orjson
 import polars as pl
 
 from zhiling.errors import Interrupted, StepFailed, UnknownName, UsageError
 from zhiling.evaluation.scores import Difference, Interval
 from zhiling.evaluation.statistics import paired_bootstrap
 from zhiling.pipeline.runner import Listener
-from zhiling.pipeline.store import write_bytes
+from zhiling.pipeline.store import write_json
 from zhiling.training import Examples, text_input
 from zhiling.training.inputs import shown_text
 from zhiling.workflow.ablate.steps import RESAMPLES, Answers, Work, seeds_of
 from zhiling.workflow.ablate.variants import WHOLE, Variants, drawn
 from zhiling.workflow.proof.answer_words import in_words
+from zhiling.workflow.proof.examples import UNKNOWN
 from zhiling.workflow.recipe import Recipe
 
 SHORTEST_ID = 6
@@ -136,7 +135,7 @@ def ablate_sources(
             work.work.student.metric.name, tuple(count), len(work.scored), work.work.tested_on, sources
         )
         file = project.folder / "sources.json"
-        write_bytes(file, orjson.dumps(found.as_dict(), option=orjson.OPT_INDENT_2))
+        write_json(file, found.as_dict())
     return found
 
 
@@ -180,11 +179,9 @@ class _SourceWork:
             followed.append(rows[0] if rows else len(tested) + len(further))
             further += [] if rows else [asked]
         if not further:
-            return cls(work, tested, tuple(followed))
+            return cls(work.started(), tested, tuple(followed))
         student = replace(work.student, tested=_with_texts(tested, further))
-        extended = replace(work, student=student)
-        kept = list(extended.answers("with", [work.whole] * len(work.seeds)))
-        return cls(replace(extended, kept=kept), tested, tuple(followed))
+        return cls(replace(work, student=student).started(), tested, tuple(followed))
 
     def take(self, source: str) -> SourceAblation:
         """One source's arms, compared."""
@@ -243,9 +240,9 @@ def _with_texts(tested: Examples, texts: Sequence[str]) -> Examples:
     """The tested rows, and texts without a truth behind them."""
     none = ("",) * len(texts)
     return Examples(
-        (*tested.ids, *(f"text {number}" for number in np.arange(1, len(texts) + 1))),
+        (*tested.ids, *(f"text {number}" for number in range(1, len(texts) + 1))),
         (*tested.inputs, *map(text_input, texts)),
         (*tested.targets, *none),
-        (*tested.languages, *("und" for _ in texts)),
+        (*tested.languages, *(UNKNOWN for _ in texts)),
         (*tested.groups, *(None for _ in texts)),
     )

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-import orjson
 import polars as pl
 
 from zhiling.errors import Interrupted, StepFailed, UnknownName, UsageError
@@ -15,7 +14,7 @@ from zhiling.evaluation.scores import Difference, Interval
 from zhiling.evaluation.statistics import paired_bootstrap
 from zhiling.pipeline import registry
 from zhiling.pipeline.runner import Listener
-from zhiling.pipeline.store import write_bytes
+from zhiling.pipeline.store import write_json
 from zhiling.training import Examples
 from zhiling.workflow.ablate.student import Student, student_settings
 from zhiling.workflow.ablate.variants import (
@@ -131,7 +130,7 @@ def ablate(
     project = Variants(recipe.root)
     with project.lock():
         try:
-            work = Work.of(recipe, project, count, ngrams, tell)
+            work = Work.of(recipe, project, count, ngrams, tell).started()
             steps = tuple(work.take(unit) for unit in chosen)
         except KeyboardInterrupt as error:
             raise Interrupted(
@@ -141,9 +140,7 @@ def ablate(
         found = Ablations(
             work.student.metric.name, tuple(work.seeds), len(work.student.tested), work.tested_on, steps
         )
-        write_bytes(
-            project.folder / "ablation.json", orjson.dumps(found.as_dict(), option=orjson.OPT_INDENT_2)
-        )
+        write_json(project.folder / "ablation.json", found.as_dict())
     return found
 
 
@@ -203,7 +200,7 @@ class Work:
     def of(
         cls, recipe: Recipe, project: Variants, seeds: list[int], ngrams: bool, tell: Listener
     ) -> Work:  # fmt: skip
-        """Runs the whole recipe and trains its students."""
+        """Runs the whole recipe; nothing is trained yet."""
         variant = project.rows(recipe, WHOLE, (), tell)
         tested, tested_on = _tested(recipe, variant)
         settings = student_settings(recipe, ngrams=ngrams)
@@ -217,8 +214,11 @@ class Work:
                 f"{whole[0].height} labelled rows to train on and {whole[1].height} in the dev part",
                 hint="map a `label` in a source, and give `split` a dev share",
             )
-        work = cls(recipe, project, student, seeds, tested_on, whole, groups, variant.exported, [], tell)
-        return replace(work, kept=list(work.answers("with", [whole] * len(seeds))))
+        return cls(recipe, project, student, seeds, tested_on, whole, groups, variant.exported, [], tell)
+
+    def started(self) -> Work:
+        """With the answers of the recipe as it is."""
+        return replace(self, kept=list(self.answers("with", [self.whole] * len(self.seeds))))
 
     def answers(self, arm: str, parts: Sequence[tuple[pl.DataFrame, ...]]) -> Iterator[Sequence[str]]:
         """One arm's answers, seed by seed."""
