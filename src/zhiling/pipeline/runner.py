@@ -318,11 +318,11 @@ class Runner:
                     counts[reason] = counts.get(reason, 0) + number
 
     def _check_failures(self) -> None:
-        classes: Counter[str] = Counter()
-        for stage in self.run.manifest.stages:
-            for verdict in (Verdict.FAILED, ledger.ATTEMPT):
-                classes.update(stage.counts.get(verdict, {}))
-        failed, total = classes.total(), len(self.table)
+        """Failed rows and failed tries against all rows and those tries: each would have been a row."""
+        stages = self.run.manifest.stages
+        tries = sum((Counter(stage.counts.get(ledger.ATTEMPT, {})) for stage in stages), Counter[str]())
+        classes = sum((Counter(stage.counts.get(Verdict.FAILED, {})) for stage in stages), tries)
+        failed, total = classes.total(), len(self.table) + tries.total()
         if failed > max(MIN_FAILURES, self.plan.max_failed * total):
             reasons = ", ".join(f"{name} {number}" for name, number in classes.most_common(5))
             allowed = int(max(MIN_FAILURES, self.plan.max_failed * total))

@@ -61,6 +61,15 @@ def test_too_many_failures_stop_the_run_and_say_so(world: World) -> None:
         world.run(["boom"] * 11 + ["fine enough"] * 29, STEPS)
 
 
+def test_a_try_that_fails_in_every_round_is_counted_among_the_tries(world: World) -> None:
+    lines = ["a line to mute", "another to mute"]
+    rounds = repeat(Until(accepted=1), rounds=6)
+    runner, _ = world.run(lines, [rounds], max_failed=1)
+    assert sum(stage.counts.get("attempt", {}).get("muted", 0) for stage in runner.run.manifest.stages) == 12
+    with pytest.raises(TooManyFailures, match=r"12 of 14 rows failed.*allowed are 10"):
+        world.run(lines, [rounds], max_failed=0.5)
+
+
 def test_a_changed_setting_runs_only_what_depends_on_it(world: World) -> None:
     world.run(LINES, STEPS)
     changed = (*STEPS[:2], StepLine("above", Above(least=13)))
