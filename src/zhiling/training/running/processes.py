@@ -7,6 +7,7 @@ layers that are freed later and a batch with fewer rows than processes then need
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
@@ -102,10 +103,14 @@ def together() -> Generator[None]:
 
 @cache
 def _connect() -> None:
-    """Joins the other processes, once."""
+    """Joins the other processes, once, and leaves them when this one ends.
+
+    A process that ends without leaving is at times aborted ("terminate called without an active exception"):
+    gloo's threads outlive what they use (pytorch issue 190489).
+    """
     from accelerate import PartialState
 
-    PartialState(cpu=True, timeout=PATIENCE)
+    atexit.register(PartialState(cpu=True, timeout=PATIENCE).destroy_process_group)
 
 
 def _operations() -> Any:
