@@ -168,7 +168,7 @@ def _max_tokens(folder: Path, config: Any) -> int:
 
 def save_local_model(model: LocalModel, folder: Path) -> None:
     """Writes network, tokenizer and pooling as a folder that this module and sentence-transformers read."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     with silent(require("transformers")):
         network = cast(Any, model.network)
         network.save_pretrained(folder)

@@ -15,6 +15,11 @@ _MODEL_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "*.bin", "*/confi
 """What decides a model's vectors: configuration, tokenizer, weights, pooling. READMEs do not."""
 
 
+def located(path: str, root: Path) -> str:
+    """A path of a recipe, which starts at its folder, as one from here; what names a package stays."""
+    return path if path.startswith(PACKAGE_PREFIX) else str(root / path)
+
+
 def model_folder(path: str, root: Path | None = None) -> Path:
     """The existing folder that `path` names: `some/folder` or `package:NAME/folder`.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from zhiling.errors import UsageError
 from zhiling.training.inputs import Input, shown_text
+
+_COLUMNS = ("ids", "inputs", "targets", "languages", "groups", "sources")
 
 
 @dataclass(frozen=True)
@@ -35,14 +37,21 @@ class Examples:
         for name in ("groups", "sources"):
             if not getattr(self, name):
                 object.__setattr__(self, name, (None,) * len(self.ids))
-        columns = (self.ids, self.inputs, self.targets, self.languages, self.groups, self.sources)
-        lengths = set(map(len, columns))
+        lengths = {len(getattr(self, name)) for name in _COLUMNS}
         if len(lengths) != 1:
             raise UsageError(f"all columns of examples must have one length, got lengths {sorted(lengths)!r}")
 
     def __len__(self) -> int:
         """Number of examples."""
         return len(self.ids)
+
+    def take(self, rows: Sequence[int]) -> Examples:
+        """Some of the examples, in the order given; inputs without a label stay."""
+        return replace(self, **{name: tuple(getattr(self, name)[row] for row in rows) for name in _COLUMNS})
+
+    def followed_by(self, other: Examples) -> Examples:
+        """These examples and the other's behind them; inputs without a label stay these."""
+        return replace(self, **{name: getattr(self, name) + getattr(other, name) for name in _COLUMNS})
 
     @property
     def texts(self) -> tuple[str, ...]:

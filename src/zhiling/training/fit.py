@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import cast
 
@@ -19,9 +19,9 @@ from zhiling.training.examples import Evaluate, Examples, Progress
 from zhiling.training.methods.method import Method
 from zhiling.training.model import TaskModel
 from zhiling.training.reading.backbones import FrozenEncoder, TunedEncoder
-from zhiling.training.reading.features import FeaturePart, JoinedFeatures
+from zhiling.training.reading.features import Cut, FeaturePart, JoinedFeatures
 from zhiling.training.reading.ngram_features import NgramFeatures
-from zhiling.training.reading.ngram_tokens import Cut, NgramTokens
+from zhiling.training.reading.ngram_tokens import NgramTokens
 from zhiling.training.reading.seen_tokens import only_seen_tokens
 from zhiling.training.reading.still_layers import with_states
 from zhiling.training.reading.word_windows import cut_words
@@ -31,6 +31,7 @@ from zhiling.training.running.processes import Processes
 from zhiling.training.running.resume import Checkpoint
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.task import Task
+from zhiling.training.tensors import one_thread
 from zhiling.training.trained import Trained
 
 LONGER = "training texts that are longer than the encoder reads, and are cut at the end"
@@ -47,12 +48,7 @@ def fit(
 ) -> Trained:
     """What `zhiling.training.train` gives; torch is there. The caller's random state is left as it was."""
     train, dev = parts
-    for name, examples in (("train", train), ("dev", dev)):
-        if not len(examples):
-            raise UsageError(
-                f"the {name} part has no examples",
-                hint="Look at the split: more rows, or another share for it.",
-            )
+    refuse_empty(parts)
     if settings.context > 1:
         documents = Documents.of(dev, settings.context)
         train, dev = Documents.to_learn_from(train, settings.context).examples, documents.examples
@@ -84,6 +80,20 @@ def fit(
     return Trained(settings, task, model, seed, history, unseen, len(parts[0]), fingerprint(parts[0]))
 
 
+def refuse_empty(parts: tuple[Examples, Examples]) -> None:
+    """Both parts must have examples.
+
+    Raises:
+        UsageError: one has none.
+    """
+    for name, examples in zip(("train", "dev"), parts, strict=True):
+        if not len(examples):
+            raise UsageError(
+                f"the {name} part has no examples",
+                hint="Look at the split: more rows, or another share for it.",
+            )
+
+
 def fingerprint(examples: Examples) -> str:
     """A hash of examples: their ids, inputs and targets, and inputs without a label (32 hex digits)."""
     parts: list[object] = [examples.ids, examples.as_lists(), examples.targets]
@@ -101,20 +111,13 @@ def seeded(seed: int) -> Generator[None]:
         torch.set_rng_state(before)
 
 
-@contextmanager
-def _threads(model: TaskModel) -> Generator[None]:
-    """One thread where no encoder runs in the loop, and the caller's number again afterwards.
+def _threads(model: TaskModel) -> AbstractContextManager[None]:
+    """One thread where no encoder runs in the loop.
 
     Such a step is a few small matrices: on two busy cores, 300 steps took 6.2 s with two threads that wait
     for each other, and .9 s with one. The weights came out equal.
     """
-    before = torch.get_num_threads()
-    if model.tuned_encoder() is None:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    return one_thread() if model.tuned_encoder() is None else nullcontext()
 
 
 def build_features(settings: TrainSettings, task: Task, train: Examples) -> JoinedFeatures:
@@ -122,13 +125,13 @@ def build_features(settings: TrainSettings, task: Task, train: Examples) -> Join
     parts: list[FeaturePart] = []
     if settings.features != "ngrams":
         parts.append(build_encoder_part(settings, task))
+    sequences = task.sequences(train)
     if settings.features != "encoder":
-        sequences = task.sequences(train)
         if task.level == "token":
             parts.append(NgramTokens.learn(sequences, settings, word_cut(settings, parts), pairs=task.pairs))
         else:
             parts.append(NgramFeatures.learn(sequences, settings))
-    return JoinedFeatures([*parts, *task.parts(task.sequences(train))])
+    return JoinedFeatures([*parts, *task.parts(sequences)])
 
 
 def word_cut(settings: TrainSettings, parts: Sequence[FeaturePart]) -> Cut:

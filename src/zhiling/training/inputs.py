@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from zhiling.errors import UsageError
 from zhiling.rows.target import CHOICE, CONTEXT
 from zhiling.rows.templates.example import Turn
 
@@ -28,7 +29,26 @@ def shown_text(turns: Input) -> str:
 
 def asked_text(turns: Input) -> str:
     """The same without the options."""
-    return shown_text(tuple(turn for turn in turns if turn.name != CHOICE))
+    return "\n".join(turn.text for turn in turns if is_asked(turn))
+
+
+def is_asked(turn: Turn) -> bool:
+    """Whether a message is shown, and is no option."""
+    return turn.role in SHOWN and turn.name != CHOICE
+
+
+def options_of(turns: Input) -> list[str]:
+    """The options that an input gives.
+
+    Raises:
+        UsageError: it gives none.
+    """
+    options = texts_named(turns, CHOICE)
+    if not options:
+        raise UsageError(
+            "an example has no message named `choice`", hint="Give its options as such messages."
+        )
+    return options
 
 
 def texts_named(turns: Input, name: str) -> list[str]:

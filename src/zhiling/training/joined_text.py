@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
-from zhiling.rows.target import Place
+from zhiling.rows.target import Place, Relations
 from zhiling.training.inputs import SHOWN, Input
+
+
+def ends_of(truth: Relations) -> Iterator[tuple[Place, str]]:
+    """Place and type of each subject and object of the triples, in order, as far as they have a place."""
+    for each in truth.relations:
+        for place, kind in ((each.subject_place, each.subject_type), (each.object_place, each.object_type)):
+            if place is not None:
+                yield place, kind or "entity"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from zhiling.training.reading.features import Encoded, FeaturePart, JoinedFeatur
 from zhiling.training.running.precision import Precision, autocast
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.task import Task, Teachable
+from zhiling.training.tensors import parted
 
 T = TypeVar("T")
 
@@ -58,11 +59,18 @@ class TaskModel(nn.Module):
         return self._each(prepared, batch_size, lambda _, batch: task.beliefs(self(batch), batch))
 
     def vectors(self, prepared: Prepared, batch_size: int) -> torch.Tensor:
-        """What the head would read of each example, one window each: float32, shape (n, width), n above 0."""
+        """What the head would read of each example: float32, shape (n, width), n above 0.
+
+        The mean over the sequences of an example (the options of a choice) and over the windows of a long
+        one.
+        """
 
         def tell(_: list[int], batch: Prepared) -> Sequence[torch.Tensor]:
             with autocast(self.precision):
-                return list(self.features(batch).in_fp32().text)
+                lines: torch.Tensor = self.features(batch).in_fp32().text
+            read_words = self.task.level == "token"
+            counts = [len(each) for each in batch.windows] if read_words else batch.counts
+            return [each.mean(dim=0) for each in parted(lines, counts)]
 
         return torch.stack(self._each(prepared, batch_size, tell))
 

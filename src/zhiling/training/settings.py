@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from zhiling.errors import did_you_mean
+from zhiling.llm.location import located
 from zhiling.training.few_labels.settings import FewLabelSettings
 from zhiling.training.prompting.settings import PromptSettings
 from zhiling.training.transfer.continued_settings import Continued
@@ -30,6 +32,9 @@ REFUSED_OPTIMISERS = {
     "sparseadam": "it takes sparse gradients alone",
 }
 """Those that torch has too, and why they cannot be had."""
+
+
+Schedule = Literal["linear", "cosine", "constant"]
 
 
 class TrainSettings(BaseModel):
@@ -100,7 +105,7 @@ class TrainSettings(BaseModel):
     warmup: float = Field(
         default=0.1, ge=0, le=1, description="Share of all steps in which the rates grow from 0."
     )
-    schedule: Literal["linear", "cosine", "constant"] = Field(
+    schedule: Schedule = Field(
         default="linear", description="How the rates go on after the warm-up: down to 0, or not."
     )
     accumulate: int = Field(
@@ -197,6 +202,10 @@ class TrainSettings(BaseModel):
         if name not in OPTIMISERS:
             raise ValueError(f"unknown optimiser {name!r}: {did_you_mean(name, tuple(OPTIMISERS))}")
         return name
+
+    def located(self, root: Path) -> Self:
+        """The settings with the backbone's folder found from the recipe's."""
+        return self.model_copy(update={"backbone": self.backbone and located(self.backbone, root)})
 
     def files(self) -> list[str]:
         """Files that it reads, relative to the recipe."""

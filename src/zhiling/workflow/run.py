@@ -20,6 +20,7 @@ import polars as pl
 from polars.exceptions import PanicException
 
 from zhiling.errors import BudgetReached, GateFailed, Interrupted, MissingInput, ZhilingError
+from zhiling.llm.location import located
 from zhiling.pipeline import fingerprint
 from zhiling.pipeline.books import summarise
 from zhiling.pipeline.engines.engine import Engine, open_engine
@@ -157,9 +158,7 @@ def encoder_of(recipe: Recipe) -> tuple[Callable[[], Any] | None, Callable[[], s
 
 def _absolute(settings: Mapping[str, Any], root: Path) -> dict[str, Any]:
     path = settings.get("path")
-    if isinstance(path, str) and not path.startswith("package:"):
-        return {**settings, "path": str(root / path)}
-    return dict(settings)
+    return {**settings, "path": located(path, root)} if isinstance(path, str) else dict(settings)
 
 
 def run_fingerprint(recipe: Recipe, plan: Plan) -> str:

@@ -20,14 +20,14 @@ from zhiling.errors import UsageError  # noqa: E402
 from zhiling.training import Examples, TrainSettings, load, text_input, train  # noqa: E402
 from zhiling.training.few_labels.contrastive import Contrast, ProxyHead  # noqa: E402
 from zhiling.training.few_labels.head import fit_head  # noqa: E402
-from zhiling.training.few_labels.plan import WAYS, Plan, chosen  # noqa: E402
+from zhiling.training.few_labels.plan import WAYS, Plan  # noqa: E402
 from zhiling.training.few_labels.prior import adjust  # noqa: E402
 from zhiling.training.few_labels.propagation import neighbours  # noqa: E402
 from zhiling.training.few_labels.seeds import Seeds, softmax, surest, unit  # noqa: E402
 from zhiling.training.objectives import cross_entropy, supervised_contrastive  # noqa: E402
 
 ROWS = labelled(4)
-SEEDS = chosen(ROWS, range(12))
+SEEDS = ROWS.take(range(12))
 """Each phrase once: four seeds a label."""
 DRAWS = np.random.default_rng(0)
 
@@ -166,7 +166,7 @@ def test_what_is_chosen_is_what_scored_best_and_each_score_is_kept(tiny: str) ->
 
 def test_without_a_gain_on_held_out_seeds_it_is_seeds_only(tiny: str) -> None:
     unrelated = tuple(text_input(text) for text in ("where", "is", "?", "the", "how", "my", "快", "码"))
-    copies = chosen(ROWS, [*range(12), *range(12)])  # every held-out seed has its copy: nothing can be better
+    copies = ROWS.take([*range(12), *range(12)])  # every held-out seed has its copy: nothing can be better
     copies = replace(copies, ids=tuple(map(str, range(24))), unlabelled=unrelated)
     model = train(settings(tiny, contrastive=False), (copies, ROWS), seed=0, evaluate=accuracy)
     assert model.choice["plan"] == "seeds only"
@@ -176,7 +176,7 @@ def test_without_a_gain_on_held_out_seeds_it_is_seeds_only(tiny: str) -> None:
 
 
 def test_with_one_seed_a_label_names_and_seeds_hold_each_other_out(tiny: str, tmp_path: Path) -> None:
-    one = replace(chosen(ROWS, [0, 4, 8]), unlabelled=ROWS.inputs[12:])
+    one = replace(ROWS.take([0, 4, 8]), unlabelled=ROWS.inputs[12:])
     names = tmp_path / "names.yaml"
     names.write_text("card: [lost card]\nparcel: {en: my parcel, zh: 快递}\npassword: reset password\n")
     chosen_by = settings(tiny, contrastive=False, label_names=str(names))

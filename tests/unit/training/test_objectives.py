@@ -78,7 +78,7 @@ def test_norms_and_biases_get_no_decay_and_the_encoder_its_own_rate() -> None:
 
 def test_the_rate_rises_and_falls() -> None:
     optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    schedule = build_schedule(optimiser, 10, TrainSettings(features="ngrams", warmup=0.2))
+    schedule = build_schedule(optimiser, 10, warmup=0.2)
     rates = []
     for _ in range(10):
         rates.append(optimiser.param_groups[0]["lr"])
@@ -96,7 +96,7 @@ def test_the_rate_rises_and_falls() -> None:
 )
 def test_schedules_part_after_the_warm_up(name: str, middle: float) -> None:
     optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    schedule = build_schedule(optimiser, 10, TrainSettings(features="ngrams", warmup=0.2, schedule=name))
+    schedule = build_schedule(optimiser, 10, warmup=0.2, schedule=name)
     for _ in range(5):
         optimiser.step()
         schedule.step()

@@ -57,7 +57,15 @@ def read_names(path: Path, language: Language) -> Names:
         MissingInput: the file is not there.
         UsageError: it is no such mapping, or two labels have one name.
     """
-    tree = read_entries(path)
+    return names_in(read_entries(path), language, str(path))
+
+
+def names_in(tree: Mapping[str, Any], language: Language, place: str) -> Names:
+    """What the entries of a file say in one language.
+
+    Raises:
+        UsageError: two labels have one name.
+    """
     words: dict[str, str] = {}
     definitions: dict[str, str] = {}
     for label, value in tree.items():
@@ -66,7 +74,7 @@ def read_names(path: Path, language: Language) -> Names:
             words[label] = word
         if definition:
             definitions[label] = definition
-    names = Names(words, definitions, str(path))
+    names = Names(words, definitions, place)
     names.of(list(tree))
     return names
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zhiling.rows.target import CHOICE, Answer, Answers, Choice, spelled
-from zhiling.training.inputs import SHOWN, Input, texts_named
+from zhiling.training.inputs import Input, is_asked, texts_named
 from zhiling.training.tasks.targets import must_read, read_target
 
 TOLD = 10
@@ -17,7 +17,7 @@ TOLD = 10
 
 def question_text(turns: Input) -> str:
     """What is asked: all that users and documents say, the latest first, as long texts lose their end."""
-    asked = [turn.text for turn in turns if turn.role in SHOWN and turn.name != CHOICE]
+    asked = [turn.text for turn in turns if is_asked(turn)]
     return "\n".join(reversed(asked))
 
 

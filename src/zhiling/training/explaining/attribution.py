@@ -18,6 +18,7 @@ import torch
 from zhiling.errors import UsageError
 from zhiling.llm.pretrained import require
 from zhiling.rows import target
+from zhiling.training.examples import Predictions
 from zhiling.training.explaining.attribution_parts import (
     OVERLAP,
     NgramReading,
@@ -178,7 +179,8 @@ def _head(trained: Trained, vectors: torch.Tensor, prepared: Prepared) -> torch.
 def _question(trained: Trained, turns: Input, label: str | None) -> _Question:
     """Which number is explained, and of which text."""
     task = trained.task
-    answer = trained.predict([turns]).answers[0]
+    told = trained.predict([turns])
+    answer = told.answers[0]
     if isinstance(task, Choice):
         option = must_read(answer, target.Choice).choice
         return _Question(answer, task.segments(turns)[option], lambda outputs: outputs[:, 0])
@@ -192,7 +194,7 @@ def _question(trained: Trained, turns: Input, label: str | None) -> _Question:
             f"no attribution for task {task.name!r}: {NOT_TOLD}",
             hint="The nearest training rows and the slices of errors are told for every task.",
         )
-    column = _column(trained, turns, label)
+    column = _column(told, label)
     if isinstance(task, MultiLabel):
         return _Question(task.labels[column], task.segments(turns)[0], lambda outputs: outputs[:, column])
     return _Question(
@@ -200,11 +202,11 @@ def _question(trained: Trained, turns: Input, label: str | None) -> _Question:
     )
 
 
-def _column(trained: Trained, turns: Input, label: str | None) -> int:
+def _column(told: Predictions, label: str | None) -> int:
     """The label's column; unset: that of the most probable one."""
-    labels = trained.task.classes
+    labels = told.classes
     if label is None:
-        return int(trained.predict([turns]).scores[0].argmax())
+        return int(told.scores[0].argmax())
     if label not in labels:
         raise UsageError(f"the model has no label {label!r}", hint=f"Its labels are: {', '.join(labels)}.")
     return labels.index(label)

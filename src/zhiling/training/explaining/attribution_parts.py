@@ -18,6 +18,7 @@ from zhiling.errors import UsageError
 from zhiling.training.reading.backbones import FrozenEncoder, TunedEncoder
 from zhiling.training.reading.features import JoinedFeatures, Segments, Word
 from zhiling.training.reading.ngram_features import NgramFeatures, NgramInputs
+from zhiling.training.reading.windows import count_longer
 from zhiling.training.tensors import as_list
 
 PAIR_SIDES = ("both: ", "first: ", "second: ")
@@ -73,10 +74,10 @@ def tokens_of(tokenizer: Any, texts: Segments, max_tokens: int) -> _Tokens:
         tokens = tuple(run)
         start, end = offsets[tokens[0]][0], offsets[tokens[-1]][1]
         words.append((Word(tokens[0], start, end, segment, given[segment][start:end]), tokens))
-    whole = len(tokenizer(*given, truncation=False, verbose=False)["input_ids"])
+    longer = count_longer(tokenizer, [texts], max_tokens) > 0
     return _Tokens(
         tuple(encoded["input_ids"]), tuple(encoded["token_type_ids"]),
-        tuple(segment is None for segment in segments), tuple(words), whole > len(segments),
+        tuple(segment is None for segment in segments), tuple(words), longer,
     )  # fmt: skip
 
 

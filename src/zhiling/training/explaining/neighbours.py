@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from zhiling.training.inputs import Input
-from zhiling.training.reading.features import Prepared
-from zhiling.training.tasks.task import Task
 from zhiling.training.trained import INPUTS_PER_CHUNK, Trained
 
 Vectors = NDArray[np.float32]
@@ -22,31 +19,13 @@ def head_vectors(trained: Trained, inputs: Sequence[Input], batch_size: int = 64
     The mean over the sequences of an input (the options of a choice) and over the windows of a long text. A
     row is 0 where the model reads nothing of an input (an empty text).
     """
-    found = np.zeros((len(inputs), trained.model.features.width), dtype=np.float32)
-    trained.model.eval()
+    model = trained.model
+    found = np.zeros((len(inputs), model.features.width), dtype=np.float32)
     for first in range(0, len(inputs), INPUTS_PER_CHUNK):
-        prepared = trained.model.prepare(inputs[first : first + INPUTS_PER_CHUNK])
-        lengths = prepared.lengths()
-        order = sorted(range(len(lengths)), key=lengths.__getitem__)
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
-            found[first + np.asarray(rows)] = _means(trained, prepared.take(rows))
+        chunk = inputs[first : first + INPUTS_PER_CHUNK]
+        found[first : first + len(chunk)] = model.vectors(model.prepare(chunk), batch_size).numpy()
     norms = np.linalg.norm(found, axis=1, keepdims=True)
     return np.divide(found, norms, out=np.zeros_like(found), where=norms > 0)
-
-
-def _means(trained: Trained, batch: Prepared) -> Vectors:
-    """The mean vector of each input of a batch, shape (batch, width)."""
-    with torch.inference_mode():
-        lines: Vectors = trained.model.features(batch).text.float().numpy()
-    starts = np.concatenate([[0], np.cumsum(_lines_per_input(trained.task, batch))])
-    sums = np.add.reduceat(lines, starts[:-1], axis=0)
-    return (sums / np.diff(starts)[:, None]).astype(np.float32)
-
-
-def _lines_per_input(task: Task, batch: Prepared) -> list[int]:
-    """How many vectors each input has: one a sequence, or one a window where words are read."""
-    return [len(each) for each in batch.windows] if task.level == "token" else batch.counts
 
 
 def nearest(asked: Vectors, parts: Iterable[Vectors], count: int) -> tuple[NDArray[np.int64], Vectors]:

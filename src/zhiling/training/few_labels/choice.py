@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zhiling.training.examples import Examples
-from zhiling.training.few_labels.plan import WAYS, Learner, Plan, chosen, joined
+from zhiling.training.few_labels.plan import WAYS, Learner, Plan
 from zhiling.training.few_labels.settings import FewLabelSettings
 from zhiling.training.inputs import text_input
 
@@ -101,7 +101,7 @@ def _folds(learner: Learner, seeds: Examples, *, names: bool) -> list[Fold]:
     asked = [[row for each in several for row in each[half::FOLDS]] for half in range(FOLDS)]
     every = set(range(len(seeds)))
     return [
-        Fold(chosen(seeds, sorted(every - set(half))), chosen(seeds, half), names=True) for half in asked
+        Fold(seeds.take(sorted(every - set(half))), seeds.take(half), names=True) for half in asked
     ]  # fmt: skip
 
 
@@ -111,7 +111,7 @@ def _answers(
     """For the plan with each way: which held-out seeds were answered rightly, in one order for all."""
     found: dict[Plan, list[NDArray[np.bool_]]] = {plan._replace(unlabelled=way): [] for way in ways}
     for fold in folds:
-        seeds = joined(fold.seeds, learner.names) if fold.names and plan.names else fold.seeds
+        seeds = fold.seeds.followed_by(learner.names) if fold.names and plan.names else fold.seeds
         features = learner.features(seeds, contrastive=plan.contrastive)
         asked = learner.seeds(features, fold.asked)
         for answers, (head, _) in zip(found.values(), learner.heads(features, seeds, ways), strict=True):

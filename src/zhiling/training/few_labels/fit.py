@@ -11,9 +11,9 @@ from zhiling.errors import UsageError
 from zhiling.training.examples import EpochRecord, Evaluate, Examples, Progress
 from zhiling.training.few_labels.choice import choose, name_examples
 from zhiling.training.few_labels.head import Head
-from zhiling.training.few_labels.plan import Learner, chosen, joined
+from zhiling.training.few_labels.plan import Learner
 from zhiling.training.few_labels.seeds import Taught
-from zhiling.training.fit import fingerprint, seeded
+from zhiling.training.fit import fingerprint, refuse_empty, seeded
 from zhiling.training.inputs import Input
 from zhiling.training.model import TaskModel
 from zhiling.training.prompting.verbaliser import Verbaliser
@@ -42,7 +42,7 @@ def fit_few(
     train, dev = parts
     few = settings.few_labels
     assert few is not None
-    _refuse_unfit(parts)
+    refuse_empty(parts)
     task = Classification.learn(train, settings)
     if task.pairs:
         raise UsageError("few_labels reads single texts, and the training examples are pairs")
@@ -52,7 +52,7 @@ def fit_few(
     with seeded(seed):
         choice = choose(few, learner, _shuffled(train, seed))
         torch.default_generator.manual_seed(seed)
-        seeds = joined(train, learner.names) if choice.plan.names else train
+        seeds = train.followed_by(learner.names) if choice.plan.names else train
         features = learner.features(seeds, contrastive=choice.plan.contrastive)
         ((head, taught),) = learner.heads(features, seeds, [choice.plan.unlabelled])
     model = _model(learner, features, head)
@@ -67,16 +67,6 @@ def fit_few(
     return Trained(used, task, model, seed, (record,), unseen, rows, data, choice=told)
 
 
-def _refuse_unfit(parts: tuple[Examples, Examples]) -> None:
-    """Both parts must have examples."""
-    for name, examples in zip(("train", "dev"), parts, strict=True):
-        if not len(examples):
-            raise UsageError(
-                f"the {name} part has no examples",
-                hint="Look at the split: more rows, or another share for it.",
-            )
-
-
 def _drawn(inputs: tuple[Input, ...], most: int, seed: int) -> tuple[Input, ...]:
     """At most so many of the inputs, in random order."""
     rows: list[int] = np.random.default_rng(seed).permutation(len(inputs))[:most].tolist()
@@ -85,7 +75,7 @@ def _drawn(inputs: tuple[Input, ...], most: int, seed: int) -> tuple[Input, ...]
 
 def _shuffled(examples: Examples, seed: int) -> Examples:
     """The examples in an order that the seed decides: which of a label's seeds are held out together."""
-    return chosen(examples, np.random.default_rng(seed).permutation(len(examples)).tolist())
+    return examples.take(np.random.default_rng(seed).permutation(len(examples)).tolist())
 
 
 def _model(learner: Learner, features: JoinedFeatures, head: Head) -> TaskModel:

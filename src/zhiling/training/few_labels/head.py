@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -11,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from zhiling.training.few_labels.seeds import Seeds, Taught, Vectors
+from zhiling.training.tensors import one_thread
 
 TEMPERATURE = 0.05
 """The head starts as the cosine to each prototype, divided by it."""
@@ -68,20 +67,6 @@ def fit_head(seeds: Seeds, vectors: Vectors, taught: Taught | None = None) -> He
         loss.backward()  # pyright: ignore[reportUnknownMemberType]
         return loss
 
-    with _one_thread():
+    with one_thread():  # two took 19 s of CPU time for a head of 150 classes, and one takes a few
         loss = cast(torch.Tensor, optimiser.step(closure))  # pyright: ignore[reportUnknownMemberType]
     return Head(weights.detach().numpy(), biases.detach().numpy(), float(loss.detach()))
-
-
-@contextmanager
-def _one_thread() -> Generator[None]:
-    """One thread, and the caller's number again afterwards: on busy cores several wait for each other.
-
-    Two took 19 s of CPU time for a head of 150 classes, and one takes a few.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -102,19 +102,3 @@ class Learner:
             taught = WAYS[way](seeds, vectors) if way != "none" else None
             found.append((fit_head(seeds, vectors, taught), taught))
         return found
-
-
-def joined(first: Examples, second: Examples) -> Examples:
-    """The examples of both."""
-    return Examples(
-        first.ids + second.ids, first.inputs + second.inputs, first.targets + second.targets,
-        first.languages + second.languages,
-    )  # fmt: skip
-
-
-def chosen(examples: Examples, rows: Sequence[int]) -> Examples:
-    """Some of the examples."""
-    return Examples(
-        tuple(examples.ids[row] for row in rows), tuple(examples.inputs[row] for row in rows),
-        tuple(examples.targets[row] for row in rows), tuple(examples.languages[row] for row in rows),
-    )  # fmt: skip

@@ -24,7 +24,7 @@ from zhiling.errors import UsageError
 from zhiling.rows import target as targets
 from zhiling.rows.templates.spelling import Unparsed
 from zhiling.training.examples import Answer
-from zhiling.training.inputs import SHOWN, Input, shown_text, texts_named
+from zhiling.training.inputs import Input, is_asked, options_of, shown_text
 from zhiling.training.prompting.calibration import CONTENT_FREE, Probabilities, calibrated, probabilities
 from zhiling.training.prompting.demonstrations import Vectors
 from zhiling.training.prompting.language_model import LanguageModel
@@ -97,11 +97,7 @@ class Asking:
         return Answer(targets.spelled(targets.Labels(labels=chosen)), sure, yes.astype(np.float32))
 
     def _option(self, turns: Input, shots: Sequence[int]) -> Answer:
-        options = texts_named(turns, targets.CHOICE)
-        if not options:
-            raise UsageError(
-                "an example has no message named `choice`", hint="Give its options as such messages."
-            )
+        options = options_of(turns)
         truths = [targets.Choice(choice=number) for number in range(len(options))]
         shares = self._shares(turns, shots, truths)
         best = int(shares.argmax())
@@ -212,10 +208,7 @@ def _against_last(logs: Probabilities) -> Probabilities:
 
 def _emptied(turns: Input, text: str) -> Input:
     """The input with this text in place of its own; options stay."""
-    return tuple(
-        turn._replace(text=text) if turn.role in SHOWN and turn.name != targets.CHOICE else turn
-        for turn in turns
-    )
+    return tuple(turn._replace(text=text) if is_asked(turn) else turn for turn in turns)
 
 
 def _cut(turns: Input, over: int) -> Input:
@@ -224,7 +217,7 @@ def _cut(turns: Input, over: int) -> Input:
     Raises:
         UsageError: there is nothing left to cut.
     """
-    lengths = [len(turn.text) if turn.role in SHOWN and turn.name != targets.CHOICE else 0 for turn in turns]
+    lengths = [len(turn.text) if is_asked(turn) else 0 for turn in turns]
     place = int(np.argmax(lengths))
     if not lengths[place]:
         raise UsageError(

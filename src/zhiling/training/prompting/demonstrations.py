@@ -38,7 +38,7 @@ class Demonstrations:
             UsageError: an id of `fixed` is no training row's, or there is no row to choose.
         """
         if not settings.demonstrations:
-            return cls(rows_of(train, []), settings, seed)
+            return cls(train.take([]), settings, seed)
         if settings.choose == "fixed":
             places = {id: place for place, id in enumerate(train.ids)}
             missing = [id for id in settings.fixed if id not in places]
@@ -47,7 +47,7 @@ class Demonstrations:
                     f"fixed demonstrations {missing!r:.200} are no ids of training rows",
                     hint="`zhiling rows` prints ids; the row must be in the train part.",
                 )
-            return cls(rows_of(train, [places[id] for id in settings.fixed]), settings, seed)
+            return cls(train.take([places[id] for id in settings.fixed]), settings, seed)
         if not len(train):
             raise UsageError(
                 f"shots={settings.shots}, and the train part has no row",
@@ -82,13 +82,3 @@ def _number(turns: Input) -> int:
     """A number of the input alone: what else is asked, and in which order, decides nothing."""
     digest = hashlib.blake2b(shown_text(turns).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big")
-
-
-def rows_of(examples: Examples, rows: Sequence[int]) -> Examples:
-    """Some of the examples, in the order given."""
-    return Examples(
-        tuple(examples.ids[row] for row in rows),
-        tuple(examples.inputs[row] for row in rows),
-        tuple(examples.targets[row] for row in rows),
-        tuple(examples.languages[row] for row in rows),
-    )

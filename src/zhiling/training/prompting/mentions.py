@@ -20,7 +20,7 @@ import numpy as np
 from zhiling.rows.target import Entities, Relations, Span, Triple, spelled
 from zhiling.training.examples import Answer
 from zhiling.training.inputs import GIVEN, Input, shown_text
-from zhiling.training.joined_text import JoinedText
+from zhiling.training.joined_text import JoinedText, ends_of
 from zhiling.training.prompting.demonstrations import Vectors
 from zhiling.training.prompting.way import Encode, Known
 
@@ -95,13 +95,13 @@ def _shown(turns: Input, target: str) -> Shown:
         return Shown({_words(text, span): span.label for span in spans}, ())
     truth = Relations.model_validate_json(target)
     kinds = {text.span(span): span.label for span in truth.spans or ()}
-    links: dict[tuple[tuple[int, int], tuple[int, int]], str] = {}
-    for each in truth.relations:
-        if each.subject_place and each.object_place:
-            ends = text.span(each.subject_place), text.span(each.object_place)
-            kinds.setdefault(ends[0], each.subject_type or "entity")
-            kinds.setdefault(ends[1], each.object_type or "entity")
-            links[ends] = each.relation
+    for place, kind in ends_of(truth):
+        kinds.setdefault(text.span(place), kind)
+    links = {
+        (text.span(each.subject_place), text.span(each.object_place)): each.relation
+        for each in truth.relations
+        if each.subject_place and each.object_place
+    }
     pairs = [
         ((kinds[one], kinds[other]), links.get((one, other), NONE)) for one, other in permutations(kinds, 2)
     ]

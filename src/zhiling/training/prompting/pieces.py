@@ -18,7 +18,7 @@ from zhiling.errors import UsageError
 from zhiling.rows import target as targets
 from zhiling.training.answers.ranking import candidates, question_text, ranked
 from zhiling.training.examples import Answer
-from zhiling.training.inputs import Input, asked_text, passage_of, texts_named
+from zhiling.training.inputs import Input, asked_text, options_of, passage_of
 from zhiling.training.prompting.calibration import CONTENT_FREE, calibrated, probabilities
 from zhiling.training.prompting.demonstrations import Vectors
 from zhiling.training.prompting.language import language_of
@@ -42,11 +42,7 @@ class Pieces:
         return self._sentences(inputs) if self.known.task == "extractive_qa" else self._ranked(inputs)
 
     def _options(self, inputs: Sequence[Input]) -> list[Answer]:
-        options = [texts_named(turns, targets.CHOICE) for turns in inputs]
-        if not all(options):
-            raise UsageError(
-                "an example has no message named `choice`", hint="Give its options as such messages."
-            )
+        options = [options_of(turns) for turns in inputs]
         found = self._best(inputs, list(map(asked_text, inputs)), options)
         return [Answer(targets.spelled(targets.Choice(choice=number)), sure) for number, sure in found]
 
@@ -79,6 +75,11 @@ class Pieces:
     def _answers(self) -> Vectors:
         return self.encode(self.known.answers)
 
+    @cached_property
+    def _free(self) -> dict[str, Vectors]:
+        """The texts without content of each language."""
+        return {language: self.encode(texts) for language, texts in CONTENT_FREE.items()}
+
     def _best(
         self, inputs: Sequence[Input], asked: Sequence[str], pieces: Sequence[Sequence[str]]
     ) -> list[tuple[int, float]]:
@@ -90,7 +91,7 @@ class Pieces:
             own = vectors[starts[place] : starts[place + 1]]
             shares = probabilities(own @ vector / TEMPERATURE)
             if self.known.settings.calibrate:
-                free = self.encode(CONTENT_FREE[language_of(inputs[place])])
+                free = self._free[language_of(inputs[place])]
                 shares = calibrated(shares, probabilities(free @ own.T / TEMPERATURE).mean(axis=0))
             number = int(shares.argmax())
             found.append((number, float(shares[number])))

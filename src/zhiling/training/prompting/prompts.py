@@ -22,7 +22,6 @@ from zhiling.rows.templates.spelling import Unparsed
 from zhiling.rows.templates.view import Unfit, View
 from zhiling.rows.templates.wording import Wording
 from zhiling.training.inputs import Input
-from zhiling.training.prompting.demonstrations import rows_of
 from zhiling.training.prompting.language import language_of
 from zhiling.training.prompting.language_model import Turns
 from zhiling.training.prompting.way import Known, is_pair
@@ -107,14 +106,11 @@ class Prompts:
         language = self.known.settings.language or language_of(turns)
         wording = self._wording(turns, language)
         listing = self._listing(language)
-        told = [number for number in shots if self._tells(number, wording, listing)]
-        self.known.notes[UNTOLD] += len(shots) - len(told)
-        pool = self.known.demonstrations.pool
-        demonstrations = [
-            (id, self._example(one, truth_of(self.known.task, target)))
-            for id, one, target in zip(*self._columns(rows_of(pool, told)), strict=True)
-        ]
-        setting = self._setting(listing, demonstrations)
+        found = {number: self._demonstration(number, wording, listing) for number in shots}
+        told = {number: example for number, example in found.items() if example is not None}
+        self.known.notes[UNTOLD] += len(found) - len(told)
+        ids = self.known.demonstrations.pool.ids
+        setting = self._setting(listing, [(ids[number], example) for number, example in told.items()])
         try:
             rendered = render(self._example(turns, self._any_truth(turns)), wording, setting)
         except Unfit as error:
@@ -138,18 +134,23 @@ class Prompts:
         assert not isinstance(found, str)
         return found
 
-    def _columns(self, rows: Any) -> tuple[Sequence[str], Sequence[Input], Sequence[str]]:
-        return rows.ids, rows.inputs, rows.targets
+    def _demonstration(self, number: int, wording: Wording, listing: Listing) -> Example | None:
+        """A row of the pool as it is shown; None where this wording cannot tell it exactly."""
+        key = (number, wording.name)
+        if key not in self._examples:
+            pool = self.known.demonstrations.pool
+            example = self._example(pool.inputs[number], truth_of(self.known.task, pool.targets[number]))
+            try:
+                render(example, wording, self._setting(listing, ()))
+            except Unfit:
+                self._examples[key] = None
+            else:
+                self._examples[key] = example
+        return self._examples[key]
 
-    def _tells(self, number: int, wording: Wording, listing: Listing) -> bool:
-        """Whether a demonstration can be told exactly in this wording."""
-        pool = self.known.demonstrations.pool
-        example = self._example(pool.inputs[number], truth_of(self.known.task, pool.targets[number]))
-        try:
-            render(example, wording, self._setting(listing, ()))
-        except Unfit:
-            return False
-        return True
+    @cached_property
+    def _examples(self) -> dict[tuple[int, str], Example | None]:
+        return {}
 
     def _example(self, turns: Input, truth: BaseModel) -> Example:
         return Example(self._form(turns)[0], [turn for turn in turns if turn.role != "assistant"], truth)

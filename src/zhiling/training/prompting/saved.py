@@ -5,7 +5,6 @@ Encoder and language model stay where they are: their paths and hashes are kept,
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -23,7 +22,7 @@ from zhiling.training.prompting.identity import identities
 from zhiling.training.prompting.prompted import Prompted
 from zhiling.training.prompting.verbaliser import Verbaliser
 from zhiling.training.prompting.way import Known
-from zhiling.training.saving.replaced import replaced
+from zhiling.training.saving.replaced import digest_of, files_of, replaced
 from zhiling.training.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -69,11 +68,7 @@ def _fill(model: Prompted, folder: Path, told: Mapping[str, Mapping[str, object]
         "history": [],
         "unseen": dict(model.unseen),
         **told,
-        "files": {
-            file.relative_to(folder).as_posix(): _digest(file)
-            for file in sorted(folder.rglob("*"))
-            if file.is_file()
-        },
+        "files": {name: digest_of(folder / name) for name in files_of(folder)},
     }
     text = json.dumps(config, ensure_ascii=False, indent=2, allow_nan=False)
     (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
@@ -117,7 +112,7 @@ def _config(folder: Path) -> dict[str, Any]:
     if version != FORMAT:
         raise DamagedFile(f"format {version!r}; {FORMAT} is read", place=str(file), hint=_BROKEN)
     for name, digest in files.items():
-        if not (folder / name).is_file() or _digest(folder / name) != digest:
+        if not (folder / name).is_file() or digest_of(folder / name) != digest:
             raise DamagedFile("it is missing or not as it was saved", place=str(folder / name), hint=_BROKEN)
     return config
 
@@ -152,9 +147,3 @@ def _refuse_others(folder: Path, settings: TrainSettings, known: Mapping[str, st
                 f"the {'language model' if name == 'model' else name} is not the one it was made with",
                 place=str(folder), hint="Put the right one there, or make the model again.",
             )  # fmt: skip
-
-
-def _digest(file: Path) -> str:
-    """A hash of the file's bytes (32 hex digits of BLAKE2b)."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "blake2b").hexdigest()[:32]

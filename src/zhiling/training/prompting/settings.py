@@ -7,6 +7,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from zhiling.llm.location import located
+
 Choose = Literal["nearest", "random", "fixed"]
 
 
@@ -97,4 +99,4 @@ class PromptSettings(BaseModel):
 
 
 def _located(path: Any, root: Path) -> Any:
-    return str(root / path) if isinstance(path, str) and not path.startswith("package:") else path
+    return located(path, root) if isinstance(path, str) else path

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
-from zhiling.rows.templates.names import Names, read_entries, read_names
+from zhiling.rows.templates.names import Names, names_in, read_entries
 from zhiling.rows.templates.phrases import Language
 
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
@@ -39,10 +40,10 @@ class Verbaliser:
         known = dict.fromkeys([*map(str, tree), *sorted(set(labels))])
         names = {label: tuple(_names(tree.get(label))) or (_spaced(label),) for label in known}
         definitions = {label: found for label in known if (found := tuple(_definitions(tree.get(label))))}
-        told = {language: _told(known, file, language) for language in LANGUAGES}
+        told = {language: _told(known, names_in(tree, language, file or "")) for language in LANGUAGES}
         return cls(names, definitions, told)
 
-    @property
+    @cached_property
     def labels(self) -> tuple[str, ...]:
         """All labels, sorted."""
         return tuple(sorted(self.names))
@@ -95,9 +96,8 @@ def _defines(key: Any) -> bool:
     return str(key).startswith("definition")
 
 
-def _told(labels: Iterable[str], file: str | None, language: Language) -> Names:
+def _told(labels: Iterable[str], found: Names) -> Names:
     """Names of a prompt's language; a label without one there is called by itself, with spaces."""
-    found = read_names(Path(file), language) if file else Names()
     words = {label: found.words.get(label, _spaced(label)) for label in labels}
     return Names(words, found.definitions, found.place)
 

@@ -120,10 +120,11 @@ class TunedEncoder(FeaturePart):
         self.method: Method = load_component("method", settings.method)()
         self.opened: str | None = None
         """Where a standard head's last layer goes in the network; None: the network ends in states."""
-        network, self.width = copy.deepcopy(model.network), model.width
         if settings.head == "standard" and not words:
             found = open_network(model)
             network, self.opened, self.width = found.network, found.place, found.width
+        else:
+            network, self.width = copy.deepcopy(model.network), model.width
         if settings.precision != "fp32":
             use_faster_attention(network)
         self.network = self.method.apply(network, settings)

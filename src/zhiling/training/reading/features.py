@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -58,6 +58,10 @@ class Window:
         first, last = inside[0], inside[-1]
         whole = self.words[first].start <= start and end <= self.words[last].end
         return (first, last) if whole else None
+
+
+Cut = Callable[[Sequence[Segments]], list[list[Window]]]
+"""Sequences to the windows of each."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 
 from zhiling.errors import UsageError
-from zhiling.training.reading.features import Encoded, FeaturePart, Inputs, Segments, Window
+from zhiling.training.reading.features import Cut, Encoded, FeaturePart, Inputs, Segments, Window
 from zhiling.training.reading.word_grams import LONGEST_MATCH, TENTHS, grams_of, shared_nearby, shared_runs
 from zhiling.training.settings import TrainSettings
 
@@ -23,9 +23,6 @@ DILATIONS = (1, 2, 4, 8)
 """Distances at which each convolution reads, words: together 15 on either side."""
 STEP_WIDTH = 16
 """Columns by which a step of the overlap is told."""
-
-Cut = Callable[[Sequence[Segments]], list[list[Window]]]
-"""Sequences to the windows of each, with words."""
 
 
 class WindowGrams(NamedTuple):

@@ -6,17 +6,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from zhiling.training.reading.features import Segments, Window
+from zhiling.training.reading.features import Cut, Segments, Window
 
 REMEMBERED_TOKENS = 2_000_000
 """Kept per tokenizer: some 100 MB. The oldest texts leave first."""
-
-Cut = Callable[[Sequence[Segments]], list[list[Window]]]
 
 
 @dataclass

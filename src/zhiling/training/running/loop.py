@@ -60,7 +60,7 @@ class Training:
         """The training before its first epoch."""
         optimiser = build_optimiser(model, settings)
         steps = settings.epochs * math.ceil(examples / settings.batch_size)
-        schedule = build_schedule(optimiser, steps, settings)
+        schedule = build_schedule(optimiser, steps, warmup=settings.warmup, schedule=settings.schedule)
         best = model.copies(model.tuned_names())
         alone = Processes()
         return cls(

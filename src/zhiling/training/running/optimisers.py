@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from zhiling.training.settings import OPTIMISERS, TrainSettings
+from zhiling.training.settings import OPTIMISERS, Schedule, TrainSettings
 
 
 def build_optimiser(model: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
@@ -54,7 +54,7 @@ def _depth(name: str, layers: int) -> int:
 
 
 def build_schedule(
-    optimiser: torch.optim.Optimizer, steps: int, settings: TrainSettings
+    optimiser: torch.optim.Optimizer, steps: int, *, warmup: float, schedule: Schedule = "linear"
 ) -> torch.optim.lr_scheduler.LambdaLR:
     """A factor on all learning rates: linear from 0 to 1 in the warm-up, then as `schedule` says.
 
@@ -63,16 +63,17 @@ def build_schedule(
     Args:
         optimiser: whose rates are scaled.
         steps: all steps of the training, at least 1.
-        settings: `warmup` (share of the steps) and `schedule`.
+        warmup: share of the steps in which the rates rise.
+        schedule: how they go on after that.
     """
-    rising = max(1, round(steps * settings.warmup))
+    rising = max(1, round(steps * warmup))
 
     def factor(step: int) -> float:
         if step < rising:
             return (step + 1) / rising
         left = max(0.0, (steps - step) / max(1, steps - rising))
-        if settings.schedule == "cosine":
+        if schedule == "cosine":
             return (1 - math.cos(math.pi * left)) / 2
-        return left if settings.schedule == "linear" else 1.0
+        return left if schedule == "linear" else 1.0
 
     return torch.optim.lr_scheduler.LambdaLR(optimiser, factor)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,7 +29,7 @@ from zhiling.training.reading.features import FeaturePart, JoinedFeatures
 from zhiling.training.reading.ngram_features import NgramFeatures
 from zhiling.training.reading.ngram_tokens import NgramTokens
 from zhiling.training.saving.model_card import CARD, model_card
-from zhiling.training.saving.replaced import replaced
+from zhiling.training.saving.replaced import digest_of, files_of, replaced
 from zhiling.training.saving.standard_heads import as_standard
 from zhiling.training.settings import TrainSettings
 from zhiling.training.tasks.task import Task
@@ -71,8 +70,8 @@ def _fill(trained: Trained, folder: Path, told: Mapping[str, Mapping[str, object
         "choice": dict(trained.choice),
         **told,
     }
-    (folder / CARD).write_text(model_card(config, _files(folder), own), encoding="utf-8")
-    config["files"] = {name: _digest(folder / name) for name in _files(folder) if name != CARD}
+    (folder / CARD).write_text(model_card(config, files_of(folder), own), encoding="utf-8")
+    config["files"] = {name: digest_of(folder / name) for name in files_of(folder) if name != CARD}
     text = json.dumps(config, ensure_ascii=False, indent=2, allow_nan=False)
     (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
 
@@ -92,11 +91,6 @@ def _save_encoder(trained: Trained, folder: Path) -> str | None:
     if not tuned.method.merges:
         cast(Any, tuned.network).save_pretrained(folder / ADAPTER)
     return standard.auto if standard else None
-
-
-def _files(folder: Path) -> list[str]:
-    """Names of all files under a folder."""
-    return sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
 
 
 def _encoder_identity(trained: Trained) -> str | None:
@@ -207,13 +201,7 @@ def _refuse_changed_files(folder: Path, config: Mapping[str, Any]) -> None:
         file = folder / name
         if not file.is_file():
             raise DamagedFile("the file is missing", place=str(file), hint=_BROKEN)
-        if _digest(file) != digest:
+        if digest_of(file) != digest:
             raise DamagedFile(
                 "the file is not as it was saved: its digest differs", place=str(file), hint=_BROKEN
             )
-
-
-def _digest(file: Path) -> str:
-    """A hash of the file's bytes (32 hex digits of BLAKE2b)."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "blake2b").hexdigest()[:32]

@@ -1,7 +1,8 @@
-"""A model's folder written anew: whole, or as it was."""
+"""A model's folder: written anew whole or left as it was, and what its files hold."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Generator
@@ -9,6 +10,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from zhiling.training.saving.weight_files import writing_weights
+
+
+def files_of(folder: Path) -> list[str]:
+    """Names of all files under a folder, sorted."""
+    return sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+
+
+def digest_of(file: Path) -> str:
+    """A hash of the file's bytes (32 hex digits of BLAKE2b)."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "blake2b").hexdigest()[:32]
 
 
 @contextmanager

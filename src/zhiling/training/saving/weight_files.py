@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,9 +22,8 @@ def writing_weights(path: Path) -> Generator[None]:
     with writing(path):
         try:
             yield
-        except SafetensorError as error:  # it tells the system's number at the end of its message only
-            number = re.search(r"\(os error (\d+)\)", str(error))
-            raise OSError(int(number[1]) if number else None, str(error)) from error
+        except SafetensorError as error:
+            raise OSError(str(error)) from error  # `writing` reads the system's number in it
         except RuntimeError as error:
             if "inline_container" not in str(error):  # the place in torch that writes files
                 raise

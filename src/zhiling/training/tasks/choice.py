@@ -11,7 +11,7 @@ from torch import nn
 from zhiling.errors import UsageError
 from zhiling.rows import target as targets
 from zhiling.training.examples import Answer, Examples
-from zhiling.training.inputs import Input, asked_text, texts_named
+from zhiling.training.inputs import Input, asked_text, options_of, texts_named
 from zhiling.training.objectives import cross_entropy
 from zhiling.training.reading.features import Encoded, Prepared, Segments
 from zhiling.training.settings import TrainSettings
@@ -71,12 +71,7 @@ class Choice(ReadTask):
         Raises:
             UsageError: there is no option.
         """
-        options = texts_named(turns, targets.CHOICE)
-        if not options:
-            raise UsageError(
-                "an example has no message named `choice`", hint="Give its options as such messages."
-            )
-        return [Segments(asked_text(turns), option) for option in options]
+        return [Segments(asked_text(turns), option) for option in options_of(turns)]
 
     def head(self, width: int) -> nn.Module:
         """One score per option."""

@@ -19,7 +19,7 @@ from zhiling.rows.target import Relations, Span, Triple, spelled
 from zhiling.training.examples import Answer, Examples
 from zhiling.training.heads.words import WordStates
 from zhiling.training.inputs import Input
-from zhiling.training.joined_text import JoinedText
+from zhiling.training.joined_text import JoinedText, ends_of
 from zhiling.training.objectives import cross_entropy
 from zhiling.training.reading.features import Encoded, Prepared, Segments, Window
 from zhiling.training.settings import TrainSettings
@@ -272,10 +272,8 @@ def loss_of_pairs(outputs: Read, rows: Sequence[Truth]) -> torch.Tensor:
 def entities_of(text: JoinedText, truth: Relations) -> list[tuple[int, int, str]]:
     """Start, end and type of each entity: those that the target names, and the ends of its triples."""
     found = {(text.span(span)): span.label for span in truth.spans or ()}
-    for each in truth.relations:
-        for place, kind in ((each.subject_place, each.subject_type), (each.object_place, each.object_type)):
-            if place is not None:
-                found.setdefault(text.span(place), kind or "entity")
+    for place, kind in ends_of(truth):
+        found.setdefault(text.span(place), kind)
     return [(start, end, label) for (start, end), label in sorted(found.items())]
 
 

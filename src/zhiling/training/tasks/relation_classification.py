@@ -12,7 +12,7 @@ from zhiling.rows.target import Entities, Relations, Span, spelled
 from zhiling.rows.templates.example import Turn
 from zhiling.training.examples import Answer, Examples
 from zhiling.training.inputs import GIVEN, Input
-from zhiling.training.joined_text import JoinedText
+from zhiling.training.joined_text import JoinedText, ends_of
 from zhiling.training.reading.features import Prepared
 from zhiling.training.tasks.labels import unknown_labels
 from zhiling.training.tasks.relation import Read, Relation, RelationHead, Truth, loss_of_pairs
@@ -70,11 +70,10 @@ def given_entities(truth: Relations) -> Turn:
     """The entities that a target names, and the ends of its triples, as a turn."""
     spans = list(truth.spans or ())
     places = {(span.message, span.start, span.end) for span in spans}
-    for each in truth.relations:
-        for place, kind in ((each.subject_place, each.subject_type), (each.object_place, each.object_type)):
-            if place is not None and (key := (place.message, place.start, place.end)) not in places:
-                places.add(key)
-                spans.append(Span(**place.model_dump(), label=kind or "entity"))
+    for place, kind in ends_of(truth):
+        if (key := (place.message, place.start, place.end)) not in places:
+            places.add(key)
+            spans.append(Span(**place.model_dump(), label=kind))
     return Turn(GIVEN, spelled(Entities(spans=spans)))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -87,13 +86,7 @@ def surest(scores: NDArray[np.float32], classes: Sequence[str], wanted: Mapping[
 
 def _joined(source: Examples, believed: Sequence[tuple[Input, str]]) -> Examples:
     """The source's examples and those that are believed."""
-    nowhere = [None] * len(believed)
-    return dataclasses.replace(
-        source,
-        ids=(*source.ids, *(f"believed-{number}" for number in range(len(believed)))),
-        inputs=(*source.inputs, *(turns for turns, _ in believed)),
-        targets=(*source.targets, *(name for _, name in believed)),
-        languages=(*source.languages, *["und"] * len(believed)),
-        groups=(*source.groups, *nowhere),
-        sources=(*source.sources, *nowhere),
-    )
+    count = len(believed)
+    ids = tuple(f"believed-{number}" for number in range(count))
+    inputs, names = tuple(turns for turns, _ in believed), tuple(name for _, name in believed)
+    return source.followed_by(Examples(ids, inputs, names, ("und",) * count))

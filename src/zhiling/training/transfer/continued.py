@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import os
-import shutil
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +22,8 @@ from zhiling.llm.pretrained import require
 from zhiling.training.fit import seeded
 from zhiling.training.objectives import contrastive, cross_entropy
 from zhiling.training.running.loop import bucketed_batches
+from zhiling.training.running.optimisers import build_schedule
+from zhiling.training.saving.replaced import replaced
 from zhiling.training.tensors import as_list
 from zhiling.training.transfer.continued_settings import Continued
 
@@ -68,10 +69,8 @@ def read_on(
         ids = model.tokenise([texts[row] for row in drawn], min(LONGEST, model.max_tokens))
         objective = _OBJECTIVES[settings.objective](model)
         _train(objective, ids, settings, told)
-    fresh = folder.with_name(f".{folder.name}.{os.getpid()}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    save_local_model(dataclasses.replace(model, network=objective.network.eval()), fresh)
-    fresh.rename(folder)
+    with replaced(folder) as new:
+        save_local_model(dataclasses.replace(model, network=objective.network.eval()), new)
 
 
 def _train(objective: Objective, ids: Sequence[Sequence[int]], settings: Continued, told: Told) -> None:
@@ -86,10 +85,7 @@ def _train(objective: Objective, ids: Sequence[Sequence[int]], settings: Continu
     ]
     optimiser = torch.optim.AdamW([group for group in groups if group["params"]])
     steps = settings.epochs * -(-len(ids) // settings.batch_size)
-    rising = max(1, round(WARMUP * steps))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: min((step + 1) / rising, max(0.0, (steps - step) / max(1, steps - rising)))
-    )
+    schedule = build_schedule(optimiser, steps, warmup=WARMUP)
     lengths = [len(each) for each in ids]
     objective.train()
     for epoch in range(1, settings.epochs + 1):
@@ -103,7 +99,7 @@ def _train(objective: Objective, ids: Sequence[Sequence[int]], settings: Continu
             schedule.step()
             total += loss.item() * len(rows)
         mean = total / len(ids)
-        if not torch.isfinite(torch.tensor(mean)):
+        if not math.isfinite(mean):
             raise StepFailed(
                 f"reading on stopped: the loss became {mean!r}; it must be a finite number",
                 hint="Lower train.continued.learning_rate.",

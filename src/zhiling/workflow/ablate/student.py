@@ -12,7 +12,7 @@ import polars as pl
 from zhiling.evaluation.metrics.metric import Metric
 from zhiling.pipeline.store import Project, write_bytes
 from zhiling.training import Examples, TrainSettings, train
-from zhiling.workflow.proof.proof import arm_key, located
+from zhiling.workflow.proof.proof import arm_key
 from zhiling.workflow.recipe import Recipe
 
 _PLAIN = {"method": "frozen", "prompting": None, "few_labels": None}
@@ -24,7 +24,7 @@ def student_settings(recipe: Recipe, *, ngrams: bool) -> TrainSettings:
     settings = recipe.train or TrainSettings.model_validate({"features": "ngrams"})
     if ngrams:
         return settings.model_copy(update=_NGRAMS)
-    return located(settings, recipe.root).model_copy(update=_PLAIN)
+    return settings.located(recipe.root).model_copy(update=_PLAIN)
 
 
 @dataclass(frozen=True)

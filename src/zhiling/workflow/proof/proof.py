@@ -86,7 +86,7 @@ class Work:
         whole = [tuned_rows(run, table, part, task) for part in ("train", "dev")]
         train_rows, dev_rows = (apart_from(rows, tested, recipe.split.near) for rows in whole)
         left_out = sum(rows.height for rows in whole) - train_rows.height - dev_rows.height
-        settings = located(recipe.train, recipe.root).model_copy(update={"prompting": prompting_of(recipe)})
+        settings = recipe.train.located(recipe.root).model_copy(update={"prompting": prompting_of(recipe)})
         settings = settings.model_copy(update={"few_labels": few_labels_of(recipe)})
         settings = reading_on(settings, recipe, (run, table), tested, tell)
         return cls(recipe, run, table, settings, tested, (train_rows, dev_rows), left_out, tell)
@@ -201,13 +201,6 @@ def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
 def _seeds(recipe: Recipe) -> list[int]:
     count = recipe.evaluate.seeds if recipe.evaluate else 1
     return [recipe.seed + offset for offset in range(count)]
-
-
-def located(settings: TrainSettings, root: Path) -> TrainSettings:
-    """The settings with the backbone's folder found from the recipe's."""
-    if settings.backbone is None or settings.backbone.startswith("package:"):
-        return settings
-    return settings.model_copy(update={"backbone": str(root / settings.backbone)})
 
 
 def _arm(work: Work, arm: str, seed: int, parts: tuple[Examples, Examples]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from zhiling.curation.diversity import DISTINCT, EMPTY, LENGTHS, LONGEST, Divers
 from zhiling.curation.parts import part_text
 from zhiling.encoders.build import build_encoder
 from zhiling.errors import UsageError, ZhilingError
+from zhiling.llm.location import located
 from zhiling.pipeline.step import Encoder, Verdict
 from zhiling.rows.conversation import dialogue
 from zhiling.rows.evaluation_file import read_records, read_texts
@@ -152,8 +153,8 @@ def _measured(
     """The encoder's name, and the measures of the samples and the reference."""
     settings = dict(book.recipe.get("encoder") or {"use": "hashing"})
     path = settings.get("path")
-    if isinstance(path, str) and not path.startswith("package:"):
-        settings["path"] = str(book.path.parent.parent / path)
+    if isinstance(path, str):
+        settings["path"] = located(path, book.path.parent.parent)
     encoder: Encoder = build_encoder(settings)
     beside = None
     if reference.height >= _FEWEST:
