@@ -110,7 +110,8 @@ def _connect() -> None:
     """
     from accelerate import PartialState
 
-    atexit.register(PartialState(cpu=True, timeout=PATIENCE).destroy_process_group)
+    state: Any = PartialState(cpu=True, timeout=PATIENCE)
+    atexit.register(state.destroy_process_group)
 
 
 def _operations() -> Any:
