@@ -159,7 +159,10 @@ class Translation(_Target):
 
 
 class Constraint(_Truth):
-    """What a reply must keep to: `include`, `exclude` (these words), `length` (with bounds), `format`, …."""
+    """What a reply must keep to: `include`, `exclude` (these words), `length` (unit, with bounds), ….
+
+    The kinds that code can check, and what their values are, stand in `verification/constraints.py`.
+    """
 
     kind: str
     values: list[str] = []
@@ -196,10 +199,25 @@ class Tests(_Target):
     language: str = "python"
 
 
+class Operation(_Truth):
+    """What a step needs and gives, in names that the steps share, and the steps that come before it (from 0)."""
+
+    inputs: list[str] = []
+    results: list[str] = []
+    after: list[Annotated[int, Field(ge=0)]] = []
+
+
 class Steps(_Target):
-    """An instruction sequence: what is to be done, step by step."""
+    """An instruction sequence: what is to be done, step by step.
+
+    `operations`: one a step, in their order. `given`: what is at hand before the first step; where it is not
+    told, all that no step gives is. `results`: what must be there in the end.
+    """
 
     steps: list[str]
+    operations: list[Operation] | None = None
+    given: list[str] | None = None
+    results: list[str] | None = None
 
 
 class Reply(_Target):

@@ -133,6 +133,10 @@ class StepsShape(Shape):
         """The steps."""
         return target.Steps(steps=[word_of(record[0]) for record in records])
 
+    def told(self, truth: target.Steps) -> target.Steps:
+        """The steps; what they need and give is not told."""
+        return target.Steps(steps=truth.steps)
+
 
 class ReplyShape(Shape):
     """The reply's own words."""
