@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.unit.curation.frames import CONTEXT, pairs
 from zhiling.curation.boilerplate import Boilerplate
-from zhiling.curation.code_blocks import code_blocks, is_json
+from zhiling.curation.code_blocks import is_json
 from zhiling.curation.credentials import credentials, signs
 from zhiling.curation.damage import mended, problems, suspicious
 from zhiling.curation.encoding_damage import EncodingDamage
@@ -26,6 +26,7 @@ from zhiling.curation.role_leak import RoleLeak
 from zhiling.curation.script import Script
 from zhiling.curation.secrets import Secrets
 from zhiling.curation.structure import Structure
+from zhiling.text.fences import code_blocks
 from zhiling.text.scripts import letter_counts
 
 HARMLESS = (

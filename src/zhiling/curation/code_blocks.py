@@ -1,15 +1,15 @@
-"""Fenced code of a text: its blocks, whether their brackets close, whether their JSON parses."""
+"""Fenced code of a text: whether the brackets of its blocks close, whether their JSON parses."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import orjson
 
-_FENCE = re.compile(r"^[ \t>]*(`{3,}|~{3,})[ \t]*([^\s`{,]*)[^`]*$")
+from zhiling.text.fences import Block
+
 _HASH = r"#[^\n]*"
 _SLASHES = r"//[^\n]*|/\*.*?(?:\*/|\Z)"
 _QUOTED = r"\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'"
@@ -37,34 +37,6 @@ _IGNORED: dict[str, re.Pattern[str]] = {
 }
 _BRACKETS = re.compile(r"[()\[\]{}]")
 _OPENS = {")": "(", "]": "[", "}": "{"}
-
-
-@dataclass(frozen=True)
-class Block:
-    """One fenced block: its language in lower case, its text, and whether its fence closes."""
-
-    language: str
-    text: str
-    closed: bool
-
-
-def code_blocks(text: str) -> Iterator[Block]:
-    """The fenced blocks of a Markdown text; one that is never closed ends with the text.
-
-    Source: CommonMark 0.31, section 4.5. Deviation: a fence may be indented by any amount (lists).
-    """
-    fence, language, body = "", "", list[str]()
-    for line in text.split("\n"):
-        found = _FENCE.match(line)
-        if not fence and found:
-            fence, language, body = found[1], found[2].lower(), []
-        elif fence and found and found[1].startswith(fence) and not found[2]:
-            yield Block(language, "\n".join(body), closed=True)
-            fence = ""
-        elif fence:
-            body.append(line)
-    if fence:
-        yield Block(language, "\n".join(body), closed=False)
 
 
 def is_balanced(blocks: Sequence[Block]) -> bool:

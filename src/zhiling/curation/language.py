@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import polars as pl
 from pydantic import Field, field_validator
 
 from zhiling.curation.parts import Part, part_text
 from zhiling.pipeline.step import Context, Measure
-
-if TYPE_CHECKING:
-    from lingua import LanguageDetector
+from zhiling.text.languages import DEFAULT, codes, detector
 
 UNDETERMINED = "und"
-# With these, 99.3 % of short English sentences are right and all Chinese ones; with sixteen languages in
-# lingua's low-accuracy mode 92 %, at a third of the time; with all 75 languages in that mode 82 %.
-DEFAULT = ("en", "zh", "ja", "ko", "de", "fr", "es", "pt", "it", "ru", "ar", "vi")
 
 
 class Language(Measure):
@@ -46,7 +40,7 @@ class Language(Measure):
     def _known(cls, languages: tuple[str, ...]) -> tuple[str, ...]:
         if languages == DEFAULT:
             return languages
-        known = _codes()
+        known = codes()
         unknown = sorted(set(languages) - set(known))
         if unknown:
             raise ValueError(f"unknown languages {unknown!r}; known: {', '.join(known)}")
@@ -63,9 +57,9 @@ class Language(Measure):
         text = part_text(rows["messages"], self.on).str.slice(0, self.characters)
         # Each distinct text once, and none without a letter: the detector would guess by its priors.
         distinct = text.filter(text.str.contains(r"\p{L}")).unique(maintain_order=True)
-        answers = _detector(
-            tuple(sorted(set(self.languages)))
-        ).compute_language_confidence_values_in_parallel(distinct.to_list())
+        answers = detector(tuple(sorted(set(self.languages)))).compute_language_confidence_values_in_parallel(
+            distinct.to_list()
+        )
         best = [values[0] if values and values[0].value > 0 else None for values in answers]
         found = pl.DataFrame(
             {
@@ -82,18 +76,3 @@ class Language(Measure):
         )
         placed = pl.DataFrame({"text": text}).join(found, on="text", how="left", maintain_order="left")
         return placed.select(pl.col("language").fill_null(UNDETERMINED), pl.col("score").fill_null(0.0))
-
-
-@lru_cache(maxsize=4)
-def _detector(languages: tuple[str, ...]) -> LanguageDetector:
-    """The detector for these codes; its models are loaded when first needed and kept."""
-    from lingua import IsoCode639_1, LanguageDetectorBuilder
-
-    codes = [getattr(IsoCode639_1, code.upper()) for code in languages]
-    return LanguageDetectorBuilder.from_iso_codes_639_1(*codes).build()
-
-
-def _codes() -> tuple[str, ...]:
-    from lingua import Language as LinguaLanguage
-
-    return tuple(sorted(language.iso_code_639_1.name.lower() for language in LinguaLanguage.all()))

@@ -10,9 +10,10 @@ import polars as pl
 from pydantic import Field
 
 from zhiling.curation.by_reason import by_reason
-from zhiling.curation.code_blocks import begins_with_json, code_blocks, is_balanced, is_json
+from zhiling.curation.code_blocks import begins_with_json, is_balanced, is_json
 from zhiling.pipeline.step import Context, Decide
 from zhiling.rows.conversation import has_reply, question_text, reply_text
+from zhiling.text.fences import code_blocks
 
 _ASKS_JSON = r"(?i)(?-u:\b)json(?-u:\b)"
 _SUSPECT = r"```|~~~|^\s*[\[{]"

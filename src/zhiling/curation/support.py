@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zhiling.curation.token_tags import TOKEN
+from zhiling.text.numerals import han_value
 from zhiling.text.tokens import mix
 
 PARTS = ("ngrams", "run", "numbers", "names", "words")
@@ -29,9 +30,6 @@ _TITLE = re.compile(r"[《「『“\"]([^》」』”\"]{2,40})[》」』”\"]"
 _CAPITAL = re.compile(r"(?<=[^\s.!?:。！？：] )[A-Z][\w'-]+")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _LATIN = re.compile(r"[A-Za-z][A-Za-z0-9-]+")
-_DIGITS = {char: value for value, char in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
-_UNITS = {"十": 10, "百": 100, "千": 1000}
-_GROUPS = {"万": 10**4, "亿": 10**8}
 
 
 def support(document: str, question: str, reply: str) -> tuple[float, ...]:
@@ -55,23 +53,6 @@ def numbers(text: str) -> set[str]:
     folded = unicodedata.normalize("NFKC", text)
     plain = {_plain(found) for found in _NUMBER.findall(folded)}
     return plain | {str(han_value(found)) for found in _HAN_NUMBER.findall(folded)}
-
-
-def han_value(text: str) -> int:
-    """The value of a number in Chinese characters: 三十 is 30, 一万二千 is 12000, 二〇二四 is 2024."""
-    if not any(char in _UNITS or char in _GROUPS for char in text):
-        return int("".join(str(_DIGITS[char]) for char in text))
-    total = section = digit = 0
-    for char in text:
-        if char in _DIGITS:
-            digit = _DIGITS[char]
-        elif char in _UNITS:
-            section += (digit or 1) * _UNITS[char]
-            digit = 0
-        else:
-            total = (total + section + digit or 1) * _GROUPS[char]
-            section = digit = 0
-    return total + section + digit
 
 
 def _plain(number: str) -> str:

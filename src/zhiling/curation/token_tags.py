@@ -9,6 +9,8 @@ from typing import Any, cast
 import orjson
 import polars as pl
 
+from zhiling.text.characters import UNSPACED_RANGES
+
 OUTSIDE = "O"
 TOKENS: dict[str, pl.DataType] = {
     "row": pl.UInt32(),
@@ -20,8 +22,7 @@ TOKENS: dict[str, pl.DataType] = {
 }
 """Columns of a frame of tokens: where each stands (code points, end exclusive), its text, its tag."""
 
-_UNSPACED = r"\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-TOKEN = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+|[^\w\s]")
+TOKEN = re.compile(rf"[{UNSPACED_RANGES}]|[^\W{UNSPACED_RANGES}]+|[^\w\s]")
 _READ = ("user", "document")
 
 

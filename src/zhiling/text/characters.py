@@ -21,6 +21,9 @@ UNSPACED_PATTERN = (
     r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Bopomofo}\p{Yi}\x{30FC}"
     r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}]"
 )
+UNSPACED_RANGES = r"\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+"""For the brackets of a pattern of `re`: characters of scripts without spaces; Korean has spaces."""
+
 # Joiners, soft hyphens, direction marks and variation selectors change how text looks, not what it says.
 IGNORED_PATTERN = r"[\p{Cf}\x{180B}-\x{180D}\x{FE00}-\x{FE0F}\x{E0100}-\x{E01EF}]+"
 

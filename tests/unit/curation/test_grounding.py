@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tests.unit.curation.frames import CONTEXT, empty, pairs, turns
 from zhiling.curation.grounding import Grounding
-from zhiling.curation.support import PARTS, han_value, numbers, support
+from zhiling.curation.support import PARTS, numbers, support
+from zhiling.text.numerals import han_value
 
 ENGLISH = (
     "The lamp of Heron Works runs for 40 hours. Its battery was made by Otto Lindqvist in the port of Sund."

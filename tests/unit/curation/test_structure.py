@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.curation.frames import CONTEXT, empty, pairs, reasons
-from zhiling.curation.code_blocks import Block, code_blocks
 from zhiling.curation.structure import Structure
+from zhiling.text.fences import Block, code_blocks
 
 
 def fenced(language: str, code: str) -> str:
