@@ -10,7 +10,7 @@ that the caller's own check refuses, or that is empty, is asked for once more.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypeVar, cast
 
 import numpy as np
@@ -41,6 +41,7 @@ class Job:
         body: what is asked, without the number of samples.
         attempt: see `Ask`.
         places: sample → the places of its asks in the batch.
+        next: sample without an outcome → which ask of it is sent next.
         claimed: whether this batch is the one that may send it.
     """
 
@@ -48,6 +49,7 @@ class Job:
         self.request, self.key, self.body, self.attempt = request, key, body, attempt
         self.most_prompt = most_prompt
         self.places: dict[int, list[int]] = {}
+        self.next: dict[int, int] = {}
         self.claimed = False
 
 
@@ -179,11 +181,7 @@ class Client:
         self, job: Job, held: dict[Slot, bytes], outcomes: list[Outcome | None], fresh: set[Slot]
     ) -> None:
         """One call for the first missing replies."""
-        missing = [
-            self._next_slot(job, sample, held)
-            for sample, places in job.places.items()
-            if any(outcomes[place] is None for place in places)
-        ]
+        missing = [Slot(job.key, sample, number) for sample, number in job.next.items()]
         chosen = sorted(missing, key=lambda slot: slot.ask)
         same_ask = [slot for slot in chosen if slot.ask == chosen[0].ask]
         slots = same_ask[: samples_per_call(self._role, job.body)]
@@ -201,28 +199,17 @@ class Client:
         fresh: set[Slot] | None = None,
     ) -> bool:  # fmt: skip
         """Whether every place of the job has its outcome, after judging all replies that are held."""
-        first = 2 * job.attempt
-        whole = True
+        job.next.clear()
         for sample, places in job.places.items():
             for place in places:
-                for number in (first, first + 1):
-                    slot = Slot(job.key, sample, number)
-                    payload = held.get(slot)
-                    if outcomes[place] is not None or payload is None:
-                        break
-                    outcome = judged(payload, asks[place], stored=not (fresh and slot in fresh))
-                    if (
-                        number > first
-                        or not isinstance(outcome, CallFailure)
-                        or outcome.cls not in ASKED_AGAIN
-                    ):
-                        outcomes[place] = outcome
-                whole = whole and outcomes[place] is not None
-        return whole
-
-    def _next_slot(self, job: Job, sample: int, held: dict[Slot, bytes]) -> Slot:
-        first = Slot(job.key, sample, 2 * job.attempt)
-        return first if first not in held else Slot(job.key, sample, first.ask + 1)
+                if outcomes[place] is not None:
+                    continue
+                found = _verdict(Slot(job.key, sample, 0), asks[place], held, fresh or ())
+                if isinstance(found, int):
+                    job.next[sample] = min(found, job.next.get(sample, found))
+                else:
+                    outcomes[place] = found
+        return not job.next
 
     # ---- vectors ----
 
@@ -255,3 +242,19 @@ class Client:
         await asyncio.gather(*(work() for _ in range(min(self._workers, len(todo)))))
         if self._sender.stopped is not None:
             raise self._sender.stopped
+
+
+def _verdict(slot: Slot, ask: Ask, held: Mapping[Slot, bytes], fresh: Collection[Slot]) -> Outcome | int:
+    """The first good reply among those that are held, else the last failure, or which ask comes next.
+
+    An attempt is an ask with an even number; the odd one behind it is the second look at a reply that was
+    malformed. An attempt that brought a failure is not repeated, but by the next attempt, where there is one.
+    """
+    outcome: Outcome | None = None
+    while (payload := held.get(slot)) is not None:
+        outcome = judged(payload, ask, stored=slot not in fresh)
+        if not isinstance(outcome, CallFailure):
+            return outcome
+        again = slot.ask % 2 == 0 and outcome.cls in ASKED_AGAIN
+        slot = slot._replace(ask=slot.ask + (1 if again else 2 - slot.ask % 2))
+    return slot.ask if outcome is None or slot.ask < 2 * ask.attempt + 2 else outcome

@@ -25,7 +25,7 @@ from zhiling.llm.endpoints import Endpoint, Endpoints
 from zhiling.llm.failures import CallFailure
 from zhiling.llm.journal import Journal
 from zhiling.llm.ledger import Ledger
-from zhiling.llm.limits import Limits, Meter
+from zhiling.llm.limits import Deadline, Limits, Meter
 from zhiling.llm.local import LocalTransport
 from zhiling.llm.location import content_hash, model_folder
 from zhiling.llm.pace import Backoff, Pace
@@ -52,14 +52,16 @@ class Engine:
         database: the project's `zhiling.sqlite`; relative paths of local models start beside it.
         run: whose limits count; calls of earlier attempts at the same run count too.
         limits: the most that the run may take.
+        deadline: when its minutes are over; unset: counted from now.
         seed: of the jitter between tries; unset in earnest.
     """
 
     def __init__(
         self, roles: Mapping[str, Role], database: Path, *, run: str = "", limits: Limits | None = None,
-        seed: int | None = None,
+        deadline: Deadline | None = None, seed: int | None = None,
     ) -> None:  # fmt: skip
         self._roles, self._run, self._limits, self._seed = dict(roles), run, limits or Limits(), seed
+        self._deadline = deadline or Deadline(self._limits.minutes)
         self._keys = {name: role.key() for name, role in self._roles.items()}
         self._store, self._root = ResponseStore(database), database.parent
         self._clients: dict[str, Client] = {}
@@ -119,7 +121,7 @@ class Engine:
 
     async def _open(self) -> tuple[Journal, Meter, Ledger]:
         journal = Journal(self._store)
-        meter = Meter(self._limits, await journal.spending(self._run))
+        meter = Meter(self._limits, await journal.spending(self._run), self._deadline)
         return journal, meter, Ledger(self._run, journal, meter)
 
     def _client(self, name: str) -> Client:

@@ -48,12 +48,14 @@ class CallFailure:
         message: what happened, for people; never a key.
         place: the endpoint; empty where the reply itself is at fault.
         text: what the model had said, where it had said something.
+        reason: the caller's own class, where its check refused the reply; empty: `cls` says it.
     """
 
     cls: FailureClass
     message: str
     place: str = ""
     text: str = ""
+    reason: str = ""
 
     @property
     def retryable(self) -> bool:
@@ -62,7 +64,7 @@ class CallFailure:
 
     def of_row(self, row: str) -> Failure:
         """The same as the failure of a row, as a step gives it back."""
-        return Failure(row, self.cls.value, self.message, self.place, self.retryable)
+        return Failure(row, self.reason or self.cls.value, self.message, self.place, self.retryable)
 
 
 class Stop(Exception):

@@ -46,21 +46,45 @@ class Cost(NamedTuple):
         return self.prompt + self.completion
 
 
+class Deadline:
+    """When so many minutes are over, counted from when it was made (None: never).
+
+    Args:
+        minutes: as in `Limits`.
+        clock: seconds, for tests.
+    """
+
+    def __init__(self, minutes: float | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._minutes, self._clock = minutes, clock
+        self._end = None if minutes is None else clock() + 60 * minutes
+
+    def check(self) -> None:
+        """Nothing, until the minutes are over.
+
+        Raises:
+            BudgetReached: they are.
+        """
+        if self._end is not None and self._clock() >= self._end:
+            raise BudgetReached(
+                f"the budget's {self._minutes:g} minutes are over; everything finished is stored",
+                hint="`zhiling run` goes on, with as many minutes again",
+            )
+
+
 class Meter:
     """Counts what was spent and what is set aside, against the limits.
 
     Args:
         limits: the most.
         spent: what earlier attempts at this run came to.
-        clock: seconds, for tests.
+        deadline: when its minutes are over; unset: counted from now.
     """
 
     def __init__(
-        self, limits: Limits, spent: Spending | None = None, clock: Callable[[], float] = time.monotonic
+        self, limits: Limits, spent: Spending | None = None, deadline: Deadline | None = None
     ) -> None:
         self.limits = limits
-        self._clock = clock
-        self._end = None if limits.minutes is None else clock() + 60 * limits.minutes
+        self._deadline = deadline or Deadline(limits.minutes)
         self._most = (
             None if limits.usd is None else int(limits.usd * PICO), limits.calls, limits.tokens
         )  # fmt: skip
@@ -94,7 +118,7 @@ class Meter:
         """
         if self._stopped is not None:
             raise self._stopped
-        self._check_time()
+        self._deadline.check()
         if not self._waiting and self._passed(cost) is None:
             self._take(cost)
             return
@@ -106,7 +130,11 @@ class Meter:
         except asyncio.CancelledError:
             self._give_up(cost, room)
             raise
-        self._check_time(cost)
+        try:
+            self._deadline.check()
+        except BudgetReached:
+            self._return(cost)
+            raise
 
     def settle(self, reserved: Cost, actual: Cost) -> None:
         """Puts what a call did cost in the place of what was set aside for it."""
@@ -127,13 +155,6 @@ class Meter:
             if not room.done():
                 room.set_exception(error)
         self._waiting.clear()
-
-    def _check_time(self, taken: Cost | None = None) -> None:
-        if self._end is None or self._clock() < self._end:
-            return
-        if taken is not None:
-            self._return(taken)
-        raise BudgetReached(f"{self.limits.minutes:g} minutes are over", hint=_HINT)
 
     def _give_up(self, cost: Cost, room: asyncio.Future[None]) -> None:
         """A cancelled waiter leaves the queue, or gives back what it was just granted."""

@@ -159,6 +159,12 @@ class Role(BaseModel):
             canonical([name, content, self.model_dump(mode="json", exclude=set(self.NOT_IDENTITY))])
         )
 
+    def shape(self, name: str, content: str = "") -> str:
+        """The hash of what shapes the result of a step that asks this role: its identity, and what it adds
+        to every request by default.
+        """
+        return digest(canonical([self.identity(name, content), self.max_tokens, self.extra]))
+
     def key(self) -> Secret | None:
         """The key, from the environment; None where the role needs none.
 

@@ -30,7 +30,8 @@ class Slot(NamedTuple):
     Attributes:
         key: the hash of request and role.
         sample: its number among the samples of that request.
-        ask: 0 at first; 1 where a malformed reply was asked for again; 2 up when its row is tried again.
+        ask: 0 at first; 1 where a malformed reply was asked for again; 2 and 3, 4 and 5, … when what had
+            failed was asked for anew.
     """
 
     key: bytes

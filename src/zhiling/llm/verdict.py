@@ -13,7 +13,16 @@ from zhiling.llm.failures import CallFailure, FailureClass
 from zhiling.llm.reply import NotTheProtocol, Reply, read_reply
 from zhiling.llm.wire import Request
 
-Accept = Callable[[Any], str | None]
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """What is wrong with a reply that came whole: a class of the caller's own, and why, for people."""
+
+    cls: str
+    message: str
+
+
+Accept = Callable[[Any], Complaint | str | None]
 """From the parsed JSON (or the text, where none was asked for) to what is wrong with it, or None."""
 Outcome = Reply | CallFailure
 
@@ -27,8 +36,10 @@ class Ask:
     Attributes:
         request: what is asked.
         sample: which of its samples; equal requests with equal sample numbers are one reply.
-        attempt: 0; higher numbers ask anew for what had failed (`run --retry-failed`).
-        accept: what the caller demands of the reply; its complaint is the failure `schema`.
+        attempt: 0; a higher number asks so many times anew, as long as every stored reply is a failure
+            (`run --retry-failed`). A good reply that is stored counts, whichever attempt it came by.
+        accept: what the caller demands of the reply; its complaint is the failure `schema`, of the class
+            that it names where it names one.
         whole: whether a reply that was cut at `max_tokens` is a failure.
     """
 
@@ -65,7 +76,10 @@ def _accepted(reply: Reply, ask: Ask) -> Outcome:
         except orjson.JSONDecodeError as error:
             return CallFailure(FailureClass.BAD_JSON, f"the reply is no JSON: {error}", text=reply.text)
     problem = ask.accept(value) if ask.accept else None
-    return reply if problem is None else CallFailure(FailureClass.SCHEMA, problem, text=reply.text)
+    if problem is None:
+        return reply
+    reason, message = (problem.cls, problem.message) if isinstance(problem, Complaint) else ("", problem)
+    return CallFailure(FailureClass.SCHEMA, message, text=reply.text, reason=reason)
 
 
 def json_of(text: str) -> Any:

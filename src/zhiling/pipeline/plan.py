@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from zhiling.pipeline.gates import Gate
-from zhiling.pipeline.step import Encoder, Source, Step
+from zhiling.pipeline.step import Encoder, Models, Source, Step
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,8 @@ class Plan:
         max_failed: share of rows that may fail before the run stops (at least 10 rows may).
         load_encoder: gives the recipe's encoder; None where it names none.
         encoder_identity: likewise its identity, without loading the model.
+        load_models: gives the recipe's models; None where nothing may be asked.
+        role_identity: what shapes the replies of a role, as a hash; None where the recipe names no role.
     """
 
     name: str
@@ -91,3 +93,5 @@ class Plan:
     max_failed: float = 0.01
     load_encoder: Callable[[], Encoder] | None = None
     encoder_identity: Callable[[], str] | None = None
+    load_models: Callable[[], Models] | None = None
+    role_identity: Callable[[str], str] | None = None

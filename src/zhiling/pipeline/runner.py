@@ -139,9 +139,12 @@ class Runner:
         base = fingerprint.base_key(
             step, line.id, seed=self.plan.seed, root=self.plan.root, encoder=encoder, round=round
         )
-        standing = step.outside(self.plan.root, self.run.id)
-        # without any, keys stay what they were before there was a standing index
-        return fingerprint.digest(base.encode(), standing.encode()) if standing else base
+        beside = [step.outside(self.plan.root, self.run.id)]
+        if self.plan.role_identity:
+            beside += map(self.plan.role_identity, step.roles())
+        # a step without any has the key that it had before there were standing indexes and models
+        known = [each.encode() for each in beside if each]
+        return fingerprint.digest(base.encode(), *known) if known else base
 
     def _keys(self, step: Step, numbers: NDArray[np.int64]) -> pl.DataFrame:
         """`n`, `id` and `key` of rows, in order of `n`."""
@@ -228,6 +231,7 @@ class Runner:
         context = Context(
             step_id=line.id, seed=self.plan.seed, round=stage.round, root=self.plan.root,
             run=self.run.id, load_encoder=self.plan.load_encoder, reference=outside,
+            load_models=self.plan.load_models if step.roles() else None,
         )  # fmt: skip
         if not step.fits():
             return context

@@ -68,6 +68,14 @@ class Encoder(Protocol):
         ...
 
 
+class Models(Protocol):
+    """The models that a recipe names; see `zhiling.llm.engine.Engine`."""
+
+    def ask(self, role: str, asks: Sequence[Any]) -> list[Any]:
+        """A `Reply` or a `CallFailure` for each `Ask`, in their order (all three: `zhiling.llm`)."""
+        ...
+
+
 @dataclass(frozen=True)
 class Context:
     """What a step may know beside its rows.
@@ -80,6 +88,7 @@ class Context:
         run: the run's id; empty outside of runs.
         state: the folder that `fit` filled, where the step has one.
         encoder: the recipe's encoder; reading it where the recipe names none is an error.
+        models: the recipe's models, for a step that names `roles()`; opened when first read.
         reference: rows accepted before and rows outside the round (in `repeat`), with the step's columns.
     """
 
@@ -90,6 +99,7 @@ class Context:
     run: str = ""
     state: Path | None = None
     load_encoder: Callable[[], Encoder] | None = None
+    load_models: Callable[[], Models] | None = None
     reference: pl.DataFrame | None = None
 
     @property
@@ -100,6 +110,16 @@ class Context:
                 f"step {self.step_id!r} needs an encoder", hint="add `encoder: {use: hashing}` to the recipe"
             )
         return self.load_encoder()
+
+    @property
+    def models(self) -> Models:
+        """The recipe's models."""
+        if self.load_models is None:
+            raise UsageError(
+                f"step {self.step_id!r} asks a model, and there is none here",
+                hint="add its role to `models` of the recipe",
+            )
+        return self.load_models()
 
     def uniform(self, ids: pl.Series, draw: int = 0) -> NDArray[np.float64]:
         """A random number in [0, 1) per row, fixed by (seed, step, round, row id, draw).
@@ -193,6 +213,14 @@ class Step(BaseModel):
         """Whether the recipe's encoder shapes the result."""
         return False
 
+    def roles(self) -> tuple[str, ...]:
+        """The roles of the recipe's `models` that the step asks: what identifies them shapes the result."""
+        return ()
+
+    def stays_here(self) -> bool:
+        """Whether it works in the process that leads the run: a file, or models, are reached from there."""
+        return self.one_machine or bool(self.roles())
+
     def applies(self, rows: pl.DataFrame) -> pl.Series | None:
         """Which of these rows the step is about (bool); None: all. The others pass by."""
         return None
@@ -227,7 +255,7 @@ class Bound:
     reason: str | None = None
 
 
-RESERVED = frozenset({"id", "use", "from", "only", "reads", "writes", "files", "outside"})
+RESERVED = frozenset({"id", "use", "from", "only", "reads", "writes", "files", "outside", "roles"})
 """Names that belong to the recipe line or to the step itself, so no setting may have them."""
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zhiling.errors import BudgetReached
-from zhiling.llm.limits import Cost, Limits, Meter
+from zhiling.llm.limits import Cost, Deadline, Limits, Meter
 from zhiling.llm.role import PICO
 from zhiling.llm.store import Spending
 
@@ -105,7 +105,7 @@ def test_the_limit_is_told_with_what_is_spent_when_nothing_is_left_to_wait_for()
 
 def test_no_call_is_sent_after_the_last_minute() -> None:
     clock = Clock()
-    meter = Meter(limits(minutes=2), clock=clock)
+    meter = Meter(limits(minutes=2), deadline=Deadline(2, clock))
     asyncio.run(meter.reserve(Cost(0, 0, 0)))
     clock.now += 120
     with pytest.raises(BudgetReached, match="2 minutes are over"):

@@ -25,7 +25,7 @@ def following_lines(line: StepLine, plan: Plan) -> Iterator[StepLine]:
 
 
 def _leads(step: Step) -> bool:
-    return isinstance(step, Measure | Decide) and step.scope != "table" and not step.one_machine
+    return isinstance(step, Measure | Decide) and step.scope != "table" and not step.stays_here()
 
 
 def _follows(line: StepLine, material: bool) -> bool:
@@ -34,5 +34,5 @@ def _follows(line: StepLine, material: bool) -> bool:
         isinstance(step, Measure | Decide)
         and step.scope == "rows"
         and (step.material or not material)  # else passages would be read for nothing
-        and not (step.fits() or step.one_machine or line.sources or line.only)
+        and not (step.fits() or step.stays_here() or line.sources or line.only)
     )

@@ -53,7 +53,7 @@ class RayEngine:
             for batch in batches:
                 yield self._shuffled(work, batch)
             return
-        if work.link.step.scope == "table" or work.link.step.one_machine:
+        if work.link.step.scope == "table" or work.link.step.stays_here():
             yield from LocalEngine().outcomes(work, batches)
             return
         known = self._computed.pop(work.link.context.step_id, Computed())
