@@ -95,13 +95,14 @@ def default(parameter: Any) -> str:
 
 def recipe() -> Iterator[str]:
     """The page of the recipe's sections and of every component but the steps."""
+    from zhiling.llm.role import Role
     from zhiling.rows.splits import SplitSettings
     from zhiling.training.settings import TrainSettings
     from zhiling.workflow.settings import Budget, DiversitySettings, EvaluateSettings
 
     yield from ("# Recipe", "", GENERATED, "", RECIPE_HEAD)
     sections: dict[str, type[BaseModel]] = {
-        "split": SplitSettings, "train": TrainSettings, "evaluate": EvaluateSettings,
+        "models": Role, "split": SplitSettings, "train": TrainSettings, "evaluate": EvaluateSettings,
         "diversity": DiversitySettings, "budget": Budget,
     }  # fmt: skip
     told: dict[type[BaseModel], str] = {}
@@ -173,7 +174,12 @@ def component(thing: Any) -> Iterator[str]:
     yield prose(ATTRIBUTES.sub("", docstring) if fields else docstring)
     told = {name: text for each in reversed(inspect.getmro(thing)) for name, text in attributes(each).items()}
     rows = [
-        (f"`{name}`", f"`{kind(info.annotation)}`", shown(info), info.description or told.get(name, ""))
+        (
+            f"`{info.alias or name}`",
+            f"`{kind(info.annotation)}`",
+            shown(info),
+            info.description or told.get(name, ""),
+        )
         for name, info in fields.items()
     ]
     if rows:
@@ -252,6 +258,7 @@ its `file:line:col`. `zhiling schema` prints the same as a JSON Schema, with whi
 | `max_failed` | share of failed rows at which the run stops (at least 10 rows), 0.01 |
 | `encoder` | texts to vectors, for steps that ask for it |
 | `sources` | list of `{id, use, path, …}` |
+| `models` | `ROLE: {…}`, the language models that steps ask, below; a step names a role (`model: teacher`) |
 | `steps` | list of `{id, use, from, only, …}`; see [steps.md](steps.md) |
 | `gates` | list of `{check, at_least, at_most, …}`; a gate that says no stops the run before the export |
 | `split`, `train`, `evaluate`, `budget` | below |

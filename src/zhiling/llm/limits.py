@@ -28,9 +28,9 @@ class Limits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     usd: float | None = Field(default=None, ge=0, description="money, in US dollars")
-    calls: int | None = Field(default=None, ge=0, description="requests that were answered, or may have been")
+    calls: int | None = Field(default=None, ge=0, description="model calls: answered, or perhaps so")
     tokens: int | None = Field(default=None, ge=0, description="tokens of prompts and replies")
-    minutes: float | None = Field(default=None, gt=0, description="after them no request is sent")
+    minutes: float | None = Field(default=None, gt=0, description="minutes, after which nothing is begun")
 
 
 class Cost(NamedTuple):

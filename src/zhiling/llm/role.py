@@ -160,9 +160,7 @@ class Role(BaseModel):
         )
 
     def shape(self, name: str, content: str = "") -> str:
-        """The hash of what shapes the result of a step that asks this role: its identity, and what it adds
-        to every request by default.
-        """
+        """The hash of what shapes the result of a step that asks it: its identity, and what requests hold."""
         return digest(canonical([self.identity(name, content), self.max_tokens, self.extra]))
 
     def key(self) -> Secret | None:

@@ -86,6 +86,7 @@ def _missing(recipe: Recipe) -> Iterator[ZhilingError]:
             if line.step.uses_encoder():
                 yield UsageError(f"step {line.id!r} needs an encoder", hint="add `encoder: {use: hashing}`")
     yield from _models(recipe)
+    yield from _roles(recipe)
     yield from _prompt_files(recipe)
     yield from _evaluation(recipe)
 
@@ -118,6 +119,19 @@ def _models(recipe: Recipe) -> Iterator[ZhilingError]:
                 model_folder(path, recipe.root)
         except ZhilingError as error:
             yield MissingInput(error.message, place=recipe.document.place(place), hint=error.hint)
+
+
+def _roles(recipe: Recipe) -> Iterator[ZhilingError]:
+    """Keys that are not in the environment, and local models that are not there; no server is asked."""
+    from zhiling.llm.location import model_folder
+
+    for name, role in recipe.roles().items():
+        try:
+            role.key()
+            if role.path is not None:
+                model_folder(role.path, recipe.root)
+        except ZhilingError as error:
+            yield MissingInput(error.message, place=recipe.document.place(("models", name)), hint=error.hint)
 
 
 def _evaluation(recipe: Recipe) -> Iterator[ZhilingError]:

@@ -17,7 +17,7 @@ from zhiling.errors import MissingInput, UnknownName, UsageError
 Path_ = tuple[str | int, ...]
 
 _ID_LISTS = ("sources", "steps")
-SETTABLE = ("budget", "diversity", "encoder", "evaluate", "split", "train")
+SETTABLE = ("budget", "diversity", "encoder", "evaluate", "models", "split", "train")
 """Sections that `--set section.field=value` may bring into being."""
 
 

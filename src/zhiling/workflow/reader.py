@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from zhiling.errors import RecipeError, UnknownName, UsageError, ZhilingError, did_you_mean
+from zhiling.llm.role import Role
 from zhiling.pipeline import registry
 from zhiling.pipeline.evaluation_gates import Counterfactual, EvaluationGate, Score
 from zhiling.pipeline.gates import Contaminated, Gate
@@ -22,8 +23,8 @@ from zhiling.workflow.remote import is_url
 from zhiling.workflow.settings import Budget, DiversitySettings, EvaluateSettings
 
 SECTIONS = (
-    "version", "name", "seed", "limit", "max_failed", "encoder", "sources", "steps", "gates", "split",
-    "export", "train", "evaluate", "diversity", "budget", "profiles",
+    "version", "name", "seed", "limit", "max_failed", "models", "encoder", "sources", "steps", "gates",
+    "split", "export", "train", "evaluate", "diversity", "budget", "profiles",
 )  # fmt: skip
 VERSION = 1
 
@@ -31,6 +32,9 @@ _ID = re.compile(r"[a-z][a-z0-9_]*")
 _STEP_KEYS = ("id", "use", "from", "only")
 _REPEAT_KEYS = ("id", "use", "until", "rounds", "steps")
 _UNTIL_KEYS = ("accepted", "quotas", "column", "stop")
+
+_HIDDEN = object()
+"""In the place of a value that is not told."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -43,6 +47,7 @@ class Reader:
         self.problems: list[UsageError] = []
         self._ids: set[str] = set()
         self._columns: dict[str, set[str]] = {}  # measuring step → its columns that all later rows have
+        self._models: dict[str, Role] = {}
         self._stale: dict[str, str] = {}  # measuring step → the Make after which rows lack its columns
 
     def recipe(self) -> Recipe:
@@ -63,6 +68,7 @@ class Reader:
             self._problem(
                 "a recipe needs `sources`", ("sources",), "- {id: faq, use: tables, path: faq.jsonl}"
             )
+        self._models = dict(self._roles())
         sources = tuple(self._sources())
         steps = tuple(self._steps(("steps",), self.tree.get("steps")))
         evaluate = self._section("evaluate", EvaluateSettings)
@@ -70,7 +76,7 @@ class Reader:
             document=self.document, root=self.document.file.parent, name=name,
             seed=self._plain("seed", int, 0), limit=self._plain("limit", int, None),
             max_failed=float(self._plain("max_failed", float, 0.01)), encoder=self._encoder(steps),
-            sources=sources, steps=steps, gates=tuple(self._gates(evaluate)),
+            models=self._models, sources=sources, steps=steps, gates=tuple(self._gates(evaluate)),
             split=self._section("split", SplitSettings) or SplitSettings.model_validate({}),
             exports=tuple(self._exports()),
             train=self._section("train", TrainSettings), evaluate=evaluate,
@@ -84,6 +90,24 @@ class Reader:
         return recipe
 
     # ---- sections ----
+
+    def _roles(self) -> Iterator[tuple[str, Role]]:
+        """The models by the names of their roles; no value of theirs is repeated, as it may be a key."""
+        models = self.tree.get("models")
+        if models is None:
+            return
+        if not is_mapping(models):
+            hint = "models: {teacher: {endpoint: http://127.0.0.1:8000/v1, model: NAME}}"
+            self._problem("models is a mapping from roles to their settings", ("models",), hint)
+            return
+        for name, settings in models.items():
+            path = ("models", name)
+            if not isinstance(name, str) or not _ID.fullmatch(name):
+                self._problem(f"role {name!r}: lower-case letters, digits and '_', a letter first", path)
+            elif not is_mapping(settings):
+                self._problem(f"role {name!r} is a mapping of settings: `endpoint`, `model`, …", path)
+            elif role := self._validated(Role, settings, path, f"role {name!r}", secret=True):
+                yield name, role
 
     def _sources(self) -> Iterator[SourceEntry]:
         for path, item in self._items(("sources",), self.tree.get("sources")):
@@ -118,11 +142,23 @@ class Reader:
         if not isinstance(step, Step):
             return None
         self._reads(step, path)
+        self._asks(step, path, item)
         if isinstance(step, Make):
             self._stale |= {name: step_id for name in self._columns if name not in self._stale}
         elif step.writes():
             self._columns[step_id] = set(step.writes())
         return StepLine(step_id, step, sources, {str(key): _strings(value) for key, value in only.items()})
+
+    def _asks(self, step: Step, path: Path_, item: Mapping[str, Any]) -> None:
+        """The roles that a step asks stand in `models`, also where their settings are wrong."""
+        models = self.tree.get("models")
+        known = [str(name) for name in models] if is_mapping(models) else []
+        for role in step.roles():
+            if role not in known:
+                at = next(((*path, key) for key, value in item.items() if value == role), path)
+                self.problems.append(
+                    UnknownName("role of `models`", role, known, place=self.document.place(at))
+                )
 
     def _reads(self, step: Step, path: Path_) -> None:
         """A column must be measured before it is read, on every row that the step can meet."""
@@ -283,13 +319,14 @@ class Reader:
         return self._validated(model, settings, path, f"{noun} {name!r}")
 
     def _validated(
-        self, model: type[Model], value: Mapping[str, Any], path: Path_, what: str
+        self, model: type[Model], value: Mapping[str, Any], path: Path_, what: str, *, secret: bool = False
     ) -> Model | None:
+        """The settings as a model; None after its problems were noted, without the values where `secret`."""
         try:
             return model.model_validate(plain(value))
         except ValidationError as error:
             for problem in error.errors():
-                self._explain(model, problem, path, what)
+                self._explain(model, {**problem, "input": _HIDDEN} if secret else problem, path, what)
             return None
 
     def _explain(self, model: type[BaseModel], problem: Mapping[str, Any], path: Path_, what: str) -> None:
@@ -297,16 +334,17 @@ class Reader:
         field = str(where[0]) if where else ""
         if problem["type"] == "extra_forbidden":
             self._problem(
-                f"{what}: unknown setting {field!r}",
+                f"{what}: unknown setting {str(where[-1])!r}",
                 (*path, *where),
-                did_you_mean(field, list(model.model_fields)),
+                did_you_mean(str(where[-1]), _settings(model, where[:-1])),
             )
         elif problem["type"] == "missing":
             self._problem(f"{what}: setting {field!r} is missing", path, _describe(model, field))
         else:
             message = problem["msg"].removeprefix("Value error, ")
-            given = f" is {problem['input']!r}" if field else ""
-            self._problem(f"{what}: {field}{given}: {message}", (*path, *where), _describe(model, field))
+            given = "" if not field or problem["input"] is _HIDDEN else f" is {problem['input']!r}"
+            named = f"{field}{given}: " if field else ""
+            self._problem(f"{what}: {named}{message}", (*path, *where), _describe(model, field))
 
     def _unknown(self, value: Mapping[str, Any], known: Sequence[str], path: Path_, noun: str) -> None:
         for key in value:
@@ -350,6 +388,16 @@ def _against(gate: Contaminated, evaluate: EvaluateSettings) -> Contaminated:
 def _describe(model: type[BaseModel], field: str) -> str | None:
     info = model.model_fields.get(field)
     return f"{field}: {info.description}" if info and info.description else None
+
+
+def _settings(model: type[BaseModel], inside: Sequence[str | int]) -> list[str]:
+    """Names of the settings of a model, or of the section that stands inside it there."""
+    for field in inside:
+        inner = model.model_fields[field].annotation if isinstance(field, str) else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        model = inner
+    return [info.alias or name for name, info in model.model_fields.items()]
 
 
 def _strings(value: Any) -> tuple[str, ...]:

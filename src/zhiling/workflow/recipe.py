@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zhiling.llm.role import Role
 from zhiling.pipeline.gates import Gate
-from zhiling.pipeline.plan import RepeatLine, StepLine
+from zhiling.pipeline.plan import RepeatLine, StepLine, steps_of
 from zhiling.pipeline.step import Source
 from zhiling.rows.formats.format import Format
 from zhiling.rows.splits import SplitSettings
@@ -56,6 +57,7 @@ class Recipe:
     limit: int | None = None
     max_failed: float = 0.01
     encoder: Mapping[str, Any] | None = None
+    models: Mapping[str, Role] = field(default_factory=dict[str, Role])
     sources: tuple[SourceEntry, ...] = ()
     steps: tuple[StepLine | RepeatLine, ...] = ()
     gates: tuple[Gate, ...] = ()
@@ -94,6 +96,11 @@ class Recipe:
                 [line.id, *(inner.id for inner in line.steps)] if isinstance(line, RepeatLine) else [line.id]
             )
         return ids
+
+    def roles(self) -> dict[str, Role]:
+        """The models that some step asks, by role."""
+        asked = {role for line in self.steps for inner in steps_of(line) for role in inner.step.roles()}
+        return {name: role for name, role in self.models.items() if name in asked}
 
     def run(self, **options: Any) -> Run:
         """Runs the recipe; see `zhiling.workflow.run.run_recipe`."""

@@ -11,7 +11,7 @@ import platform
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import polars as pl
 from polars.exceptions import PanicException
 
 from zhiling.errors import BudgetReached, GateFailed, Interrupted, MissingInput, ZhilingError
+from zhiling.llm.limits import Deadline
 from zhiling.llm.location import located
 from zhiling.pipeline import fingerprint
 from zhiling.pipeline.books import summarise
@@ -30,6 +31,7 @@ from zhiling.pipeline.store import Manifest, Project, RunFolder, write_bytes
 from zhiling.pipeline.table import RowTable, restore
 from zhiling.workflow.document import plain
 from zhiling.workflow.encoder_once import EncoderOnce
+from zhiling.workflow.models import RunModels, role_identities, spending, told
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.remote import fetched
 
@@ -141,7 +143,7 @@ def plan_of(recipe: Recipe) -> Plan:
     return Plan(
         name=recipe.name, root=recipe.root, seed=recipe.seed, sources=tuple(lines), steps=recipe.steps,
         gates=recipe.gates, limit=recipe.limit, max_failed=recipe.max_failed,
-        load_encoder=load, encoder_identity=identity,
+        load_encoder=load, encoder_identity=identity, role_identity=role_identities(recipe),
     )  # fmt: skip
 
 
@@ -174,12 +176,18 @@ def run_fingerprint(recipe: Recipe, plan: Plan) -> str:
     files += fingerprint.matching([beside] if beside else [], recipe.root, what="diversity")
     steps = [file for line in recipe.steps for inner in steps_of(line) for file in inner.step.files()]
     files += fingerprint.matching(steps, recipe.root, what="steps")
-    tree = {key: value for key, value in recipe.document.tree.items() if key not in ("budget", "profiles")}
+    tree = {key: each for key, each in recipe.document.tree.items() if key not in _BESIDE_THE_RESULT}
+    # an endpoint that moved, or a price, makes no other run: what was begun goes on, within its limits
+    tree |= {"models": [plan.role_identity(role) for role in recipe.roles()]} if plan.role_identity else {}
     digests = [fingerprint.file_digest(file) for file in files]
     encoder = plan.encoder_identity() if plan.encoder_identity else None
     return fingerprint.digest(
         fingerprint.canonical([version("zhiling"), plain(tree), sources, digests, encoder])
     )
+
+
+_BESIDE_THE_RESULT = ("budget", "models", "profiles")
+"""Sections that make no other run; of `models` what identifies its roles counts."""
 
 
 def _with_outside(mark: str, plan: Plan, run: str) -> str:
@@ -220,14 +228,15 @@ def run_recipe(
         mark = run_fingerprint(recipe, plan)
         folder, state = _folder(project, plan, mark, new)
         run = Run(folder, project)
-        tell = _Telling(folder, recipe, listen or (lambda event: None))
+        deadline = Deadline(recipe.budget.minutes)
+        tell = _Telling(folder, deadline, listen or (lambda event: None))
         if state == "finished" and _reached(folder) >= STAGES.index(until):
             tell({"event": "unchanged", "run": run.id})
             return run
         write_bytes(folder.path / "recipe.yaml", recipe.document.dump().encode())
         try:
-            with _bookkeeping(folder):
-                table = _rows(plan, run, tell, engine or open_engine())
+            with _bookkeeping(run), RunModels(recipe, run.id, deadline=deadline) as models:
+                table = _rows(replace(plan, load_models=models), run, tell, engine or open_engine())
                 _stages(recipe, table, run, tell, until)
         except (KeyboardInterrupt, PanicException) as error:
             # amid a query Ctrl-C comes twice, from Polars and from Python; the second ends the bookkeeping.
@@ -264,31 +273,28 @@ def _folder(project: Project, plan: Plan, mark: str, new: bool) -> tuple[RunFold
 class _Telling:
     """Passes events on, writes them down, and watches the clock."""
 
-    def __init__(self, folder: RunFolder, recipe: Recipe, listen: Listener) -> None:
-        self._folder, self._listen = folder, listen
-        minutes = recipe.budget.minutes
-        self._deadline = time.monotonic() + 60 * minutes if minutes else None
+    def __init__(self, folder: RunFolder, deadline: Deadline, listen: Listener) -> None:
+        self._folder, self._deadline, self._listen = folder, deadline, listen
 
     def __call__(self, event: dict[str, Any]) -> None:
         """One event."""
         self._folder.event({"time": round(time.time(), 3), **event})
         self._listen(event)
-        if self._deadline and time.monotonic() > self._deadline:
-            raise BudgetReached(
-                "the budget's minutes are used up; everything finished is stored",
-                hint="`zhiling run` goes on, with as many minutes again",
-            )
+        self._deadline.check()
 
 
 @contextlib.contextmanager
-def _bookkeeping(folder: RunFolder) -> Generator[None]:
-    """Writes down how the run ended and how long it took, however it ended."""
-    manifest = folder.manifest
+def _bookkeeping(run: Run) -> Generator[None]:
+    """Writes down how the run ended, how long it took and what it spent, however it ended."""
+    folder, manifest = run.folder, run.folder.manifest
     started, before = time.perf_counter(), manifest.seconds
     manifest.state = "running"
 
     def close(state: str) -> None:
         manifest.state, manifest.seconds = state, before + time.perf_counter() - started
+        spent = spending(run.project.root, run.id)
+        if spent.calls:
+            manifest.usd, manifest.results["spent"] = spent.usd, told(spent)
         folder.save()
 
     try:

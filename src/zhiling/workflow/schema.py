@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from zhiling.errors import MissingExtra
+from zhiling.llm.role import Role
 from zhiling.pipeline import registry
 from zhiling.rows.splits import SplitSettings
 from zhiling.training.settings import TrainSettings
@@ -39,6 +40,7 @@ def recipe_schema() -> dict[str, Any]:
         "seed": {"type": "integer"},
         "limit": {"type": "integer", "minimum": 1},
         "max_failed": {"type": "number", "minimum": 0, "maximum": 1},
+        "models": {"type": "object", "additionalProperties": _model(Role, defs)},
         "encoder": {"anyOf": _variants("encoder", "use", {}, defs)},
         "sources": _list(_variants("source", "use", {"id": {"type": "string"}}, defs)),
         "steps": {"type": "array", "items": {"$ref": "#/$defs/step"}},

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from zhiling.llm.limits import Limits
 from zhiling.training.prompting.settings import PromptSettings
 
 Arm = Literal["before", "control", "after"]
@@ -17,14 +18,13 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Budget(Section):
-    """Hard limits of a run."""
+class Budget(Limits):
+    """The most that one run may take, in all its attempts together; at a limit it pauses (exit 4).
 
-    usd: float | None = Field(default=None, ge=0, description="money for model calls, in US dollars")
-    minutes: float | None = Field(
-        default=None, gt=0, description="wall-clock minutes; the run then pauses (exit 4)"
-    )
-    calls: int | None = Field(default=None, ge=0, description="model calls")
+    The most that a model call can cost is set aside before it is sent, so no limit is passed. `minutes` count
+    from each start of the run.
+    """
+
     on_limit: Literal["pause"] = Field(default="pause", description="what happens at a limit")
 
 

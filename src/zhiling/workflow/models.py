@@ -1,0 +1,96 @@
+"""The models of a run: opened when a step first asks, behind the run's limits, closed with the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from zhiling.llm.limits import Deadline
+from zhiling.llm.location import content_hash, model_folder
+from zhiling.llm.role import Role
+from zhiling.llm.store import ResponseStore, Spending
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from zhiling.llm.engine import Engine
+    from zhiling.llm.verdict import Ask, Outcome
+    from zhiling.workflow.recipe import Recipe
+
+DATABASE = "zhiling.sqlite"
+"""Beside the recipe: replies, and what every run spent."""
+
+
+class RunModels:
+    """Gives the models of a run when it is called; a context manager that closes them.
+
+    Args:
+        recipe: its roles and its budget.
+        run: whose limits count.
+        deadline: when the budget's minutes are over.
+        attempt: how often what had failed is asked anew; see `Ask.attempt`.
+    """
+
+    def __init__(
+        self, recipe: Recipe, run: str, *, deadline: Deadline | None = None, attempt: int = 0
+    ) -> None:
+        self._recipe, self._run, self._deadline, self._attempt = recipe, run, deadline, attempt
+        self._engine: Engine | None = None
+
+    def __call__(self) -> Self:
+        """Itself: `ask` opens what it needs."""
+        return self
+
+    def ask(self, role: str, asks: Sequence[Ask]) -> list[Outcome]:
+        """A reply or a typed failure for each ask; see `Engine.ask`."""
+        if self._engine is None:
+            from zhiling.llm.engine import Engine
+
+            self._engine = Engine(
+                self._recipe.roles(), self._recipe.root / DATABASE, run=self._run,
+                limits=self._recipe.budget, deadline=self._deadline,
+            )  # fmt: skip
+        if self._attempt:
+            asks = [replace(ask, attempt=self._attempt) for ask in asks]
+        return self._engine.ask(role, asks)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._engine is not None:
+            self._engine.close()
+
+
+def spending(root: Path, run: str) -> Spending:
+    """What the calls of a run came to so far."""
+    with ResponseStore(root / DATABASE) as store:
+        return store.spending(run)
+
+
+def role_identities(recipe: Recipe) -> Callable[[str], str] | None:
+    """From a role to the hash of what shapes its replies; None where the recipe names no role."""
+    if not recipe.models:
+        return None
+
+    @cache
+    def shape(name: str) -> str:
+        role = recipe.models[name]
+        return role.shape(name, _content(role, recipe.root))
+
+    return shape
+
+
+def _content(role: Role, root: Path) -> str:
+    """The hash of a local model's files; empty for one behind an endpoint."""
+    return "" if role.path is None else content_hash(model_folder(role.path, root))
+
+
+def told(spent: Spending) -> dict[str, Any]:
+    """What calls came to, as manifests and events say it."""
+    return {"calls": spent.calls, "tokens": spent.tokens, "usd": spent.usd, "unsettled": spent.unsettled}
