@@ -112,6 +112,11 @@ class Predictions:
         """Number of inputs."""
         return len(self.answers)
 
+    def take(self, rows: Sequence[int]) -> Predictions:
+        """What is said about some of the inputs, in the order given; the notes are of all."""
+        answers = tuple(self.answers[row] for row in rows)
+        return replace(self, answers=answers, best_scores=self.best_scores[rows], scores=self.scores[rows])
+
 
 @dataclass(frozen=True)
 class EpochRecord:

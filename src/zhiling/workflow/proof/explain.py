@@ -164,15 +164,22 @@ class Explainer:
         learnt = LearntRows.of(run, trained, table, rows, settings.train_rows)
         return cls(trained, learnt, settings.neighbours)
 
-    def explain(self, inputs: Sequence[Input], *, label: str | None = None) -> list[Explanation]:
+    def explain(
+        self, inputs: Sequence[Input], *, label: str | None = None, told: Predictions | None = None
+    ) -> list[Explanation]:
         """Why the model answers each input as it does.
+
+        Args:
+            inputs: what it answers.
+            label: the one that is explained; unset: its answer.
+            told: its answers, where they are known; else each input is answered by itself.
 
         Raises:
             UsageError: the model has no such label.
         """
         from zhiling.training.explaining.neighbours import head_vectors
 
-        told = self.trained.predict(inputs)
+        told = told or self.trained.predict(inputs)
         near: list[tuple[dict[str, Any], ...]] = [()] * len(inputs)
         if self.learnt is not None and len(inputs):
             near = self.learnt.nearest(head_vectors(self.trained, inputs), self.neighbours)
@@ -231,7 +238,7 @@ def explain_stage(on: ModelOnRows) -> None:
     learnt = LearntRows.of(on.run, trained, on.table, on.learnt, settings.train_rows)
     chosen = answered.chosen(settings.rows)
     found = Explainer(trained, learnt, settings.neighbours).explain(
-        [on.tested.inputs[place] for place in chosen]
+        [on.tested.inputs[place] for place in chosen], told=answered.told.take(chosen)
     )
     rows = [{**answered.row(place), **each.as_dict()} for place, each in zip(chosen, found, strict=True)]
     content = {"rows": rows, "train_rows": learnt.whole, "looked_through": learnt.rows.height}
