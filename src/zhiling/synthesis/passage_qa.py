@@ -70,7 +70,10 @@ class PassageQa(Make):
         default=4, ge=1, le=1000, description="questions a passage at most, the kinds in turn"
     )
     unanswerable: float = Field(
-        0.2, ge=0, le=1, description="share of the questions that are put to a section which leaves them open"
+        default=0.2,
+        ge=0,
+        le=1,
+        description="share of the questions that are put to a section which leaves them open",
     )
     max_answer: int = Field(default=300, ge=1, description="characters of an answer at most")
 
