@@ -17,7 +17,7 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from tests.contract.test_steps import QUESTIONS, REPLIES, STEPS, make_step
+from tests.contract.test_steps import QUESTIONS, REPLIES, STEPS, TARGETS, make_step
 from zhiling.encoders.encoder import unit_rows
 from zhiling.encoders.hashing import HashingEncoder
 from zhiling.errors import ZhilingError
@@ -83,7 +83,10 @@ def frame(
             {
                 "messages": dialogue({"user": pl.Series(questions), "assistant": pl.Series(replies)}),
                 "task": ["dialogue"] * height,
-                "target": [json.dumps({"labels": [labels[at % len(labels)]]}) for at in range(height)],
+                "target": [
+                    TARGETS.get(step.name, json.dumps({"labels": [labels[at % len(labels)]]}))
+                    for at in range(height)
+                ],
                 "origin": [
                     {"source": "s", "locator": f"f:{at}", "group": f"g{at // 2}", "via": ["s"], **origin}
                     for at in range(height)

@@ -67,6 +67,10 @@ PICTURE_BYTES = b"P5 2 2 255 \x00\xff\x7f\x40"  # four grey pixels (portable gra
 PICTURE = "data:image/x-portable-graymap;base64," + base64.b64encode(PICTURE_BYTES).decode()
 PICTURE_SHA256 = sha256(PICTURE_BYTES).hexdigest()
 GROUPS = [f"{pair}{copy}" for copy in range(COPIES) for pair in "aabbccddee"]
+TARGETS: dict[str, str] = {
+    "constraints": '{"constraints":[{"kind":"length","values":["words"],"at_most":9},{"kind":"title"}]}',
+}
+"""Steps that are about another truth than labels → one of theirs."""
 
 
 def sample(step: Step) -> pl.DataFrame:
@@ -80,7 +84,9 @@ def sample(step: Step) -> pl.DataFrame:
                 ),
                 "task": ["dialogue"] * height,
                 "language": ["en", "zh"] * (height // 2),
-                "target": [f'{{"labels":["{label}"]}}' for label in "ab" * (height // 2)],
+                "target": [
+                    TARGETS.get(step.name, f'{{"labels":["{label}"]}}') for label in "ab" * (height // 2)
+                ],
             }
         )
     )

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from tests.house.tree import ROOT, python_files
 
 MOST_CORE_PACKAGES = 32
-EXTRAS = ("curation", "train", "demo", "dev", "documents", "images", "fast", "ray", "remote")
+EXTRAS = ("curation", "train", "demo", "dev", "documents", "images", "fast", "ray", "remote", "verification")
 
 
 @cache

@@ -17,7 +17,10 @@ from zhiling.errors import MissingExtra, UnknownName, UsageError
 
 # noun → (packages with their table, entry-point group)
 _TABLES: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
-    "step": ((("zhiling.curation", "STEPS"), ("zhiling.synthesis", "STEPS")), "zhiling.steps"),
+    "step": (
+        (("zhiling.verification", "STEPS"), ("zhiling.curation", "STEPS"), ("zhiling.synthesis", "STEPS")),
+        "zhiling.steps",
+    ),
     "source": ((("zhiling.sources", "SOURCES"),), "zhiling.sources"),
     "format": ((("zhiling.rows.formats", "FORMATS"),), "zhiling.formats"),
     "gate": ((("zhiling.pipeline.gates", "GATES"),), "zhiling.gates"),
@@ -32,6 +35,7 @@ _EXTRAS = {
     "torch": "train", "transformers": "train", "safetensors": "train", "peft": "train", "captum": "train",
     "sklearn": "curation", "ftfy": "curation",
     "PIL": "images", "lxml": "documents", "pypdfium2": "documents",
+    "jsonschema": "verification", "referencing": "verification",
 }  # fmt: skip
 
 _REFERENCE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")

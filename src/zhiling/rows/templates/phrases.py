@@ -50,7 +50,7 @@ class Phrases(BaseModel):
             bounds = "_at_most" if low is None else "_at_least"
         elif bounds and low == high:
             bounds = "_exactly"
-        values = self.pause.join(one.values)
+        values = self.pause.join(map(self.spoken, one.values) if one.kind == "language" else one.values)
         pattern = self.constraints.get(one.kind + bounds) or self.constraints["other" + bounds]
         return pattern.format(kind=one.kind, values=values, low=low, high=high).strip()
 

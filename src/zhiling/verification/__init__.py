@@ -1,0 +1,5 @@
+"""Hard truth: checks whose verdict is truth, as plain functions and as steps; usable on anyone's data."""
+
+STEPS: dict[str, str] = {
+    "constraints": "zhiling.verification.constraints:Constraints",
+}
