@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import polars as pl
 
+from benchmarks.models.parts import Parts, bucket
 from benchmarks.sources.sets import DATA, sources
-from zhiling.training import Examples
 from zhiling.workflow.proof.examples import as_rows, examples_of, of_task
-
-
-class Parts(NamedTuple):
-    """Examples to learn from, to choose settings by, and to be answered once."""
-
-    train: Examples
-    dev: Examples
-    test: Examples
 
 
 def entities() -> Parts:
@@ -81,11 +71,6 @@ def published(name: str, number: int) -> Parts:
         known = rows.filter(pl.col("part").is_in(later))["text"]
         rows = rows.filter((pl.col("part") != part) | ~pl.col("text").is_in(known.implode()))
     return _parts(rows)
-
-
-def bucket(key: str) -> int:
-    """A number from 0 to 9 that depends on nothing but the key."""
-    return hashlib.blake2b(key.encode(), digest_size=4).digest()[0] * 10 // 256
 
 
 def _parts(rows: pl.DataFrame) -> Parts:

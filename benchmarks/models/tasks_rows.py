@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from benchmarks.models.parts import Parts, bucket
 from benchmarks.sources.sets import DATA, ROOT, sources
 from zhiling.rows.target import Labels, Place, Relations, Span, Triple, spelled
 from zhiling.rows.templates.example import Turn
@@ -30,19 +30,6 @@ NAMES = {
 }
 """Service → the slot with the name of what it offers: the subject of every fact."""
 TOLD = ("OFFER", "INFORM", "CONFIRM")
-
-
-class Parts(NamedTuple):
-    """Examples to learn from, to choose settings by, and to be answered once."""
-
-    train: Examples
-    dev: Examples
-    test: Examples
-
-
-def bucket(key: str) -> int:
-    """A number from 0 to 9 that depends on nothing but the key."""
-    return hashlib.blake2b(key.encode(), digest_size=4).digest()[0] * 10 // 256
 
 
 def parts(rows: Iterator[tuple[str, Row]], test: Sequence[int] = (0, 1), dev: Sequence[int] = (2,)) -> Parts:
