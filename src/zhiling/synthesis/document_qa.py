@@ -1,0 +1,251 @@
+"""Questions and answers about passages, written by a teacher and held to the passage's own words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import orjson
+import polars as pl
+from pydantic import Field, model_validator
+
+from zhiling.llm.asking import Said, accepts, in_language, said
+from zhiling.llm.failures import CallFailure
+from zhiling.llm.reply import Reply
+from zhiling.llm.verdict import Ask, Complaint
+from zhiling.pipeline.step import Context
+from zhiling.rows.conversation import shown_text
+from zhiling.rows.target import CONTEXT, QUESTION, Answer, Answers, Place, spelled
+from zhiling.synthesis.teacher import Draft, TeacherMake, Written
+
+Kind = Literal["document_qa", "document_qa_multi_hop", "document_qa_unanswerable"]
+_KIND = 0  # draw
+_LONG = 200
+"""Characters from which on a passage is more than the evidence of one answer."""
+
+
+class Answered(Said):
+    """A question with its answer and the pieces of the passage that say so."""
+
+    question: str
+    answer: str
+    evidence: list[str]
+
+
+class Unanswered(Said):
+    """A question that the passage does not answer, and what one replies then."""
+
+    question: str
+    answer: str
+
+
+class Verified(Said):
+    """Whether a passage answers a question, and where."""
+
+    answerable: bool
+    evidence: str
+
+
+class DocumentQA(TeacherMake):
+    """Writes questions about passages, each with an answer and the words of the passage that support it.
+
+    A row is the passage (role `document`), the question and the answer; its target is the evidence with its
+    place, word for word in the passage. Languages: that of the prompt, in which question and answer are
+    written; the evidence stays the passage's. The passage stands between marks that it cannot close: what it
+    says is material.
+
+    Failed attempts, beside those of every call: `not_verbatim` (the evidence does not stand in the passage),
+    `evidence_count` (one piece is needed; two apart where hops are asked for), `wrong_language`,
+    `empty_field`, `whole_passage` (a longer passage, all of it, is no evidence), `repeated` (the same
+    question about the same passage), and after a round trip `not_answered` (asked again with the passage
+    alone, the checker finds no answer or another place) and `answered_after_all`.
+
+    Prompts: document_qa, document_qa_multi_hop, document_qa_unanswerable, document_qa_check.
+    """
+
+    name = "document_qa"
+    material = True
+    cost: ClassVar[str] = "one call a passage for up to `samples_per_call` rows; a round trip: one more a row"
+    limits: ClassVar[str] = (
+        "That the evidence stands in the passage says not that it supports the answer: put `grounding` "
+        "behind it, or name a `checker`. White space may differ between evidence and passage; the passage's "
+        "is kept. Equal questions in other words are near-duplicates: `near_dedup` finds some."
+    )
+    source: ClassVar[str] = (
+        "Alberti et al. 2019, Synthetic QA corpora generation with roundtrip consistency; "
+        "Rajpurkar et al. 2018 (unanswerable questions); Yang et al. 2018 (several supporting facts)"
+    )
+    prompts = {
+        "document_qa": ("passage",),
+        "document_qa_multi_hop": ("passage",),
+        "document_qa_unanswerable": ("passage",),
+        "document_qa_check": ("passage", "question"),
+    }
+
+    multi_hop: float = Field(0.0, ge=0, le=1, description="share of rows that need two places of the passage")
+    unanswerable: float = Field(
+        0.0, ge=0, le=1, description="share of rows whose passage does not answer; they need a `checker`"
+    )
+    checker: str | None = Field(
+        None,
+        description="role of `models` that answers each question again from the passage; null: no round trip",
+        examples=["teacher"],
+    )
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> DocumentQA:
+        if self.multi_hop + self.unanswerable > 1:
+            raise ValueError("multi_hop and unanswerable together are shares of one whole")
+        if self.unanswerable and self.checker is None:
+            raise ValueError("`unanswerable` is believed after a round trip only: name a `checker`")
+        return self
+
+    def roles(self) -> tuple[str, ...]:
+        """Teacher and checker."""
+        return tuple(dict.fromkeys((self.model, *((self.checker,) if self.checker else ()))))
+
+    def reads(self) -> tuple[str, ...]:
+        """The passage and its language."""
+        return ("messages", "task", "language")
+
+    def applies(self, rows: pl.DataFrame) -> pl.Series:
+        """Passages that say something."""
+        texts = shown_text(rows["messages"]).str.strip_chars()
+        return (rows["task"] == "passage").fill_null(False) & (texts != "")
+
+    def drafts(self, rows: pl.DataFrame, turns: Sequence[int], context: Context) -> list[Draft]:
+        """Of each passage `per_input` samples, each of a kind that is drawn."""
+        passages = shown_text(rows["messages"])
+        languages = self.languages_of(rows, passages, context)
+        kinds = context.uniform(rows["id"], _KIND).tolist()
+        made: list[Draft] = []
+        for row, passage, language, turn, draw in zip(
+            rows["id"].to_list(), passages.to_list(), languages, turns, kinds, strict=True
+        ):
+            kind = self._kind(draw)
+            model = Unanswered if kind == "document_qa_unanswerable" else Answered
+            request = self.request(kind, language, context.root, {"passage": passage}, model)
+            accept = accepts(model, _Check(kind, passage, language))
+            made += [
+                Draft(
+                    (row,), turn + each, language, Ask(request, turn + each, accept=accept), (kind, passage)
+                )
+                for each in range(self.per_input)
+            ]
+        return made
+
+    def _kind(self, draw: float) -> Kind:
+        if draw < self.unanswerable:
+            return "document_qa_unanswerable"
+        return "document_qa_multi_hop" if draw < self.unanswerable + self.multi_hop else "document_qa"
+
+    def written(self, draft: Draft, reply: Reply) -> Written:
+        """The passage, what is asked about it, and the answer."""
+        kind, passage = draft.about
+        told = said(_MODELS[kind], reply)
+        asked = ("user", told.question, QUESTION)
+        messages = [("document", passage, CONTEXT), asked, ("assistant", told.answer, None)]
+        found = list(_places(told.evidence, passage)) if isinstance(told, Answered) else []
+        places = [place for place in found if place is not None]
+        if len(places) > 1:
+            extra = orjson.dumps({"evidence": [place.model_dump() for place in places]}).decode()
+            return Written(messages, "qa", spelled(Answers(answers=[Answer(text=told.answer)])), extra)
+        answers = [Answer(text=passage[place.start : place.end], place=place) for place in places]
+        return Written(messages, "qa", spelled(Answers(answers=answers)))
+
+    def checked(
+        self, found: Mapping[int, Written], drafts: Sequence[Draft], context: Context
+    ) -> Mapping[int, CallFailure | Complaint]:
+        """Questions that were asked before about the same passage, and what did not survive a round trip."""
+        seen: set[tuple[str, str]] = set()
+        failed: dict[int, CallFailure | Complaint] = {}
+        for place, row in found.items():
+            key = drafts[place].parents[0], row.messages[1][1].casefold()
+            if key in seen:
+                failed[place] = Complaint("repeated", f"asked before: {row.messages[1][1]!r}")
+            seen.add(key)
+        if self.checker is not None:
+            left = {place: row for place, row in found.items() if place not in failed}
+            failed |= self._round_trip(self.checker, left, drafts, context)
+        return failed
+
+    def _round_trip(
+        self, role: str, found: Mapping[int, Written], drafts: Sequence[Draft], context: Context
+    ) -> Iterator[tuple[int, CallFailure | Complaint]]:
+        asks: list[Ask] = []
+        for place, row in found.items():
+            values = {"passage": row.messages[0][1], "question": row.messages[1][1]}
+            request = self.request(
+                "document_qa_check", drafts[place].language, context.root, values, Verified
+            )
+            asks.append(Ask(request, accept=accepts(Verified)))
+        outcomes = context.models.ask(role, asks) if asks else []
+        for (place, row), outcome in zip(found.items(), outcomes, strict=True):
+            if isinstance(outcome, CallFailure):
+                yield place, outcome
+            elif (problem := _disagrees(said(Verified, outcome), row)) is not None:
+                yield place, problem
+
+
+_MODELS: dict[Kind, type[Answered] | type[Unanswered]] = {
+    "document_qa": Answered, "document_qa_multi_hop": Answered, "document_qa_unanswerable": Unanswered,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Check:
+    """What must hold of a reply, given the passage."""
+
+    kind: Kind
+    passage: str
+    language: str
+
+    def __call__(self, told: Answered | Unanswered) -> Complaint | None:
+        for name in ("question", "answer"):
+            text = getattr(told, name)
+            if not text:
+                return Complaint("empty_field", f"{name} is empty")
+            if not in_language(text, self.language):
+                return Complaint(
+                    "wrong_language", f"{name} is not written in {self.language!r}: {text[:80]!r}"
+                )
+        return self._evidence(told.evidence) if isinstance(told, Answered) else None
+
+    def _evidence(self, evidence: Sequence[str]) -> Complaint | None:
+        wanted = 2 if self.kind == "document_qa_multi_hop" else 1
+        places: list[Place] = []
+        for text, place in zip(evidence, _places(evidence, self.passage), strict=True):
+            if place is None:
+                return Complaint("not_verbatim", f"the passage does not say {text[:80]!r}")
+            if all(place.end <= other.start or other.end <= place.start for other in places):
+                places.append(place)
+        if len(places) < wanted or (wanted == 1 and len(places) > 1):
+            return Complaint("evidence_count", f"{len(places)} pieces of evidence apart, {wanted} are needed")
+        if sum(place.end - place.start for place in places) >= len(self.passage.strip()) > _LONG:
+            return Complaint("whole_passage", "the evidence is the whole passage")
+        return None
+
+
+def _places(evidence: Sequence[str], passage: str) -> Iterator[Place | None]:
+    """Where each piece stands in the passage, white space apart; None: nowhere."""
+    for text in evidence:
+        words = [re.escape(word) for word in text.split()]
+        found = re.search(r"\s+".join(words), passage) if words else None
+        yield Place(message=0, start=found.start(), end=found.end()) if found else None
+
+
+def _disagrees(told: Verified, row: Written) -> Complaint | None:
+    """What a second reader of the passage says against the row."""
+    passage, answers = row.messages[0][1], Answers.model_validate_json(row.target or "").answers
+    if not answers:
+        return Complaint("answered_after_all", f"it says {told.evidence[:80]!r}") if told.answerable else None
+    (place,) = _places([told.evidence], passage)
+    if not told.answerable or place is None:
+        return Complaint("not_answered", "asked again, the passage gives no answer")
+    known = [Place.model_validate(each) for each in orjson.loads(row.extra or '{"evidence": []}')["evidence"]]
+    known += [answer.place for answer in answers if answer.place is not None]
+    if any(place.start < other.end and other.start < place.end for other in known):
+        return None
+    return Complaint("not_answered", f"asked again, the answer stands elsewhere: {told.evidence[:80]!r}")
