@@ -22,7 +22,9 @@ _NUMBER = re.compile(
 )
 _RULE = re.compile(r"[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*\|)+[ \t]*(?::?-+:?)?[ \t]*")
 _CELL = re.compile(r"(?:\\.|[^|\\])+")
-_MARKS = re.compile(r"`([^`]*)`|\*\*|(?<!\w)__?(?=\S)|(?<=\S)__?(?!\w)|(?<![\w*])\*(?=\S)|(?<=\S)\*(?![\w*])")
+_MARKS = re.compile(
+    r"`([^`]*)`|!?\[([^\]\n]*)\]\([^)\s]*\)|\*\*|(?<!\w)__?(?=\S)|(?<=\S)__?(?!\w)|(?<![\w*])\*(?=\S)|(?<=\S)\*(?![\w*])"
+)
 _WRAP = re.compile(r"(\*\*|__|`|\*|_)(.+)\1", re.DOTALL)
 _SENTENCE = re.compile(
     r"[^。！？!?.]*(?:[.!?](?=[^\s”’」』\"')）]|\s+[a-z])[^。！？!?.]*)*(?:[。！？!?.]+[”’」』\"')）]*|$)"
@@ -265,7 +267,7 @@ def bare(text: str, place: Place) -> Place:
 
 def plain(words: str) -> str:
     """Words without marks of emphasis and code, on one line."""
-    return " ".join(_MARKS.sub(lambda mark: mark[1] or "", words).split())
+    return " ".join(_MARKS.sub(lambda mark: mark[1] or mark[2] or "", words).split())
 
 
 def sentences(text: str, place: Place) -> Iterator[Place]:

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
-import orjson
 import polars as pl
 from pydantic import Field
 
 from zhiling.pipeline.step import Context, Made, Make
 from zhiling.rows import target
-from zhiling.rows.conversation import flatten, nest
+from zhiling.rows.templates import Turn
 from zhiling.rows.templates.phrases import Language
-from zhiling.synthesis.passage_questions import (
-    KINDS,
-    Kind,
-    Passage,
-    Question,
-    language_of,
-    questions,
-    tokens,
-)
+from zhiling.synthesis.made_rows import MadeRow, frame
+from zhiling.synthesis.passage_questions import KINDS, Kind, Question, questions
+from zhiling.synthesis.passage_rows import PassageRow, is_passage, passage_rows, tokens
 
 _CHOICE, _WORDING, _OPEN = 0, 1, 2  # draws
 _REACH = 3  # neighbours on either side that an open question may get
@@ -32,13 +24,14 @@ _GRAM = 3
 _SHARED = 0.3  # of an answer's 3-grams: a passage with more of them may say the same in other words
 
 
-class _Row(NamedTuple):
+class _Asked(NamedTuple):
+    """A question and the passage that it is put to: its own, or one that leaves it open (two parents)."""
+
     question: Question
-    asked: str
+    text: str
     shown: _Read
     parents: tuple[str, ...]
     number: int
-    open: bool
 
 
 class PassageQa(Make):
@@ -83,29 +76,29 @@ class PassageQa(Make):
 
     def applies(self, rows: pl.DataFrame) -> pl.Series:
         """Passages."""
-        return (rows["task"] == "passage").fill_null(False)
+        return is_passage(rows)
 
     def make(self, rows: pl.DataFrame, context: Context) -> Made:
         """At most `per_input` questions a passage, in the order of the text."""
         made = [
-            row
-            for _, document in groupby(_passages(rows), key=lambda each: each.group)
-            for row in self._asked(list(document), context)
+            _made(asked)
+            for _, document in groupby(passage_rows(rows), key=lambda each: each.group)
+            for asked in self._asked([_Read(each) for each in document], context)
         ]
-        return Made(_frame(made))
+        return Made(frame(made))
 
-    def _asked(self, document: Sequence[_Read], context: Context) -> Iterator[_Row]:
+    def _asked(self, document: Sequence[_Read], context: Context) -> Iterator[_Asked]:
         for at, read in enumerate(document):
             found = questions(read.passage, read.language, self.kinds, self.max_answer)
             keys = pl.Series([f"{read.id}\0{number}" for number in range(len(found))], dtype=pl.String)
             draws = [context.uniform(keys, draw).tolist() for draw in (_CHOICE, _WORDING, _OPEN)]
             for number in self._chosen(found, draws[_CHOICE]):
-                asked = found[number].asked(read.language, draws[_WORDING][number])
+                text = found[number].asked(read.language, draws[_WORDING][number])
                 shown = read
                 if draws[_OPEN][number] < self.unanswerable:
                     shown = _silent(document, at, found[number]) or read
                 parents = (read.id,) if shown is read else (shown.id, read.id)
-                yield _Row(found[number], asked, shown, parents, number, shown is not read)
+                yield _Asked(found[number], text, shown, parents, number)
 
     def _chosen(self, found: Sequence[Question], draws: Sequence[float]) -> list[int]:
         """Numbers of the questions that are asked: of each kind one before any has two."""
@@ -118,37 +111,39 @@ class PassageQa(Make):
         return sorted(number for _, _, number in sorted(ranked)[: self.per_input])
 
 
-@dataclass(frozen=True)
 class _Read:
-    """A row as a passage."""
+    """A passage of the document, with its words as they are compared."""
 
-    id: str
-    group: str
-    language: Language
-    passage: Passage
+    def __init__(self, row: PassageRow) -> None:
+        self.id, self.passage = row.id, row.passage
+        self.language: Language = row.language
 
     @cached_property
     def words(self) -> str:
         """Its tokens, with a space before and behind each."""
-        return f" {' '.join(tokens(self.passage.text))} "
+        return _spaced(self.passage.text)
 
     @cached_property
     def grams(self) -> frozenset[tuple[str, ...]]:
         """Its 3-grams of tokens."""
-        return _grams(tokens(self.passage.text))
+        return _grams(self.passage.text)
 
     def answers(self, question: Question, answer: str) -> bool:
         """Whether it may answer: it holds the answer or much of it, or all that is asked about."""
-        told = tokens(answer)
-        grams = _grams(told)
+        grams = _grams(answer)
         return (
-            f" {' '.join(told)} " in self.words
-            or all(f" {' '.join(tokens(each))} " in self.words for each in question.subjects)
+            _spaced(answer) in self.words
+            or all(_spaced(each) in self.words for each in question.subjects)
             or len(grams & self.grams) >= max(1.0, _SHARED * len(grams))
         )
 
 
-def _grams(words: Sequence[str]) -> frozenset[tuple[str, ...]]:
+def _spaced(text: str) -> str:
+    return f" {' '.join(tokens(text))} "
+
+
+def _grams(text: str) -> frozenset[tuple[str, ...]]:
+    words = tokens(text)
     return frozenset(zip(*(words[start:] for start in range(_GRAM)), strict=False))
 
 
@@ -166,45 +161,19 @@ def _silent(document: Sequence[_Read], at: int, question: Question) -> _Read | N
     return None
 
 
-def _passages(rows: pl.DataFrame) -> Iterator[_Read]:
-    first = flatten(rows["messages"]).filter(pl.col("turn") == 0)
-    texts = dict(first.select("row", "text").iter_rows())
-    columns = zip(*(rows[name].to_list() for name in ("id", "group", "language", "extra")), strict=True)
-    for row, (id, group, language, extra) in enumerate(columns):
-        told: dict[str, Any] = orjson.loads(extra) if extra else {}
-        text = texts.get(row) or ""
-        passage = Passage(
-            text, tuple(told.get("headings") or ()), told.get("title") or "", told.get("parts") or 1
-        )
-        yield _Read(id, group or id, language_of(text, language), passage)
-
-
-def _frame(made: Sequence[_Row]) -> pl.DataFrame:
+def _made(asked: _Asked) -> MadeRow:
     turns = [
-        turn
-        for row in made
-        for turn in (
-            ("document", row.shown.passage.text, target.CONTEXT),
-            ("user", row.asked, target.QUESTION),
-        )
+        Turn("document", asked.shown.passage.text, target.CONTEXT),
+        Turn("user", asked.text, target.QUESTION),
     ]
-    flat = pl.DataFrame(turns, schema={"role": pl.String, "text": pl.String, "name": pl.String}, orient="row")
-    columns = {
-        "task": ["qa"] * len(made),
-        "target": [_target(row) for row in made],
-        "extra": [orjson.dumps({"question_kind": row.question.kind}).decode() for row in made],
-        "sample": [row.number for row in made],
-        "parents": [list(row.parents) for row in made],
-    }
-    schema = {"task": pl.String, "target": pl.String, "extra": pl.String, "sample": pl.Int64}
-    frame = pl.DataFrame(columns, schema={**schema, "parents": pl.List(pl.String)})
-    return frame.with_columns(nest(flat, [2] * len(made)).alias("messages"))
+    extra = {"question_kind": asked.question.kind}
+    return MadeRow("qa", turns, _truth(asked), asked.parents, asked.number, extra)
 
 
-def _target(row: _Row) -> str:
-    if row.open:
-        return target.spelled(target.Answers(answers=[]))
-    place = row.question.answer
-    words = row.shown.passage.text[place.start : place.end]
-    told = target.Answer(text=words, place=target.Place(message=0, start=place.start, end=place.end))
-    return target.spelled(target.Answers(answers=[told]))
+def _truth(asked: _Asked) -> target.Answers:
+    if len(asked.parents) > 1:
+        return target.Answers(answers=[])
+    start, end = asked.question.answer
+    words = asked.shown.passage.text[start:end]
+    place = target.Place(message=0, start=start, end=end)
+    return target.Answers(answers=[target.Answer(text=words, place=place)])

@@ -27,6 +27,7 @@ from zhiling.synthesis.passage_blocks import (
     plain,
     sentences,
 )
+from zhiling.synthesis.passage_rows import Passage, tokens
 
 Kind = Literal["heading", "definition", "table", "procedure", "cloze"]
 KINDS: tuple[Kind, ...] = ("heading", "definition", "table", "procedure", "cloze")
@@ -37,9 +38,6 @@ _SENTENCE_CHARACTERS = (12, 240)
 _LEAST_TOKENS = 6  # of a sentence with a gap
 _COLON = (":", "：")
 _QUESTION_END = ("?", "？")
-_HAN = re.compile(r"[\u3400-\u9fff]")
-_LATIN_WORD = re.compile(r"[A-Za-z]+")
-_TOKEN = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+")
 _ENTRY = re.compile(r"(?P<term>[^:：。！？!?]{1,60}?)(?:：|:(?=[\s*]))\*{0,2}\s*(?P<what>\S.*)", re.DOTALL)
 _GAPS = tuple(
     re.compile(pattern)
@@ -78,28 +76,6 @@ def _definitions(language: Language) -> tuple[re.Pattern[str], ...]:
 
 
 @dataclass(frozen=True)
-class Passage:
-    """A passage as its source gives it.
-
-    Attributes:
-        text: all of it, its heading first where it is the first part of a section.
-        headings: the headings above it and its own, outermost first.
-        title: of the document.
-        parts: in how many parts its section was cut.
-    """
-
-    text: str
-    headings: tuple[str, ...] = ()
-    title: str = ""
-    parts: int = 1
-
-    @property
-    def heading(self) -> str:
-        """What it is called: its heading, else the document's title."""
-        return self.headings[-1] if self.headings else self.title
-
-
-@dataclass(frozen=True)
 class Question:
     """A question with the place of its answer.
 
@@ -123,18 +99,6 @@ class Question:
             return self.values["heading"]
         wordings = words(language).questions[self.wording]
         return wordings[int(draw * len(wordings))].format(**self.values)
-
-
-def tokens(text: str) -> list[str]:
-    """Words in lower case; of Chinese, characters."""
-    return _TOKEN.findall(text.lower())
-
-
-def language_of(text: str, tag: str | None) -> Language:
-    """Chinese where the tag says so, or without one where Han characters outnumber Latin words."""
-    if tag is not None:
-        return "zh" if tag.partition("-")[0].lower() in ("zh", "cmn", "yue") else "en"
-    return "zh" if len(_HAN.findall(text)) > len(_LATIN_WORD.findall(text)) else "en"
 
 
 def questions(

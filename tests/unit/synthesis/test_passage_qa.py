@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from tests.unit.synthesis.passages import KETTLE, made_by, manuals, passages, told
 from zhiling.rows.templates.phrases import Language
 from zhiling.synthesis.passage_qa import PassageQa
-from zhiling.synthesis.passage_questions import KINDS, Kind, Passage, language_of, questions
+from zhiling.synthesis.passage_questions import KINDS, Kind, questions
+from zhiling.synthesis.passage_rows import Passage, language_of
 
 ALL = PassageQa(per_input=100, unanswerable=0)
 
