@@ -66,7 +66,7 @@ def passages(texts: Sequence[str]) -> pl.DataFrame:
 
 
 class TeacherProject:
-    """A folder with passages in `passages.txt`, blank lines between them, and a recipe that asks a teacher."""
+    """A folder with a file a passage, and a recipe that asks a teacher about them."""
 
     def __init__(self, root: Path, url: str, texts: Sequence[str], steps: str, **more: str) -> None:
         self.root, self.url, self.more = root, url, more

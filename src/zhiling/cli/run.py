@@ -29,6 +29,9 @@ def run_command(
     overrides: Overrides = None,
     profile: Profile = None,
     new: Annotated[bool, typer.Option("--new", help="Start a new run even if nothing changed.")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Do again what failed in the newest run, and only that.")
+    ] = False,
     until: Annotated[
         str, typer.Option(help="Last stage: rows, export, train, evaluate or report.")
     ] = "report",
@@ -52,7 +55,14 @@ def run_command(
     with leading() as first:
         if first:
             loaded = load_recipe(recipe, profile, overrides)
-            _run(loaded, as_json, new=new, until=until, engine=open_engine(engine, address))
+            _run(
+                loaded,
+                as_json,
+                new=new,
+                retry_failed=retry_failed,
+                until=until,
+                engine=open_engine(engine, address),
+            )
 
 
 def _run(loaded: Recipe, as_json: bool, **how: Any) -> None:

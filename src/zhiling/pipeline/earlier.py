@@ -20,7 +20,7 @@ from zhiling.pipeline.store import Project, RunFolder, Stage
 if TYPE_CHECKING:
     from pathlib import Path
 
-_ROWS = ["messages", "alternatives", "task", "target", "language", "tools", "extra", "origin"]
+_ROWS = ["id", "messages", "alternatives", "task", "target", "language", "tools", "extra", "origin"]
 
 
 class Earlier:
@@ -61,6 +61,7 @@ class Earlier:
         origin = pl.col("origin").struct
         return (
             pl.concat(frames)
+            .rename({"id": "known_id"})
             .with_columns(origin.field("parents"), origin.field("group"))
             .drop("origin")
             .with_columns(pl.col("parents").list.first().alias("id"))

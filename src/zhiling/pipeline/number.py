@@ -88,7 +88,7 @@ def number_made(
     Args:
         table: the rows so far.
         line: the step.
-        made: rows as `Make.make` gives them.
+        made: rows as `Make.make` gives them; those carried over from another run tell their `known_id`.
         stage: the stage that is computed.
         seen: `n` and `id` of the rows that the step saw.
     """
@@ -107,10 +107,13 @@ def number_made(
         )
     )
     contents = content_hashes(rows)
-    sample = pl.col("sample") if "sample" in made.columns else pl.lit(0)
+    sample = pl.col("sample").fill_null(0) if "sample" in made.columns else pl.lit(0)
     keys = made.select(
         pl.concat_str(pl.col("parents").list.join(","), pl.lit(f"|{stage.round}|"), sample.cast(pl.String))
     ).to_series()
+    ids = row_ids(line.id, keys, contents)
+    if "known_id" in made.columns:  # its sample number is not stored, and the id is made of it
+        ids = pl.select(pl.coalesce(made["known_id"], ids).alias("id")).to_series()
     first = len(table)
     group = pl.col("group") if "group" in made.columns else pl.col("origin").struct.field("group")
     origin = made.select(
@@ -131,7 +134,7 @@ def number_made(
     return rows.with_columns(
         pl.Series("n", np.arange(first, first + rows.height), dtype=pl.UInt32),
         contents,
-        row_ids(line.id, keys, contents),
+        ids,
         origin,
     ).select(list(ROW))
 

@@ -19,14 +19,23 @@ from typing import Any
 import polars as pl
 from polars.exceptions import PanicException
 
-from zhiling.errors import BudgetReached, GateFailed, Interrupted, MissingInput, ZhilingError
+from zhiling.errors import (
+    BudgetReached,
+    GateFailed,
+    Interrupted,
+    MissingInput,
+    UsageError,
+    ZhilingError,
+)
 from zhiling.llm.limits import Deadline
 from zhiling.llm.location import located
 from zhiling.pipeline import fingerprint
 from zhiling.pipeline.books import summarise
 from zhiling.pipeline.engines.engine import Engine, open_engine
+from zhiling.pipeline.ledger import ATTEMPT
 from zhiling.pipeline.plan import Plan, SourceLine, steps_of
 from zhiling.pipeline.runner import Listener, Runner
+from zhiling.pipeline.step import Verdict
 from zhiling.pipeline.store import Manifest, Project, RunFolder, write_bytes
 from zhiling.pipeline.table import RowTable, restore
 from zhiling.workflow.document import plain
@@ -202,6 +211,7 @@ def run_recipe(
     *,
     listen: Listener | None = None,
     new: bool = False,
+    retry_failed: bool = False,
     until: str = "report",
     engine: AbstractContextManager[Engine] | None = None,
 ) -> Run:
@@ -211,6 +221,7 @@ def run_recipe(
         recipe: what to do.
         listen: is told every event (see docs/reference/json.md).
         new: start a new run folder even where an equal one stands (results are still carried over).
+        retry_failed: a new run that carries over all but what failed, and asks models anew for that alone.
         until: the last stage: rows, export, train, evaluate or report.
         engine: where the steps are computed, as `open_engine` gives it (None: in this process). It changes
             nothing about the run: what was begun under one goes on under another.
@@ -226,7 +237,9 @@ def run_recipe(
     project = Project(recipe.root)
     with project.lock():
         mark = run_fingerprint(recipe, plan)
-        folder, state = _folder(project, plan, mark, new)
+        attempt = _next_attempt(project, plan, mark) if retry_failed else 0
+        folder, state = _folder(project, plan, mark, new or attempt > 0)
+        attempt = _attempt_of(folder, attempt)
         run = Run(folder, project)
         deadline = Deadline(recipe.budget.minutes)
         tell = _Telling(folder, deadline, listen or (lambda event: None))
@@ -235,7 +248,7 @@ def run_recipe(
             return run
         write_bytes(folder.path / "recipe.yaml", recipe.document.dump().encode())
         try:
-            with _bookkeeping(run), RunModels(recipe, run.id, deadline=deadline) as models:
+            with _bookkeeping(run), RunModels(recipe, run.id, deadline=deadline, attempt=attempt) as models:
                 table = _rows(replace(plan, load_models=models), run, tell, engine or open_engine())
                 _stages(recipe, table, run, tell, until)
         except (KeyboardInterrupt, PanicException) as error:
@@ -249,6 +262,31 @@ def run_recipe(
                 "interrupted; everything finished is stored", hint="`zhiling run` goes on"
             ) from error
         return run
+
+
+def _next_attempt(project: Project, plan: Plan, mark: str) -> int:
+    """The number of the retry that begins now; 0 where nothing failed.
+
+    Raises:
+        UsageError: there is no run of this recipe whose failures could be retried.
+    """
+    newest = RunFolder.open(project.newest())
+    if newest.manifest.recipe != _with_outside(mark, plan, newest.id):
+        raise UsageError(
+            "--retry-failed: the recipe has changed since the newest run", place=newest.id,
+            hint="`zhiling run` asks for what the change adds, and for what failed",
+        )  # fmt: skip
+    counts = [stage.counts for stage in newest.manifest.stages]
+    failed = any(each.get(name) for each in counts for name in (str(Verdict.FAILED), ATTEMPT))
+    return _attempt_of(newest) + 1 if failed else 0
+
+
+def _attempt_of(folder: RunFolder, attempt: int = 0) -> int:
+    """How often the run asks anew for what had failed: it keeps that when it goes on."""
+    results = folder.manifest.results
+    if attempt:
+        results["attempt"] = attempt
+    return int(results.get("attempt", 0))
 
 
 def _reached(folder: RunFolder) -> int:
