@@ -69,6 +69,7 @@ PICTURE_SHA256 = sha256(PICTURE_BYTES).hexdigest()
 GROUPS = [f"{pair}{copy}" for copy in range(COPIES) for pair in "aabbccddee"]
 TARGETS: dict[str, str] = {
     "constraints": '{"constraints":[{"kind":"length","values":["words"],"at_most":9},{"kind":"title"}]}',
+    "spans": '{"spans":[{"start":0,"end":5,"label":"a"},{"start":3,"end":40,"label":"b"}]}',
 }
 """Steps that are about another truth than labels → one of theirs."""
 
@@ -133,6 +134,7 @@ def _origins(origin: pl.DataFrame) -> pl.Series:
 REQUIRED: dict[str, dict[str, Any]] = {
     "decontaminate": {"against": ["evaluation.jsonl"]},
     "image_decontaminate": {"against": ["evaluation.png"]},
+    "document_qa": {"checker": "judge"},
     "grounding": {"against": "prompt"},  # the sample has no documents
     "mixture": {"size": 5},
     "pattern": {"patterns": [{"pattern": "parcel|包裹"}]},
@@ -276,8 +278,9 @@ def _others(annotation: Any, value: Any) -> Iterator[Any]:
 
 def _two(step: Step, field: str) -> tuple[Step, Step] | None:
     """Two steps that differ in this setting alone; None where no second value of it could be found."""
-    annotation, given = type(step).model_fields[field].annotation, step.model_dump(mode="json")
-    values = [given[field], *_others(annotation, given[field])]
+    info, given = type(step).model_fields[field], step.model_dump(mode="json")
+    own = {f"{name}.en": "other.jsonl" for name in getattr(step, "prompts", ())}  # prompts, by their names
+    values = [given[field], own, *(info.examples or ()), *_others(info.annotation, given[field])]
     for others in (given, {}):  # a setting may exclude another one, as the share of `sample` does its size
         built: list[Step] = []
         for value in values:
