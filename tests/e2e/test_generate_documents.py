@@ -1,4 +1,4 @@
-"""The example of documents: two manuals become rows in both languages, every answer a piece of its passage."""
+"""The example of documents: two manuals become rows in both languages; answers are pieces of passages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SEQUENCE_KINDS = {"plan", "order", "continue", "before"}
 def test_manuals_become_rows_whose_answers_stand_in_them(tmp_path: Path) -> None:
     root = tmp_path / "documents"
     shutil.copytree(EXAMPLE, root, ignore=shutil.ignore_patterns("runs", "zhiling.sqlite*"))
-    run = zhiling.run(root / "recipe.yaml")
+    run = zhiling.Recipe.load(root / "recipe.yaml").run()
     rows = [row for row in run.rows().iter_rows(named=True) if row["task"] != "passage"]
     found: Counter[tuple[str, str]] = Counter()
     library, answered = Library(), 0
