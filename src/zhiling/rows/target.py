@@ -99,9 +99,10 @@ class Score(_Target):
 
 
 class Span(Place):
-    """An entity."""
+    """An entity; `text` is what should stand there, where the set tells it."""
 
     label: str
+    text: str | None = None
 
 
 class Entities(_Target):

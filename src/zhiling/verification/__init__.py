@@ -2,4 +2,5 @@
 
 STEPS: dict[str, str] = {
     "constraints": "zhiling.verification.constraints:Constraints",
+    "spans": "zhiling.verification.spans:Spans",
 }

@@ -62,8 +62,9 @@ class EntitiesShape(Shape):
         return next((at for at in view.occurrences(words, before) if (at, words, label) not in taken), None)
 
     def told(self, truth: target.Entities) -> target.Entities:
-        """The entities in order; tokens and tags are not told."""
-        return target.Entities(spans=sorted(truth.spans, key=_span_order))
+        """The entities in order; tokens and tags are not told, nor words beside a place."""
+        spans = [span.model_copy(update={"text": None}) for span in truth.spans]
+        return target.Entities(spans=sorted(spans, key=_span_order))
 
     def names(self, truth: target.Entities) -> tuple[str, ...]:
         """Types of entities."""
