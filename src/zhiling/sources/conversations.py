@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 import numpy as np
 import orjson
@@ -19,7 +19,9 @@ from zhiling.sources.chats.chat_files import Layout, is_chat, one_json_chat
 from zhiling.sources.chats.conversation_facts import Facts
 from zhiling.sources.chats.gather import ConversationField, Gatherer
 from zhiling.sources.chats.messages import Messages
+from zhiling.sources.chats.predicted_threads import Splitter
 from zhiling.sources.chats.replies import Each, Rows, merge, ranges, rows_of
+from zhiling.sources.chats.reply_links import Linker
 from zhiling.sources.chats.speakers import Others, Speaker, Speakers, check_names
 from zhiling.sources.files.lines import blocks, excerpt, place_of
 from zhiling.sources.names import find
@@ -63,6 +65,9 @@ class Conversations(RecordSource):
             In threads of a log, where names are nicknames, `refuse` means `first`.
         layout: whether a file holds `records` or one `chat`; `auto` tells it by name and first lines.
         each: a row per `reply`, per `conversation` (up to its last reply) or for the `first` reply only.
+        threads: in a log in which many talk at once and that has no reply links, `predicted` links them:
+            each thread is a conversation. Speakers are then taken as in threads of a log.
+        least_link: with predicted threads, a message whose link is less probable starts a thread.
         context: at most so many turns before a reply, the last ones; not for `each: conversation`.
         group: what is never split: the conversation, or a field such as the customer's number
             (the conversation where that is missing).
@@ -76,6 +81,8 @@ class Conversations(RecordSource):
     others: Others = "refuse"
     layout: Layout = "auto"
     each: Each = "reply"
+    threads: Literal["given", "predicted"] = "given"
+    least_link: Annotated[float, Field(ge=0, le=1)] = 0.0
     context: Annotated[int, Field(ge=1)] = 500
     group: str = "conversation"
 
@@ -88,8 +95,8 @@ class Conversations(RecordSource):
 
     def read(self, files: Sequence[Path], root: Path) -> Iterator[Batch]:
         """Rows of all files in batches of about 20,000; a conversation does not reach across files."""
-        speakers = Speakers(self.roles, self.others)
         in_threads = Speakers(self.roles, "first" if self.others == "refuse" else self.others, usual=False)
+        speakers = in_threads if self.threads == "predicted" else Speakers(self.roles, self.others)
         read = (batch for file in files for batch in self._file(file, root, speakers, in_threads))
         return even(read, _weight)
 
@@ -102,7 +109,10 @@ class Conversations(RecordSource):
             one = one_json_chat(file, place, self.encoding, self.fields) if self.layout != "records" else None
             for records in [one] if one else self.records(file, root):
                 gatherer.add(records)
-        yield from self._batches(gatherer.finish(place), place)
+        messages = gatherer.finish(place)
+        if self.threads == "predicted":
+            Splitter(Linker.shipped(), self.least_link).split(messages)
+        yield from self._batches(messages, place)
 
     def _batches(self, messages: Messages, place: str) -> Iterator[Batch]:
         frame = messages.frame(place)
