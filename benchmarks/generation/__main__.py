@@ -17,6 +17,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "2": ("client.py", "refusals"),
     "3": ("kill.py",),
     "6": ("cap.py",),
+    "8": ("threads.py",),
 }
 """Row → script of this folder, with its options."""
 
