@@ -44,7 +44,6 @@ class Asks(Step):
 
     prompt_folder: ClassVar[Path]
     prompts: ClassVar[Mapping[str, tuple[str, ...]]]  # name of a prompt → the variables that it must use
-    calls_each: ClassVar[int] = 1  # calls that follow each other for one ask of `first_asks`, itself included
 
     model: str = Field("teacher", min_length=1, description="role of the recipe's `models` that is asked")
     languages: dict[str, float] = Field(
@@ -110,6 +109,10 @@ class Asks(Step):
     @abstractmethod
     def first_asks(self, rows: pl.DataFrame, context: Context) -> list[Ask]:
         """What the step asks first about these rows, for an estimate: nothing is sent."""
+
+    def later_calls(self) -> Mapping[str, float]:
+        """Role → calls for each reply to `first_asks`, at most: what a step asks about what it was told."""
+        return {}
 
     def request(self, name: str, language: str, root: Path, values: Mapping[str, Any],
                 reply: type[Said] | None = None) -> ChatRequest:  # fmt: skip

@@ -94,6 +94,14 @@ class Spending:
         return self.prompt + self.completion
 
 
+class CallFacts(NamedTuple):
+    """What one answered call took."""
+
+    prompt: int
+    completion: int
+    seconds: float
+
+
 def store_key(identity: str, path: str, body: bytes) -> bytes:
     """The key of a request: its role's identity, the kind of call, and every byte of its body."""
     hasher = blake2b(_SCHEME, digest_size=_KEY_BYTES, key=path.encode())
@@ -176,6 +184,14 @@ class ResponseStore(Database):
             found.update(
                 (Slot(key, sample, ask), reply) for key, sample, ask, reply in self._read(query, tuple(chunk))
             )
+        return found
+
+    def facts(self, run: str) -> dict[str, list[CallFacts]]:
+        """Role → what each answered call of a run took."""
+        query = "SELECT role, prompt, completion, seconds FROM calls WHERE run = ? AND state = 'done'"
+        found: dict[str, list[CallFacts]] = {}
+        for role, *facts in self._read(query, (run,)):
+            found.setdefault(role, []).append(CallFacts(*facts))
         return found
 
     def spending(self, run: str) -> Spending:

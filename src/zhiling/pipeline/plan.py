@@ -79,7 +79,7 @@ class Plan:
         max_failed: share of rows that may fail before the run stops (at least 10 rows may).
         load_encoder: gives the recipe's encoder; None where it names none.
         encoder_identity: likewise its identity, without loading the model.
-        load_models: gives the recipe's models; None where nothing may be asked.
+        load_models: gives a step, by its id, the recipe's models; None where nothing may be asked.
         role_identity: what shapes the replies of a role, as a hash; None where the recipe names no role.
     """
 
@@ -93,5 +93,5 @@ class Plan:
     max_failed: float = 0.01
     load_encoder: Callable[[], Encoder] | None = None
     encoder_identity: Callable[[], str] | None = None
-    load_models: Callable[[], Models] | None = None
+    load_models: Callable[[str], Models] | None = None
     role_identity: Callable[[str], str] | None = None

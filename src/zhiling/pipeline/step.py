@@ -99,7 +99,7 @@ class Context:
     run: str = ""
     state: Path | None = None
     load_encoder: Callable[[], Encoder] | None = None
-    load_models: Callable[[], Models] | None = None
+    load_models: Callable[[str], Models] | None = None
     reference: pl.DataFrame | None = None
 
     @property
@@ -119,7 +119,7 @@ class Context:
                 f"step {self.step_id!r} asks a model, and there is none here",
                 hint="add its role to `models` of the recipe",
             )
-        return self.load_models()
+        return self.load_models(self.step_id)
 
     def uniform(self, ids: pl.Series, draw: int = 0) -> NDArray[np.float64]:
         """A random number in [0, 1) per row, fixed by (seed, step, round, row id, draw).

@@ -106,6 +106,10 @@ class DocumentQA(TeacherMake):
         """Teacher and checker."""
         return tuple(dict.fromkeys((self.model, *((self.checker,) if self.checker else ()))))
 
+    def later_calls(self) -> Mapping[str, float]:
+        """A round trip a row."""
+        return {self.checker: 1.0} if self.checker else {}
+
     def reads(self) -> tuple[str, ...]:
         """The passage and its language."""
         return ("messages", "task", "language")

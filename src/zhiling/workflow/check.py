@@ -9,15 +9,15 @@ from typing import Any
 
 from zhiling.errors import MissingInput, UsageError, ZhilingError
 from zhiling.pipeline import fingerprint
-from zhiling.pipeline.plan import Plan, SourceLine, steps_of
+from zhiling.pipeline.plan import Plan, steps_of
 from zhiling.pipeline.store import Project, RunFolder
 from zhiling.rows.evaluation_file import read_records
 from zhiling.rows.templates.library import read_files
+from zhiling.workflow.estimate import Planned, planned_calls, row_counts
 from zhiling.workflow.proof.misfit import misfits
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import encoder_of, plan_of
 
-_SAMPLE_BATCHES = 1
 _SECONDS_PER_ROW = 4e-5  # of a step that reads text, measured on two cores
 _SECONDS_PER_ENCODED_ROW = 5e-3  # of a step that needs an encoder's vectors
 
@@ -39,10 +39,11 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Checked:
-    """What `check` found: files per source, an estimate, and things worth knowing."""
+    """What `check` found: files per source, what rows and model calls will take, and things worth knowing."""
 
     files: dict[str, int]
     estimate: Estimate
+    calls: Planned
     warnings: tuple[str, ...] = ()
 
 
@@ -61,11 +62,12 @@ def check(recipe: Recipe) -> Checked:
     missing += _missing(recipe)
     if missing or plan is None:
         raise MissingInput("\n".join(str(error) for error in missing))
-    rows = {line.id: _rows(line, plan) for line in plan.sources}
+    rows = row_counts(plan)
     estimate = _estimate(plan, rows, Project(recipe.root))
     return Checked(
         {line.id: len(line.files) for line in plan.sources},
         estimate,
+        planned_calls(recipe, plan, rows),
         (*_warnings(recipe, rows), *misfits(recipe, plan)),
     )
 
@@ -152,19 +154,6 @@ def _evaluation(recipe: Recipe) -> Iterator[ZhilingError]:
                         )
         except ZhilingError as error:
             yield error
-
-
-def _rows(line: SourceLine, plan: Plan) -> int:
-    """Rows of a source: exact where the first batch is all of it, else by bytes."""
-    seen = 0
-    batches = line.source.read(line.files, plan.root)
-    for batch in itertools.islice(batches, _SAMPLE_BATCHES):
-        seen += batch.rows.height
-    if next(iter(batches), None) is None:
-        return min(seen, plan.limit) if plan.limit else seen
-    size = sum(file.stat().st_size for file in line.files)
-    first = line.files[0].stat().st_size
-    return min(int(seen * max(1.0, size / max(1, first))), plan.limit or 2**32)
 
 
 def _estimate(plan: Plan, rows: dict[str, int], project: Project) -> Estimate:

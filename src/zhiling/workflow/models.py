@@ -40,8 +40,8 @@ class RunModels:
         self._recipe, self._run, self._deadline, self._attempt = recipe, run, deadline, attempt
         self._engine: Engine | None = None
 
-    def __call__(self) -> Self:
-        """Itself: `ask` opens what it needs."""
+    def __call__(self, step: str) -> Self:
+        """Itself, for every step: `ask` opens what it needs."""
         return self
 
     def ask(self, role: str, asks: Sequence[Ask]) -> list[Outcome]:

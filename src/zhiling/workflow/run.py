@@ -247,6 +247,8 @@ def run_recipe(
             tell({"event": "unchanged", "run": run.id})
             return run
         write_bytes(folder.path / "recipe.yaml", recipe.document.dump().encode())
+        if state == "new" and recipe.roles():
+            folder.manifest.results["estimate"] = _planned(recipe, plan)
         try:
             with _bookkeeping(run), RunModels(recipe, run.id, deadline=deadline, attempt=attempt) as models:
                 table = _rows(replace(plan, load_models=models), run, tell, engine or open_engine())
@@ -262,6 +264,14 @@ def run_recipe(
                 "interrupted; everything finished is stored", hint="`zhiling run` goes on"
             ) from error
         return run
+
+
+def _planned(recipe: Recipe, plan: Plan) -> dict[str, Any]:
+    """What the run's model calls will come to, for its report: low, likely and high of each."""
+    from zhiling.workflow.estimate import planned_calls, row_counts
+
+    planned = planned_calls(recipe, plan, row_counts(plan))
+    return {name: list(interval.ends) for name, interval in planned.total().items()}
 
 
 def _next_attempt(project: Project, plan: Plan, mark: str) -> int:

@@ -72,7 +72,7 @@ RIGHT = [
 
 
 def made(step: DocumentQA, texts: list[str], script: Callable[[str], Any], **more: Any) -> Made:
-    context = Context("qa", seed=1, load_models=lambda: Scripted(script), **more)
+    context = Context("qa", seed=1, load_models=lambda step: Scripted(script), **more)
     return step.make(passages(texts), context)
 
 
@@ -147,7 +147,7 @@ def test_every_passage_is_asked_before_any_is_asked_again(share: float) -> None:
     rows = passages([f"Door {number} is locked." for number in range(40)])
     step, seen = DocumentQA(share=share, per_input=2), Counter[str]()
     for number in range(1, 13):
-        context = Context("qa", seed=1, round=number, load_models=lambda: Scripted(lambda prompt: ""))
+        context = Context("qa", seed=1, round=number, load_models=lambda step: Scripted(lambda prompt: ""))
         failures = step.make(rows, context).failures
         for failure in failures:
             seen[failure.row] += 1
@@ -203,7 +203,7 @@ def test_apply_counts_failed_attempts_beside_the_rows() -> None:
     rows = passages([EN, ZH]).with_columns(n=pl.Series([0, 1], dtype=pl.UInt32))
     rows = rows.with_columns(row_keys(rows, ["messages"]))
     replies = {EN: RIGHT_EN, ZH: RIGHT_ZH | {"evidence": ["没有这句话"]}}
-    context = Context("qa", seed=1, load_models=lambda: Scripted(lambda p: replies[fenced_text(p)]))
+    context = Context("qa", seed=1, load_models=lambda step: Scripted(lambda p: replies[fenced_text(p)]))
     outcome = apply(DocumentQA(), rows, replace(context, round=1))
     assert outcome.ledger.select("n", "verdict", "reason").rows() == [
         (0, "made", None), (1, "passed", None), (1, "attempt", "not_verbatim")

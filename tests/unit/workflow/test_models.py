@@ -15,6 +15,8 @@ from tests.teacher import TeacherProject, answering, fenced_text
 from zhiling.errors import BudgetReached, MissingInput, RecipeError, ZhilingError
 from zhiling.llm.fake_server import Behaviour, FakeServer, running
 from zhiling.workflow.check import check
+from zhiling.workflow.interval import Interval
+from zhiling.workflow.preview import preview
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import open_run
 
@@ -211,6 +213,67 @@ def test_a_planted_key_is_in_no_file_of_the_project(tmp_path: Path, monkeypatch:
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) > len(PASSAGES)
     assert not [path for path in files if KEY.encode() in path.read_bytes()]
+
+
+# ---- before it is paid ----
+
+
+def within(interval: Interval, value: float) -> bool:
+    return interval.low <= value <= interval.high
+
+
+@pytest.mark.parametrize("step", [STEP, STEP.replace("0.7", "0.7, per_input: 3, checker: teacher")])
+def test_check_asks_nothing_and_its_intervals_hold_what_the_run_takes(step: str, tmp_path: Path) -> None:
+    number = Numbered()
+
+    def answer(prompt: str) -> Any:
+        if "answerable" not in prompt:
+            return number(prompt)
+        return {"answerable": True, "evidence": question(prompt)["evidence"][0]}
+
+    with running(Behaviour(latency_s=0.01, answer=answering(answer))) as server:
+        project = TeacherProject(tmp_path, server.url, PASSAGES, step)
+        project.role = {**project.role, "samples_per_call": 1}
+        project.write(PASSAGES, step)
+        recipe = Recipe.load(tmp_path / "recipe.yaml")
+        guessed = check(recipe).calls.total()
+        assert sent(server) == 0
+        shown = preview(recipe, "qa")
+        assert shown.spent.calls == sent(server) > 0
+        measured = check(recipe).calls
+        assert measured.steps[0].measured == shown.spent.calls
+        run = project.run()
+        spent = run.folder.manifest.results["spent"]
+        again = shown.spent  # its replies are stored: the run did not ask for them again
+        for name in ("calls", "tokens", "usd"):
+            actual = spent[name] + getattr(again, name)
+            assert within(guessed[name], actual)
+            assert within(measured.total()[name], actual)
+        widths = [each["tokens"].high - each["tokens"].low for each in (guessed, measured.total())]
+        assert widths[1] < widths[0] / 2
+        low, _, high = run.folder.manifest.results["estimate"]["tokens"]
+        assert low <= spent["tokens"] + again.tokens <= high
+
+
+def test_a_preview_tells_how_many_rows_pass_and_stays_within_the_budget(tmp_path: Path) -> None:
+    def half(prompt: str) -> Any:
+        return question(prompt) if "号门" in prompt else {**question(prompt), "evidence": ["no such words"]}
+
+    with running(Behaviour(answer=answering(half))) as server:
+        TeacherProject(tmp_path, server.url, PASSAGES[5:13], STEP, budget="{calls: 12}")
+        recipe = Recipe.load(tmp_path / "recipe.yaml")
+        shown = preview(recipe, "qa", rows=8)
+        assert (shown.tried, shown.made, shown.spent.calls) == (8, 4, 12)
+        assert {row.verdict["verdict"] for row in shown.rows} == {"attempt", "made"}
+        TeacherProject(tmp_path, server.url, [f"{text} " for text in PASSAGES], STEP, budget="{calls: 12}")
+        with pytest.raises(BudgetReached):
+            preview(Recipe.load(tmp_path / "recipe.yaml"), "qa", sample=12)
+
+
+def test_steps_behind_made_rows_are_named_as_unknown(tmp_path: Path) -> None:
+    more = STEP + "\n  - {id: more, use: document_qa, from: qa}"
+    project = TeacherProject(tmp_path, "http://127.0.0.1:9/v1", PASSAGES, more)
+    assert check(Recipe.load(project.root / "recipe.yaml")).calls.unknown == ("more",)
 
 
 # ---- the recipe ----
