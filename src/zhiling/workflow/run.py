@@ -340,9 +340,7 @@ def _bookkeeping(run: Run) -> Generator[None]:
 
     def close(state: str) -> None:
         manifest.state, manifest.seconds = state, before + time.perf_counter() - started
-        spent = spending(run.project.root, run.id)
-        if spent.calls:
-            manifest.usd, manifest.results["spent"] = spent.usd, told(spent)
+        _note_spending(run)
         folder.save()
 
     try:
@@ -358,6 +356,13 @@ def _bookkeeping(run: Run) -> Generator[None]:
             close("failed")
         raise
     close("finished")
+
+
+def _note_spending(run: Run) -> None:
+    """Writes down what the run's model calls came to so far."""
+    spent, manifest = spending(run.project.root, run.id), run.folder.manifest
+    if spent.calls:
+        manifest.usd, manifest.results["spent"] = spent.usd, told(spent)
 
 
 def _rows(plan: Plan, run: Run, tell: Listener, engine: AbstractContextManager[Engine]) -> RowTable:
@@ -400,6 +405,7 @@ def _stages(recipe: Recipe, table: RowTable, run: Run, tell: Listener, until: st
 def _report(run: Run, tell: Listener) -> None:
     from zhiling.workflow.report.report import write_report
 
+    _note_spending(run)
     run.folder.save()
     write_report(run.path)
     tell({"event": "report", "path": str(run.path / "report" / "index.html")})

@@ -18,6 +18,7 @@ from zhiling.workflow.check import check
 from zhiling.workflow.interval import Interval
 from zhiling.workflow.preview import preview
 from zhiling.workflow.recipe import Recipe
+from zhiling.workflow.report.collect import collect
 from zhiling.workflow.run import open_run
 
 PASSAGES = [
@@ -268,6 +269,20 @@ def test_a_preview_tells_how_many_rows_pass_and_stays_within_the_budget(tmp_path
         TeacherProject(tmp_path, server.url, [f"{text} " for text in PASSAGES], STEP, budget="{calls: 12}")
         with pytest.raises(BudgetReached):
             preview(Recipe.load(tmp_path / "recipe.yaml"), "qa", sample=12)
+
+
+def test_the_report_shows_what_was_expected_beside_what_came(tmp_path: Path) -> None:
+    with running(Behaviour(answer=answering(question))) as server:
+        TeacherProject(tmp_path, server.url, PASSAGES, STEP)
+        run = Recipe.load(tmp_path / "recipe.yaml").run()
+    facts = collect(run.path).calls
+    assert facts is not None
+    assert facts.spent["calls"] == len(PASSAGES)
+    assert facts.estimate["calls"][0] <= len(PASSAGES) <= facts.estimate["calls"][2]
+    pages = "".join(path.read_text(encoding="utf-8") for path in (run.path / "report").rglob("*config*.html"))
+    assert "Model calls" in pages
+    assert "模型调用" in pages
+    assert f">{len(PASSAGES)}</td>" in pages
 
 
 def test_steps_behind_made_rows_are_named_as_unknown(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from zhiling.workflow.report.excerpts import excerpts
 from zhiling.workflow.report.facts import (
     BadFacts,
     BadItem,
+    CallsFacts,
     Histogram,
     LicenceFacts,
     ReportFacts,
@@ -53,6 +54,7 @@ def collect(path: Path) -> ReportFacts:
         state=manifest.state,
         seed=manifest.seed,
         usd=manifest.usd,
+        calls=_calls(manifest.results),
         counts=_counts(book),
         gates=manifest.gates,
         sources=tuple(_source(book, stage) for stage in book.stages if stage.kind == "source"),
@@ -70,6 +72,13 @@ def collect(path: Path) -> ReportFacts:
         versions=manifest.versions,
         host=manifest.host,
     )
+
+
+def _calls(results: Mapping[str, Any]) -> CallsFacts | None:
+    """Estimate and spending; None where the recipe asks no model."""
+    if "estimate" not in results and "spent" not in results:
+        return None
+    return CallsFacts(results.get("estimate", {}), results.get("spent", {}))
 
 
 def _counts(book: Book) -> Mapping[str, Any]:

@@ -277,6 +277,19 @@ class DiversityFacts:
 
 
 @dataclass(frozen=True)
+class CallsFacts:
+    """What model calls were expected to take, and took: calls, tokens and usd by name.
+
+    Attributes:
+        estimate: low, likely and high of each; empty where the run began before there was one.
+        spent: what came; of calls that have no answer, the most that they can cost.
+    """
+
+    estimate: Mapping[str, Sequence[float]]
+    spent: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class ReportFacts:
     """Everything that the pages show of one run."""
 
@@ -284,6 +297,7 @@ class ReportFacts:
     state: str
     seed: int
     usd: float
+    calls: CallsFacts | None
     counts: Mapping[str, Any]
     gates: Sequence[Mapping[str, Any]]
     sources: tuple[SourceFacts, ...]
