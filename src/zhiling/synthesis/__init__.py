@@ -5,6 +5,7 @@ STEPS: dict[str, str] = {
     "passage_qa": "zhiling.synthesis.passage_qa:PassageQa",
     "qa_pairs": "zhiling.synthesis.qa_pairs:QaPairs",
     "resolution": "zhiling.synthesis.resolution:Resolution",
+    "recombine": "zhiling.synthesis.recombine:Recombine",
     "sequences": "zhiling.synthesis.sequences:Sequences",
     "template": "zhiling.synthesis.template:Template",
 }
