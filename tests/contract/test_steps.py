@@ -25,6 +25,7 @@ import polars as pl
 import pytest
 from pydantic import BaseModel
 
+from tests.teacher import Scripted, any_reply
 from tests.tiny_lm import write_tiny_lm, write_tiny_reward
 from zhiling.encoders.hashing import HashingEncoder
 from zhiling.pipeline import fingerprint, registry
@@ -138,6 +139,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "grounding": {"against": "prompt"},  # the sample has no documents
     "mixture": {"size": 5},
     "pattern": {"patterns": [{"pattern": "parcel|包裹"}]},
+    "same_facts": {"compare": "equal"},  # the sample is neither translated nor summed up
     "sample": {"size": 5},
     "select": {"size": 5, "balance": ["language"], "quality": "measured.value"},
     "threshold": {"column": "m.score", "at_least": 0.5},
@@ -178,7 +180,10 @@ def make_step(name: str) -> Step:
 
 def context(root: Path, step: Step | None = None) -> Context:
     """What a step may know; of one that learns first, its state after the sample."""
-    found = Context(step_id="x", seed=3, root=root, load_encoder=lambda: HashingEncoder())
+    found = Context(
+        step_id="x", seed=3, root=root, load_encoder=lambda: HashingEncoder(),
+        load_models=lambda step: Scripted(any_reply),
+    )  # fmt: skip
     if step is None or not step.fits():
         return found
     state = root / "state"

@@ -1,11 +1,14 @@
 """Synthesis: steps that write new rows, one file each."""
 
 STEPS: dict[str, str] = {
+    "backtranslate": "zhiling.synthesis.backtranslate:Backtranslate",
+    "constrain": "zhiling.synthesis.constrain:Constrain",
     "document_qa": "zhiling.synthesis.document_qa:DocumentQA",
     "passage_qa": "zhiling.synthesis.passage_qa:PassageQa",
     "qa_pairs": "zhiling.synthesis.qa_pairs:QaPairs",
-    "resolution": "zhiling.synthesis.resolution:Resolution",
     "recombine": "zhiling.synthesis.recombine:Recombine",
+    "resolution": "zhiling.synthesis.resolution:Resolution",
+    "self_instruct": "zhiling.synthesis.self_instruct:SelfInstruct",
     "sequences": "zhiling.synthesis.sequences:Sequences",
     "template": "zhiling.synthesis.template:Template",
 }

@@ -5,23 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from pathlib import Path
+from typing import Any, ClassVar, Literal
 
 import orjson
-import polars as pl
 from pydantic import Field, model_validator
 
 from zhiling.llm.asking import Said, accepts, in_language, said
 from zhiling.llm.failures import CallFailure
 from zhiling.llm.reply import Reply
-from zhiling.llm.verdict import Ask, Complaint
+from zhiling.llm.verdict import Accept, Ask, Complaint
+from zhiling.llm.wire import Request
 from zhiling.pipeline.step import Context
-from zhiling.rows.conversation import shown_text
 from zhiling.rows.target import CONTEXT, QUESTION, Answer, Answers, Place, spelled
-from zhiling.synthesis.teacher import Draft, TeacherMake, Written
+from zhiling.synthesis.teacher import Draft, FromPassages, Written
 
 Kind = Literal["document_qa", "document_qa_multi_hop", "document_qa_unanswerable"]
-_KIND = 0  # draw
 _LONG = 200
 """Characters from which on a passage is more than the evidence of one answer."""
 
@@ -48,7 +47,7 @@ class Verified(Said):
     evidence: str
 
 
-class DocumentQA(TeacherMake):
+class DocumentQA(FromPassages):
     """Writes questions about passages, each with an answer and the words of the passage that support it.
 
     A row is the passage (role `document`), the question and the answer; its target is the evidence with its
@@ -66,7 +65,6 @@ class DocumentQA(TeacherMake):
     """
 
     name = "document_qa"
-    material = True
     cost: ClassVar[str] = "one call a passage for up to `samples_per_call` rows; a round trip: one more a row"
     limits: ClassVar[str] = (
         "That the evidence stands in the passage says not that it supports the answer: put `grounding` "
@@ -110,35 +108,11 @@ class DocumentQA(TeacherMake):
         """A round trip a row."""
         return {self.checker: 1.0} if self.checker else {}
 
-    def reads(self) -> tuple[str, ...]:
-        """The passage and its language."""
-        return ("messages", "task", "language")
-
-    def applies(self, rows: pl.DataFrame) -> pl.Series:
-        """Passages that say something."""
-        texts = shown_text(rows["messages"]).str.strip_chars()
-        return (rows["task"] == "passage").fill_null(False) & (texts != "")
-
-    def drafts(self, rows: pl.DataFrame, turns: Sequence[int], context: Context) -> list[Draft]:
-        """Of each passage `per_input` samples, each of a kind that is drawn."""
-        passages = shown_text(rows["messages"])
-        languages = self.languages_of(rows, passages, context)
-        kinds = context.uniform(rows["id"], _KIND).tolist()
-        made: list[Draft] = []
-        for row, passage, language, turn, draw in zip(
-            rows["id"].to_list(), passages.to_list(), languages, turns, kinds, strict=True
-        ):
-            kind = self._kind(draw)
-            model = Unanswered if kind == "document_qa_unanswerable" else Answered
-            request = self.request(kind, language, context.root, {"passage": passage}, model)
-            accept = accepts(model, _Check(kind, passage, language))
-            made += [
-                Draft(
-                    (row,), turn + each, language, Ask(request, turn + each, accept=accept), (kind, passage)
-                )
-                for each in range(self.per_input)
-            ]
-        return made
+    def asked(self, passage: str, language: str, draw: float, root: Path) -> tuple[Request, Accept, Any]:
+        """A question of a kind that is drawn."""
+        kind = self._kind(draw)
+        request = self.request(kind, language, root, {"passage": passage}, _MODELS[kind])
+        return request, accepts(_MODELS[kind], _Check(kind, passage, language)), (kind, passage)
 
     def _kind(self, draw: float) -> Kind:
         if draw < self.unanswerable:
@@ -162,18 +136,8 @@ class DocumentQA(TeacherMake):
     def checked(
         self, found: Mapping[int, Written], drafts: Sequence[Draft], context: Context
     ) -> Mapping[int, CallFailure | Complaint]:
-        """Questions that were asked before about the same passage, and what did not survive a round trip."""
-        seen: set[tuple[str, str]] = set()
-        failed: dict[int, CallFailure | Complaint] = {}
-        for place, row in found.items():
-            key = drafts[place].parents[0], row.messages[1][1].casefold()
-            if key in seen:
-                failed[place] = Complaint("repeated", f"asked before: {row.messages[1][1]!r}")
-            seen.add(key)
-        if self.checker is not None:
-            left = {place: row for place, row in found.items() if place not in failed}
-            failed |= self._round_trip(self.checker, left, drafts, context)
-        return failed
+        """What did not survive a round trip."""
+        return dict(self._round_trip(self.checker, found, drafts, context)) if self.checker else {}
 
     def _round_trip(
         self, role: str, found: Mapping[int, Written], drafts: Sequence[Draft], context: Context

@@ -11,16 +11,18 @@ from typing import Any, ClassVar
 import polars as pl
 from pydantic import Field
 
+from zhiling.errors import UsageError
 from zhiling.llm.asking import Asks
 from zhiling.llm.failures import CallFailure
 from zhiling.llm.reply import Reply
-from zhiling.llm.verdict import Ask, Complaint
+from zhiling.llm.verdict import Accept, Ask, Complaint
+from zhiling.llm.wire import Request
 from zhiling.pipeline.step import Context, Failure, Made, Make
-from zhiling.rows.conversation import nest
+from zhiling.rows.conversation import nest, shown_text
 from zhiling.rows.schema import ROW
 
 PROMPTS = Path(__file__).parent / "prompts"
-_TURN = 91  # draw
+_WAY, _TURN = 0, 91  # draws
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class TeacherMake(Asks, Make):
     """
 
     prompt_folder: ClassVar[Path] = PROMPTS
+    stages: ClassVar[int] = 1  # calls that follow each other for one row
 
     per_input: int = Field(1, ge=1, description="rows asked for each input (in `repeat`: and round)")
     share: float = Field(
@@ -75,6 +78,14 @@ class TeacherMake(Asks, Make):
     def written(self, draft: Draft, reply: Reply) -> Written | Complaint:
         """The row that an accepted reply makes, or why it makes none."""
 
+    def onward(self, draft: Draft, reply: Reply, context: Context) -> Draft:
+        """What is asked next about a reply, where a row takes several calls."""
+        raise UsageError(f"step {self.name!r} asks once")
+
+    def later_calls(self) -> Mapping[str, float]:
+        """The calls of the further stages."""
+        return {self.model: float(self.stages - 1)} if self.stages > 1 else {}
+
     def checked(
         self, found: Mapping[int, Written], drafts: Sequence[Draft], context: Context
     ) -> Mapping[int, CallFailure | Complaint]:
@@ -87,20 +98,42 @@ class TeacherMake(Asks, Make):
 
     def make(self, rows: pl.DataFrame, context: Context) -> Made:
         """The rows that were written; what failed is told beside them."""
-        drafts = self._drafts(rows, context)
-        outcomes = context.models.ask(self.model, [draft.ask for draft in drafts]) if drafts else []
-        found: dict[int, Written] = {}
         failures: list[Failure] = []
-        for place, (draft, outcome) in enumerate(zip(drafts, outcomes, strict=True)):
-            told = outcome if isinstance(outcome, CallFailure) else self.written(draft, outcome)
+        replied = self._replied(self._drafts(rows, context), failures, context)
+        for _ in range(self.stages - 1):
+            replied = self._replied([self.onward(*each, context) for each in replied], failures, context)
+        drafts = [draft for draft, _ in replied]
+        found: dict[int, Written] = {}
+        for place, (draft, reply) in enumerate(replied):
+            told = self.written(draft, reply)
             if isinstance(told, Written):
                 found[place] = told
             else:
                 failures.append(_failure(draft, told))
-        for place, failure in self.checked(found, drafts, context).items():
-            del found[place]
-            failures.append(_failure(drafts[place], failure))
+        _refuse(_repeated(found, drafts), found, drafts, failures)
+        _refuse(self.checked(found, drafts, context), found, drafts, failures)
         return Made(_frame([drafts[place] for place in found], list(found.values())), failures)
+
+    def samples(self, draft: Draft, accept: Accept) -> list[Draft]:
+        """The draft as often as an input gives rows, with the numbers from its own on."""
+        request = draft.ask.request
+        return [
+            replace(draft, sample=number, ask=Ask(request, number, accept=accept))
+            for number in range(draft.sample, draft.sample + self.per_input)
+        ]
+
+    def _replied(
+        self, drafts: Sequence[Draft], failures: list[Failure], context: Context
+    ) -> list[tuple[Draft, Reply]]:
+        """The drafts that were replied to; what failed is added to `failures`."""
+        outcomes = context.models.ask(self.model, [draft.ask for draft in drafts]) if drafts else []
+        replied: list[tuple[Draft, Reply]] = []
+        for draft, outcome in zip(drafts, outcomes, strict=True):
+            if isinstance(outcome, CallFailure):
+                failures.append(_failure(draft, outcome))
+            else:
+                replied.append((draft, outcome))
+        return replied
 
     def _drafts(self, rows: pl.DataFrame, context: Context) -> list[Draft]:
         chosen, turns = self._turn(rows, context)
@@ -117,10 +150,71 @@ class TeacherMake(Asks, Make):
         return rows.filter(mask), [number for number in numbers if number is not None]
 
 
+class FromPassages(TeacherMake):
+    """A method whose inputs are passages; each is asked about in one language and one way."""
+
+    material = True
+
+    @abstractmethod
+    def asked(self, passage: str, language: str, draw: float, root: Path) -> tuple[Request, Accept, Any]:
+        """What is asked about a passage, what must hold of the reply, and what is needed to write the row.
+
+        Args:
+            passage: its text.
+            language: of the prompt.
+            draw: in [0, 1), for methods that ask in several ways.
+            root: the recipe's folder.
+        """
+
+    def reads(self) -> tuple[str, ...]:
+        """The passage and its language."""
+        return ("messages", "task", "language")
+
+    def applies(self, rows: pl.DataFrame) -> pl.Series:
+        """Passages that say something."""
+        texts = shown_text(rows["messages"]).str.strip_chars()
+        return (rows["task"] == "passage").fill_null(False) & (texts != "")
+
+    def drafts(self, rows: pl.DataFrame, turns: Sequence[int], context: Context) -> list[Draft]:
+        """Of each passage `per_input` samples of one request."""
+        passages = shown_text(rows["messages"])
+        languages = self.languages_of(rows, passages, context)
+        draws = context.uniform(rows["id"], _WAY).tolist()
+        made: list[Draft] = []
+        for row, passage, language, turn, draw in zip(
+            rows["id"].to_list(), passages.to_list(), languages, turns, draws, strict=True
+        ):
+            request, accept, about = self.asked(passage, language, draw, context.root)
+            made += self.samples(Draft((row,), turn, language, Ask(request), about), accept)
+        return made
+
+
 def _lap(place: float, begin: float, end: float) -> int | None:
     """The whole number which, added to a place in [0, 1), falls into [begin, end); None: none does."""
     lap = int(begin)
     return next((number for number in (lap, lap + 1) if begin <= number + place < end), None)
+
+
+def _refuse(
+    refused: Mapping[int, CallFailure | Complaint], found: dict[int, Written], drafts: Sequence[Draft],
+    failures: list[Failure],
+) -> None:  # fmt: skip
+    for place, failure in refused.items():
+        del found[place]
+        failures.append(_failure(drafts[place], failure))
+
+
+def _repeated(found: Mapping[int, Written], drafts: Sequence[Draft]) -> dict[int, Complaint]:
+    """Places of rows in which the user asks what was asked before about the same input."""
+    seen: set[tuple[tuple[str, ...], str]] = set()
+    again: dict[int, Complaint] = {}
+    for place, row in found.items():
+        asked = next((text for role, text, _ in row.messages if role == "user"), "")
+        key = drafts[place].parents, asked.casefold()
+        if key in seen:
+            again[place] = Complaint("repeated", f"asked before: {asked[:80]!r}")
+        seen.add(key)
+    return again
 
 
 def _failure(draft: Draft, told: CallFailure | Complaint) -> Failure:

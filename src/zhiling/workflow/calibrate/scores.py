@@ -24,6 +24,7 @@ from zhiling.pipeline.table import RowTable
 from zhiling.rows.conversation import question_text, reply_text
 from zhiling.text.tokens import token_counts
 from zhiling.workflow.calibrate.truth import LINE, Truth
+from zhiling.workflow.models import RunModels
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import plan_of
 from zhiling.workflow.sniff import recognise
@@ -64,13 +65,14 @@ def look(recipe: Recipe, line: StepLine, bound: Bound, truth: Truth) -> Seen:
         UsageError: the step judges none of them.
     """
     values = bound.values or (bound.loosest,)
-    with tempfile.TemporaryDirectory(prefix="zhiling-calibrate-") as folder:
+    asking = RunModels(recipe, f"calibrate:{line.id}")
+    with tempfile.TemporaryDirectory(prefix="zhiling-calibrate-") as folder, asking as models:
         root = Path(folder)
         run = RunFolder.create(root / "runs" / "calibrate-0001", Manifest(run="calibrate-0001", recipe=""))
         source = None if truth.ids else _source(truth, root)
         frames: list[_Judged] = []
         for value in values:  # one run folder: what stands before the step is measured once
-            plan = _plan(recipe, _at(line, bound, value), source)
+            plan = replace(_plan(recipe, _at(line, bound, value), source), load_models=models)
             table = Runner(plan, run, Project(root if source else recipe.root), lambda event: None).rows()
             frames.append(_judged(run, table, line.id, truth))
     first = frames[0]
