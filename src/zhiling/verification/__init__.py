@@ -2,5 +2,6 @@
 
 STEPS: dict[str, str] = {
     "constraints": "zhiling.verification.constraints:Constraints",
+    "same_facts": "zhiling.verification.same_facts:SameFacts",
     "spans": "zhiling.verification.spans:Spans",
 }
