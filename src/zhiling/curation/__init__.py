@@ -11,6 +11,7 @@ STEPS: dict[str, str] = {
     "image_decontaminate": "zhiling.curation.image_decontaminate:ImageDecontaminate",
     "image_dedup": "zhiling.curation.image_dedup:ImageDedup",
     "injection": "zhiling.curation.injection:Injection",
+    "judge": "zhiling.curation.judge:Judge",
     "known": "zhiling.curation.known:Known",
     "label_errors": "zhiling.curation.label_errors:LabelErrors",
     "language": "zhiling.curation.language:Language",

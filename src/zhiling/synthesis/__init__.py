@@ -1,8 +1,10 @@
 """Synthesis: steps that write new rows, one file each."""
 
 STEPS: dict[str, str] = {
+    "answer_templates": "zhiling.synthesis.answer_templates:AnswerTemplates",
     "backtranslate": "zhiling.synthesis.backtranslate:Backtranslate",
     "constrain": "zhiling.synthesis.constrain:Constrain",
+    "dialogue": "zhiling.synthesis.dialogue:Dialogue",
     "document_qa": "zhiling.synthesis.document_qa:DocumentQA",
     "passage_qa": "zhiling.synthesis.passage_qa:PassageQa",
     "qa_pairs": "zhiling.synthesis.qa_pairs:QaPairs",

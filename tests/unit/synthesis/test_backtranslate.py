@@ -12,7 +12,7 @@ from zhiling.synthesis.backtranslate import Backtranslate
 
 EN = (
     "Bring the water to a boil, then take it off the heat for a minute. Pour it slowly over the leaves and"
-    " wait three minutes; longer makes the tea bitter. Warm the cup while you wait. Green tea wants cooler water."
+    " wait three minutes; longer makes the tea bitter. Warm the cup meanwhile. Green tea wants cooler water."
 )
 ZH = (
     "先把水烧开，再离火放一分钟。慢慢地把水倒在茶叶上，等三分钟；时间太长茶会发苦。等的时候把杯子温一温。绿茶要用凉一些的水，"
