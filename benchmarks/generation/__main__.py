@@ -12,6 +12,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "3": ("kill.py",),
     "6": ("cap.py",),
     "8": ("threads.py",),
+    "10": ("templates.py",),
 }
 
 if __name__ == "__main__":
