@@ -104,7 +104,9 @@ class Dialogue(FromPassages):
             if len({value.casefold() for value in values}) < len(values):
                 return Complaint("repeated_fact", "two facts have the same value")
             absent = next((value for value in values if not says(passage, value)), None)
-            return absent and Complaint("not_verbatim", f"the passage does not say {absent[:80]!r}")
+            if absent is None:
+                return None
+            return Complaint("not_verbatim", f"the passage does not say {absent[:80]!r}")
 
         return check
 

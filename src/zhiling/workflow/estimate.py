@@ -78,7 +78,7 @@ class Planned:
     def total(self) -> dict[str, Interval]:
         """Calls, tokens, usd and seconds of all steps together."""
         names = ("calls", "tokens", "usd", "seconds")
-        sums = dict.fromkeys(names, NOTHING)
+        sums: dict[str, Interval] = dict.fromkeys(names, NOTHING)
         for each in self.steps:
             sums = {name: sums[name].plus(getattr(each, name)) for name in names}
         return sums

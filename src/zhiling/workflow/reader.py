@@ -102,7 +102,7 @@ class Reader:
             return
         for name, settings in models.items():
             path = ("models", name)
-            if not isinstance(name, str) or not _ID.fullmatch(name):
+            if not _ID.fullmatch(str(name)):
                 self._problem(f"role {name!r}: lower-case letters, digits and '_', a letter first", path)
             elif not is_mapping(settings):
                 self._problem(f"role {name!r} is a mapping of settings: `endpoint`, `model`, …", path)

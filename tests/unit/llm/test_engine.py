@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from zhiling.llm.fake_server import FAULTS, Behaviour, FakeServer, running
 from zhiling.llm.limits import Limits
 from zhiling.llm.reply import Reply
 from zhiling.llm.role import Role
-from zhiling.llm.verdict import Ask
+from zhiling.llm.verdict import Ask, Complaint
 from zhiling.llm.wire import ChatRequest, CompletionRequest, JsonReply, Sampling, user
 
 TEXTS = ["How do I reset the lock?", "怎么重置门锁？"]
@@ -229,6 +230,35 @@ def test_a_reply_that_the_caller_refuses_is_asked_for_once_more(open_engine: Any
         assert sent(server) == 4
         (mended,) = engine.ask("teacher", [Ask(other, attempt=1, accept=wanted)])
         assert mended.text.startswith("```json")
+
+
+def test_anew_is_asked_only_what_has_no_good_reply_yet_and_what_was_mended_stays(open_engine: Any) -> None:
+    bad: set[str] = {"怎么重置门锁？ 1", "怎么重置门锁？ 3"}
+
+    def answer(body: dict[str, Any]) -> str:
+        return "refused" if body["messages"][-1]["content"] in bad else "fine"
+
+    def wanted(value: Any) -> Complaint | None:
+        return Complaint("not_fine", value) if value != "fine" else None
+
+    with running(Behaviour(answer=answer)) as server, open_engine(server.url) as engine:
+        first = engine.ask("teacher", asks(4, accept=wanted))
+        assert [each.of_row("r").cls for each in first if isinstance(each, CallFailure)] == ["not_fine"] * 2
+        assert sent(server) == 4 + 2  # a reply that a check refuses is asked for once more
+        bad.discard("怎么重置门锁？ 1")
+        again = engine.ask("teacher", asks(4, accept=wanted, attempt=1))
+        assert [isinstance(each, Reply) for each in again] == [True, True, True, False]
+        assert sent(server) == 6 + 1 + 2
+        assert engine.ask("teacher", asks(4, accept=wanted, attempt=1)) == stored(again)
+        assert engine.ask("teacher", asks(4, accept=wanted)) == stored(again)  # the mended one is found
+        assert sent(server) == 9
+        bad.clear()
+        texts(engine.ask("teacher", asks(5, accept=wanted, attempt=2)))
+        assert sent(server) == 9 + 2
+
+
+def stored(outcomes: list[Any]) -> list[Any]:
+    return [replace(each, stored=True) if isinstance(each, Reply) else each for each in outcomes]
 
 
 def test_a_text_that_the_server_rejects_fails_alone(
