@@ -11,7 +11,9 @@
     ├── StepFailed             1   a step that could not finish
     │   └── TooManyFailures    1   more failed rows than `max_failed` allows
     ├── GateFailed             1   a gate said no
-    ├── BudgetReached          4   a hard limit: paused, resumable
+    ├── Paused                 4   the run can go on later
+    │   ├── BudgetReached      4   a hard limit
+    │   └── AwaitingBatch      4   answers to a batch file have not come yet
     └── Interrupted          130   Ctrl-C: paused, resumable
 
 The command line prints them without a traceback; anything else is a bug and keeps its traceback.
@@ -105,10 +107,18 @@ class GateFailed(ZhilingError):
     exit_code = 1
 
 
-class BudgetReached(ZhilingError):
-    """A hard limit was reached; the run is paused and can go on."""
+class Paused(ZhilingError):
+    """The run stopped where it can go on."""
 
     exit_code = 4
+
+
+class BudgetReached(Paused):
+    """A hard limit was reached; the run is paused and can go on."""
+
+
+class AwaitingBatch(Paused):
+    """Requests stand in a batch file whose answers have not come; the run goes on when they are read."""
 
 
 class Interrupted(ZhilingError):

@@ -12,7 +12,7 @@ from zhiling import __version__
 from zhiling.errors import Interrupted, ZhilingError
 
 VERBS = (
-    "init", "check", "preview", "run", "status", "rows", "why", "diff", "export", "gates",
+    "init", "check", "preview", "run", "batch", "status", "rows", "why", "diff", "export", "gates",
     "train", "evaluate", "compare", "predict", "report", "ablate", "calibrate", "steps", "schema", "doctor",
     "index", "gc", "demo",
 )  # fmt: skip

@@ -64,6 +64,16 @@ def sampling_call(role: Role, body: Json, slots: Sequence[Slot], most_prompt: in
     return Call(path, orjson.dumps(sent), tuple(slots), most_prompt, limit * len(slots))
 
 
+def with_samples(call: Call, slots: Sequence[Slot]) -> Call:
+    """The same call for some of its slots."""
+    body: Json = orjson.loads(call.body)
+    body.pop("n", None)
+    if len(slots) > 1:
+        body["n"] = len(slots)
+    each = call.most_completion // len(call.slots)
+    return Call(call.path, orjson.dumps(body), tuple(slots), call.most_prompt, each * len(slots))
+
+
 def samples_per_call(role: Role, body: Mapping[str, Any]) -> int:
     """How many samples one request may ask for: one where each has a seed of its own."""
     return 1 if "seed" in body else role.samples_per_call

@@ -89,6 +89,7 @@ class Client:
             held = await self._journal.find(job.key for job in jobs)
             waiting = [job for job in [*mine, *theirs] if not self._answered(job, asks, held, outcomes)]
             await self._drive(waiting, lambda job: self._run(job, asks, held, outcomes))
+            await self._sender.finish()
         finally:
             for job in jobs:
                 self._let_go(job)

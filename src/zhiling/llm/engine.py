@@ -20,6 +20,7 @@ from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from zhiling.errors import Interrupted, UnknownName, ZhilingError
+from zhiling.llm.batch_file import FOLDER, BatchSender
 from zhiling.llm.client import Client, Vector
 from zhiling.llm.endpoints import Endpoint, Endpoints
 from zhiling.llm.failures import CallFailure
@@ -143,7 +144,10 @@ class Engine:
             places = [Endpoint(str(folder), _LOCAL_QUEUE, Pace(), time.monotonic)]
         self._transports.append(transport)
         endpoints = Endpoints(places, role.outage_s)
-        sender = Sender(name, role, endpoints, transport, self._ledger, Backoff(self._seed))
+        made = BatchSender if role.batch else Sender
+        sender = made(name, role, endpoints, transport, self._ledger, Backoff(self._seed))
+        if isinstance(sender, BatchSender):
+            sender.await_in(self._journal, self._root / FOLDER)
         self._clients[name] = Client(sender, role.identity(name, content), self._journal)
         return self._clients[name]
 

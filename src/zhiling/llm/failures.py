@@ -28,6 +28,7 @@ class FailureClass(StrEnum):
     SCHEMA = "schema"
     TRUNCATED = "truncated"
     EMPTY = "empty"
+    PENDING = "pending"
 
 
 RETRYABLE = frozenset({

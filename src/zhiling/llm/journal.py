@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from zhiling.llm.store import Batch, ResponseStore, Sent, Settled, Slot, Spending
+from zhiling.llm.store import Awaited, Batch, ResponseStore, Sent, Settled, Slot, Spending
 
 LINGER_S = 0.005
 """How long the first line waits for company: far less than any model takes, and a commit costs .4 ms."""
@@ -37,11 +37,25 @@ class Journal:
         """What a run's calls came to so far."""
         return await self._in_thread(lambda: self._store.spending(run))
 
+    async def awaited(self, keys: Iterable[bytes]) -> list[Awaited]:
+        """Calls for these requests whose answers are awaited."""
+        wanted = list(keys)
+        return await self._in_thread(lambda: self._store.awaited(wanted))
+
+    async def awaited_of(self, role: str) -> list[Awaited]:
+        """Calls of a role whose answers are awaited."""
+        return await self._in_thread(lambda: self._store.awaited_of(role))
+
+    async def name_batch(self, role: str) -> str | None:
+        """The file that new lines of a role belong to from now on; None where there are none."""
+        return await self._in_thread(lambda: self._store.name_batch(role))
+
     async def write(
         self,
         sent: Sent | None = None,
         settled: Settled | None = None,
         replies: Sequence[tuple[Slot, bytes]] = (),
+        awaited: Awaited | None = None,
     ) -> None:
         """Returns when these lines are on disk.
 
@@ -54,6 +68,8 @@ class Journal:
             self._batch.sent.append(sent)
         if settled is not None:
             self._batch.settled.append(settled)
+        if awaited is not None:
+            self._batch.awaited.append(awaited)
         self._batch.replies.extend(replies)
         written = loop.create_future()
         self._waiting.append(written)

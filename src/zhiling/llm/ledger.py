@@ -48,6 +48,14 @@ class Ledger:
         await self._journal.write(sent=Sent(self._run, self._session, ticket.number, name, *most))
         return ticket
 
+    def place(self, ticket: Ticket) -> tuple[str, int, int]:
+        """Where the call stands in the ledger: run, session and number."""
+        return self._run, self._session, ticket.number
+
+    def park(self, ticket: Ticket) -> None:
+        """It stays at its most until its answer is read, and nobody waits for that."""
+        self._meter.settle(ticket.most, ticket.most)
+
     async def settle(
         self, ticket: Ticket, role: Role, usage: Usage | None, replies: Sequence[tuple[Slot, bytes]]
     ) -> None:

@@ -95,7 +95,7 @@ class Role(BaseModel):
         "price": "what a reply costs does not change it",
         "rpm": "pace", "tpm": "pace", "parallel": "pace", "samples_per_call": "pace",
         "timeout_s": "patience", "patience_s": "patience", "retries": "patience", "outage_s": "patience",
-        "stream": "how a reply travels", "max_reply_mb": "what is too large has no reply",
+        "stream": "how a reply travels", "batch": "as well", "max_reply_mb": "what is too large has no reply",
         "max_tokens": "it stands in every request", "extra": "as well",
         "max_tokens_field": "how a limit is spelt", "image_tokens": "an estimate of cost",
     }  # fmt: skip
@@ -119,6 +119,9 @@ class Role(BaseModel):
         default=8, ge=1, description="samples asked for in one request; 1: server has no n"
     )
     stream: bool = Field(default=False, description="ask for replies piece by piece")
+    batch: bool = Field(
+        default=False, description="write requests into batch files, and pause until their answers are read"
+    )
     rpm: int | None = Field(default=None, ge=1, description="requests a minute and host")
     tpm: int | None = Field(default=None, ge=1, description="tokens a minute and host")
     parallel: int = Field(default=256, ge=1, description="most requests at once and endpoint")

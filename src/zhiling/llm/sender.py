@@ -85,6 +85,9 @@ class Sender:
         self.endpoints.stop(error)
         self._ledger.stop(error)
 
+    async def finish(self) -> None:
+        """All calls of a batch of asks were made."""
+
     async def send(self, call: Call) -> list[bytes] | CallFailure:
         """The stored replies of a call, in the order of its slots.
 

@@ -9,12 +9,13 @@ in the same transaction as the answer. What a kill leaves behind stays counted a
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 import time
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from zhiling.llm.role import PICO
 from zhiling.pipeline.database import Database, transaction
@@ -64,6 +65,32 @@ class Settled(NamedTuple):
     number: int
 
 
+class Awaited(NamedTuple):
+    """A call whose answer comes by a batch file: its slots, its request, and its line in the ledger.
+
+    Attributes:
+        key: of its slots, as `ask`; their samples are `first` and those that follow it.
+        file: that it stands in; empty until it is written.
+    """
+
+    key: bytes
+    ask: int
+    first: int
+    count: int
+    role: str
+    file: str
+    path: str
+    body: bytes
+    run: str
+    session: int
+    number: int
+
+    @property
+    def custom_id(self) -> str:
+        """The name of its line, by which its answer is found."""
+        return f"{self.key.hex()}-{self.ask}-{self.first}"
+
+
 @dataclass
 class Batch:
     """What one transaction writes."""
@@ -71,6 +98,7 @@ class Batch:
     sent: list[Sent] = field(default_factory=list[Sent])
     settled: list[Settled] = field(default_factory=list[Settled])
     replies: list[tuple[Slot, bytes]] = field(default_factory=list[tuple[Slot, bytes]])
+    awaited: list[Awaited] = field(default_factory=list[Awaited])
 
 
 @dataclass(frozen=True)
@@ -127,6 +155,16 @@ class ResponseStore(Database):
             " prompt INTEGER NOT NULL, completion INTEGER NOT NULL, seconds REAL, at INTEGER NOT NULL,"
             " PRIMARY KEY (run, session, number)) WITHOUT ROWID"
         ),
+        "batch_files": (
+            "CREATE TABLE IF NOT EXISTS batch_files"
+            " (number INTEGER PRIMARY KEY AUTOINCREMENT, role TEXT NOT NULL)"
+        ),
+        "awaited": (
+            "CREATE TABLE IF NOT EXISTS awaited (key BLOB NOT NULL, ask INTEGER NOT NULL,"
+            " first INTEGER NOT NULL, count INTEGER NOT NULL, role TEXT NOT NULL, file TEXT NOT NULL,"
+            " path TEXT NOT NULL, body BLOB NOT NULL, run TEXT NOT NULL, session INTEGER NOT NULL,"
+            " number INTEGER NOT NULL, PRIMARY KEY (key, ask, first))"
+        ),
     }
 
     _made = False
@@ -172,6 +210,74 @@ class ResponseStore(Database):
                 "INSERT OR IGNORE INTO responses VALUES (?, ?, ?, ?, ?)",
                 [(*slot, reply, now) for slot, reply in batch.replies],
             )
+            connection.executemany(
+                "INSERT OR IGNORE INTO awaited VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", batch.awaited
+            )
+
+    def awaited(self, keys: Iterable[bytes]) -> list[Awaited]:
+        """Calls for these requests whose answers are awaited."""
+        query = "SELECT * FROM awaited WHERE key = ?"
+        return [Awaited(*line) for key in dict.fromkeys(keys) for line in self._lines_of_batches(query, key)]
+
+    def awaited_of(self, role: str) -> list[Awaited]:
+        """Calls of a role whose answers are awaited, by file and in the order in which they were noted."""
+        query = "SELECT * FROM awaited WHERE role = ? ORDER BY file, rowid"
+        return [Awaited(*line) for line in self._lines_of_batches(query, role)]
+
+    def awaited_as(self, custom_id: str) -> Awaited | None:
+        """The call with this name, if its answer is awaited."""
+        match = re.fullmatch(r"([0-9a-f]{32})-(\d{1,9})-(\d{1,9})", custom_id)
+        if match is None:
+            return None
+        query = "SELECT * FROM awaited WHERE key = ? AND ask = ? AND first = ?"
+        values = bytes.fromhex(match[1]), int(match[2]), int(match[3])
+        return next((Awaited(*line) for line in self._lines_of_batches(query, *values)), None)
+
+    def name_batch(self, role: str) -> str | None:
+        """Puts all calls of a role that stand in no file yet into a new one; None where there are none."""
+        if not any(not line.file for line in self.awaited_of(role)):
+            return None
+        with self._writing() as connection:
+            connection.execute("INSERT INTO batch_files (role) VALUES (?)", (role,))
+            file = f"{role}-{connection.execute('SELECT last_insert_rowid()').fetchone()[0]:04d}.jsonl"
+            connection.execute("UPDATE awaited SET file = ? WHERE role = ? AND file = ''", (file, role))
+        return file
+
+    def answer(
+        self, line: Awaited, cost: tuple[int, int, int] | None, replies: Sequence[tuple[Slot, bytes]]
+    ) -> None:
+        """Stores the replies of a call from a batch with its cost, or frees it where there are none.
+
+        Args:
+            line: the call; it is awaited no longer.
+            cost: 1e-12 USD, tokens of prompt and reply; None where the answer does not count them: then its
+                most stands.
+            replies: none where the call was not answered: it costs nothing.
+        """
+        with self._writing() as connection:
+            where = (line.run, line.session, line.number)
+            if not replies:
+                cost = (0, 0, 0)
+            if cost is not None:
+                connection.execute(
+                    "UPDATE calls SET state = ?, pico = ?, prompt = ?, completion = ?, seconds = 0"
+                    " WHERE run = ? AND session = ? AND number = ?",
+                    ("done" if replies else "free", *cost, *where),
+                )
+            connection.executemany(
+                "INSERT OR IGNORE INTO responses VALUES (?, ?, ?, ?, ?)",
+                [(*slot, reply, int(time.time())) for slot, reply in replies],
+            )
+            connection.execute(
+                "DELETE FROM awaited WHERE key = ? AND ask = ? AND first = ?",
+                (line.key, line.ask, line.first),
+            )
+
+    def _lines_of_batches(self, query: str, *values: bytes | str | int) -> list[tuple[Any, ...]]:
+        """Of a database that is older than batches: none."""
+        if not self._read("SELECT 1 FROM sqlite_master WHERE name = 'awaited'"):
+            return []
+        return self._read(query, values)
 
     def find(self, keys: Iterable[bytes]) -> dict[Slot, bytes]:
         """All stored replies of these requests."""

@@ -20,10 +20,10 @@ import polars as pl
 from polars.exceptions import PanicException
 
 from zhiling.errors import (
-    BudgetReached,
     GateFailed,
     Interrupted,
     MissingInput,
+    Paused,
     UsageError,
     ZhilingError,
 )
@@ -229,7 +229,7 @@ def run_recipe(
     Raises:
         GateFailed: a gate said no; the run folder tells which rows, nothing is exported.
         TooManyFailures: see `max_failed`.
-        BudgetReached: paused at a limit; run again to go on.
+        Paused: at a limit, or because answers to a batch are awaited; run again to go on.
         Interrupted: paused by Ctrl-C; run again to go on.
         RunBusy: another process works in this project.
     """
@@ -345,7 +345,7 @@ def _bookkeeping(run: Run) -> Generator[None]:
 
     try:
         yield
-    except (KeyboardInterrupt, BudgetReached):
+    except (KeyboardInterrupt, Paused):
         close("paused")
         raise
     except GateFailed:

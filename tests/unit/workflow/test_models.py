@@ -9,10 +9,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
+from typer.testing import CliRunner
 
 from tests.teacher import TeacherProject, answering, fenced_text
-from zhiling.errors import BudgetReached, MissingInput, RecipeError, ZhilingError
+from zhiling.cli.main import app
+from zhiling.errors import AwaitingBatch, BudgetReached, MissingInput, RecipeError, ZhilingError
+from zhiling.llm.fake_replies import sampled
 from zhiling.llm.fake_server import Behaviour, FakeServer, running
 from zhiling.workflow.check import check
 from zhiling.workflow.interval import Interval
@@ -214,6 +218,29 @@ def test_a_planted_key_is_in_no_file_of_the_project(tmp_path: Path, monkeypatch:
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) > len(PASSAGES)
     assert not [path for path in files if KEY.encode() in path.read_bytes()]
+
+
+def test_a_run_waits_for_its_batch_and_goes_on_when_the_answers_are_read(tmp_path: Path) -> None:
+    project = TeacherProject(tmp_path, "http://127.0.0.1:9/v1", PASSAGES, STEP)
+    project.role = {**project.role, "batch": True}
+    project.write(PASSAGES, STEP)
+    with pytest.raises(AwaitingBatch, match=r"zhiling batch ANSWERS"):
+        project.run()
+    assert open_run(tmp_path).folder.manifest.state == "paused"
+    answers: list[bytes] = []
+    for line in map(orjson.loads, (tmp_path / "batches" / "teacher-0001.jsonl").read_bytes().splitlines()):
+        text = answering(question)(line["body"])
+        body = sampled(line["url"], line["body"], text, None)
+        answers.append(orjson.dumps({"custom_id": line["custom_id"], "response": {"body": body}}))
+    (tmp_path / "answers.jsonl").write_bytes(b"\n".join(answers))
+    command = ["batch", str(tmp_path / "answers.jsonl"), "--recipe", str(tmp_path / "recipe.yaml")]
+    told = CliRunner().invoke(app, command)
+    assert (told.exit_code, told.output.splitlines()[0]) == (
+        0,
+        "18 requests answered, 0 failed, 0 not awaited",
+    )
+    run = project.run()
+    assert (run.id, run.counts["made"]) == ("p-0001", len(PASSAGES))
 
 
 # ---- before it is paid ----
