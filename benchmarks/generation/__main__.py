@@ -10,9 +10,13 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "1": ("client.py", "speed"),
     "2": ("client.py", "refusals"),
     "3": ("kill.py",),
+    "4": ("failures.py",),
+    "5": ("again.py",),
     "6": ("cap.py",),
+    "7": ("estimates.py",),
     "8": ("threads.py",),
     "10": ("templates.py",),
+    "14": ("volume.py",),
 }
 
 if __name__ == "__main__":
