@@ -44,7 +44,7 @@ class BatchSender(Sender):
         held = {
             Slot(line.key, sample, line.ask)
             for line in known
-            for sample in range(line.first, line.first + line.count)
+            for sample in range(line.first, line.first + line.samples)
         }
         for slots in _runs([slot for slot in call.slots if slot not in held]):
             piece = with_samples(call, slots)
@@ -141,12 +141,12 @@ def _take(answer: Mapping[str, Any], line: Awaited, role: Role, store: ResponseS
     response = cast(dict[str, Any], response) if isinstance(response, dict) else {}
     body = response.get("body")
     try:
-        found = payloads(line.path, body, line.count) if response.get("status_code", 200) == 200 else []
+        found = payloads(line.path, body, line.samples) if response.get("status_code", 200) == 200 else []
     except NotTheProtocol:
         found = []
     usage = usage_of(cast(dict[str, Any], body)) if found else None
     cost = None if usage is None else (role.price.pico(usage.prompt, usage.completion), *_both(usage))
-    slots = [Slot(line.key, line.first + offset, line.ask) for offset in range(line.count)]
+    slots = [Slot(line.key, line.first + offset, line.ask) for offset in range(line.samples)]
     store.answer(line, cost, list(zip(slots, found, strict=True)) if found else [])
     return bool(found)
 

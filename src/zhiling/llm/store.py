@@ -69,14 +69,14 @@ class Awaited(NamedTuple):
     """A call whose answer comes by a batch file: its slots, its request, and its line in the ledger.
 
     Attributes:
-        key: of its slots, as `ask`; their samples are `first` and those that follow it.
+        key: of its slots, as `ask`; their numbers are `first` and those that follow it.
         file: that it stands in; empty until it is written.
     """
 
     key: bytes
     ask: int
     first: int
-    count: int
+    samples: int
     role: str
     file: str
     path: str
@@ -161,7 +161,7 @@ class ResponseStore(Database):
         ),
         "awaited": (
             "CREATE TABLE IF NOT EXISTS awaited (key BLOB NOT NULL, ask INTEGER NOT NULL,"
-            " first INTEGER NOT NULL, count INTEGER NOT NULL, role TEXT NOT NULL, file TEXT NOT NULL,"
+            " first INTEGER NOT NULL, samples INTEGER NOT NULL, role TEXT NOT NULL, file TEXT NOT NULL,"
             " path TEXT NOT NULL, body BLOB NOT NULL, run TEXT NOT NULL, session INTEGER NOT NULL,"
             " number INTEGER NOT NULL, PRIMARY KEY (key, ask, first))"
         ),
