@@ -148,14 +148,15 @@ def _listed(turns: Sequence[Turn], values: Values) -> Iterator[Slot]:
                     yield Slot(message, *match.span(), name)
 
 
-def spelling(words: str) -> tuple[bool, bool, bool, bool]:
-    """What two words must share to stand for each other: Chinese, figures, a capital first, all capitals."""
+def spelling(words: str) -> tuple[bool, bool, bool, bool, bool]:
+    """What words must share to stand for each other: Chinese, figures, first capital, all capitals, 《》."""
     letters = [each for each in words if each.isalpha()]
     return (
         bool(_HAN.search(words)),
         any(each.isdigit() for each in words),
         bool(letters) and letters[0].isupper(),
         len(letters) > 1 and all(each.isupper() for each in letters),
+        not words[:1].isalnum(),
     )
 
 
