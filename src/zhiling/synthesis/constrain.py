@@ -84,7 +84,8 @@ class Constrain(Make):
             drawn = context.uniform(keys, _KIND).tolist()
             once = pl.Series([f"{id}\0{sample}"], dtype=pl.String)
             choice, count = (float(context.uniform(once, draw)[0]) for draw in (_CHOICE, _COUNT))
-            kinds: list[Kind] = [
+            order = sorted(range(len(drawn)), key=drawn.__getitem__)
+            kinds: list[Kind] = [self.kinds[place] for place in order]
                 self.kinds[place] for place in sorted(range(len(drawn)), key=drawn.__getitem__)
             ]
             found = measured(prompt, reply, language, kinds, choice, 1 + int(count * self.most))
