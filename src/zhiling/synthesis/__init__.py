@@ -6,6 +6,7 @@ STEPS: dict[str, str] = {
     "constrain": "zhiling.synthesis.constrain:Constrain",
     "dialogue": "zhiling.synthesis.dialogue:Dialogue",
     "document_qa": "zhiling.synthesis.document_qa:DocumentQA",
+    "intents": "zhiling.synthesis.intents:Intents",
     "passage_qa": "zhiling.synthesis.passage_qa:PassageQa",
     "qa_pairs": "zhiling.synthesis.qa_pairs:QaPairs",
     "recombine": "zhiling.synthesis.recombine:Recombine",
