@@ -20,7 +20,7 @@ from zhiling.synthesis.backtranslate import Backtranslate  # noqa: E402
 from zhiling.synthesis.teacher import PROMPTS  # noqa: E402
 
 COUNT = 40
-BATCH = {"batch": True, "batch_poll_s": 0.02}
+BATCH = {"batch": True}
 
 
 class Project:
