@@ -86,8 +86,6 @@ class Constrain(Make):
             choice, count = (float(context.uniform(once, draw)[0]) for draw in (_CHOICE, _COUNT))
             order = sorted(range(len(drawn)), key=drawn.__getitem__)
             kinds: list[Kind] = [self.kinds[place] for place in order]
-                self.kinds[place] for place in sorted(range(len(drawn)), key=drawn.__getitem__)
-            ]
             found = measured(prompt, reply, language, kinds, choice, 1 + int(count * self.most))
             if found:
                 truth = target.Constraints(constraints=found)
