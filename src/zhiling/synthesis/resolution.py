@@ -7,8 +7,6 @@ from typing import ClassVar
 import polars as pl
 
 from zhiling.pipeline.step import Context, Measure
-from zhiling.rows.conversation import has_reply
-from zhiling.rows.schema import MATERIAL_TASKS
 from zhiling.synthesis.exchanges import READS, conversations
 from zhiling.synthesis.outcomes import LogFields, Outcome, outcomes
 
@@ -19,7 +17,7 @@ class Resolution(LogFields, Measure):
     `score` is the probability, .5 where nothing tells; `status` is `resolved`, `unresolved` or `unclear`;
     `signs` name what told it: `noted` (a field of the log), `rated`, `confirmed` (thanks), `went_on`,
     `complained`, `later_complaint`, `fails` (the agent says that nothing can be done). What the customer said
-    last, unanswered, counts for the reply before it.
+    last, unanswered, counts for the reply before it, and its row has that reply's score.
     """
 
     name: ClassVar[str] = "resolution"
@@ -34,25 +32,26 @@ class Resolution(LogFields, Measure):
 
     def reads(self) -> tuple[str, ...]:
         """The turns, where they stand, and what the log notes."""
-        return (*READS, "task")
+        return READS
 
     def writes(self) -> dict[str, pl.DataType]:
-        """Probability, the word for it, and what told it; null for rows that hold no reply."""
+        """Probability, the word for it, and what told it."""
         return {"score": pl.Float64(), "status": pl.String(), "signs": pl.List(pl.String())}
 
     def measure(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
-        """The outcome of each row's last exchange."""
-        found: list[Outcome | None] = [None] * rows.height
+        """The outcome of each row's last exchange, or of the one before, where the row is not answered."""
+        found = [Outcome(0.5)] * rows.height
         for conversation in conversations(rows):
-            for exchange, outcome in zip(conversation.exchanges, outcomes(conversation, self), strict=True):
+            told = outcomes(conversation, self)
+            for exchange, outcome in zip(conversation.exchanges, told, strict=True):
                 found[exchange.row] = outcome
-        answers = has_reply(rows["messages"]) & ~rows["task"].is_in(list(MATERIAL_TASKS)).fill_null(False)
-        told = [outcome if outcome and answers[row] else None for row, outcome in enumerate(found)]
+            if told and conversation.closing_row is not None:
+                found[conversation.closing_row] = told[-1]
         return pl.DataFrame(
             {
-                "score": [outcome and outcome.score for outcome in told],
-                "status": [outcome and outcome.status for outcome in told],
-                "signs": [outcome and list(outcome.signs) for outcome in told],
+                "score": [outcome.score for outcome in found],
+                "status": [outcome.status for outcome in found],
+                "signs": [list(outcome.signs) for outcome in found],
             },
             schema=self.writes(),
         )
