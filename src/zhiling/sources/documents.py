@@ -21,6 +21,7 @@ from zhiling.sources.pages.html_text import read_html
 from zhiling.sources.pages.markdown import read_markdown
 from zhiling.sources.pages.passages import Document, Passage, passages
 from zhiling.sources.pages.plain_text import read_plain_text
+from zhiling.sources.pages.python_code import read_python
 from zhiling.sources.record_source import SOURCE_ROW, Tag, even, source_frame
 
 READERS: dict[str, Callable[[Iterable[tuple[int, str]]], Document]] = {
@@ -31,11 +32,12 @@ READERS: dict[str, Callable[[Iterable[tuple[int, str]]], Document]] = {
     ".xhtml": read_html,
     ".txt": read_plain_text,
     ".text": read_plain_text,
+    ".py": read_python,
 }
 
 
 class Documents(Source):
-    """Markdown, HTML, text, Word, PowerPoint, Excel and PDF files as rows of task `passage`.
+    """Markdown, HTML, text, Python, Word, PowerPoint, Excel and PDF files as rows of task `passage`.
 
     They may be gzipped, or in a tar or zip archive. Each section becomes a passage that begins with its
     heading; a longer one is cut between paragraphs, a long table between rows, with its header repeated.

@@ -3,6 +3,7 @@
 STEPS: dict[str, str] = {
     "answer_templates": "zhiling.synthesis.answer_templates:AnswerTemplates",
     "backtranslate": "zhiling.synthesis.backtranslate:Backtranslate",
+    "code_rows": "zhiling.synthesis.code_rows:CodeRows",
     "constrain": "zhiling.synthesis.constrain:Constrain",
     "dialogue": "zhiling.synthesis.dialogue:Dialogue",
     "document_qa": "zhiling.synthesis.document_qa:DocumentQA",
