@@ -312,6 +312,31 @@ def test_the_report_shows_what_was_expected_beside_what_came(tmp_path: Path) -> 
     assert f">{len(PASSAGES)}</td>" in pages
 
 
+def test_rows_that_are_still_to_be_made_count_for_the_steps_behind(tmp_path: Path) -> None:
+    block = f"""  - use: repeat
+    until: {{accepted: 12}}
+    steps:
+      {STEP.strip()}
+      - {{id: inner, use: judge, model: teacher}}
+  - {{id: outer, use: judge, model: teacher, from: qa}}"""
+
+    def answer(prompt: str) -> Any:
+        return {"reason": "r", "score": 5, "sure": True} if '"score"' in prompt else question(prompt)
+
+    with running(Behaviour(answer=answering(answer))) as server:
+        project = TeacherProject(tmp_path, server.url, PASSAGES, block)
+        found = {each.step: each for each in check(Recipe.load(tmp_path / "recipe.yaml")).calls.steps}
+        run = project.run()
+        asked = {
+            stage.id: sum(stage.counts.get("measured", {}).values())
+            for stage in run.folder.manifest.stages
+            if stage.id in ("inner", "outer")
+        }
+    assert asked == {"inner": 18, "outer": 12}
+    for name, count in asked.items():
+        assert within(found[name].calls, count)
+
+
 def test_steps_behind_made_rows_are_named_as_unknown(tmp_path: Path) -> None:
     more = STEP + "\n  - {id: more, use: document_qa, from: qa}"
     project = TeacherProject(tmp_path, "http://127.0.0.1:9/v1", PASSAGES, more)
