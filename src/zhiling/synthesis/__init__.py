@@ -2,6 +2,7 @@
 
 STEPS: dict[str, str] = {
     "answer_templates": "zhiling.synthesis.answer_templates:AnswerTemplates",
+    "augment": "zhiling.synthesis.augment:Augment",
     "backtranslate": "zhiling.synthesis.backtranslate:Backtranslate",
     "code_rows": "zhiling.synthesis.code_rows:CodeRows",
     "constrain": "zhiling.synthesis.constrain:Constrain",
