@@ -6,4 +6,5 @@ STEPS: dict[str, str] = {
     "same_facts": "zhiling.verification.same_facts:SameFacts",
     "sequence_order": "zhiling.verification.sequence_order:SequenceOrder",
     "spans": "zhiling.verification.spans:Spans",
+    "tool_calls": "zhiling.verification.tool_calls:ToolCalls",
 }
