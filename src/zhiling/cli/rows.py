@@ -17,7 +17,9 @@ def rows_command(
     ] = None,
     kept: Annotated[bool, typer.Option("--kept", help="Only rows that are kept.")] = False,
     rejected: Annotated[bool, typer.Option("--rejected", help="Only rejected rows.")] = False,
-    failed: Annotated[bool, typer.Option("--failed", help="Only failed rows.")] = False,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Only what failed, attempts of making steps too.")
+    ] = False,
     limit: Annotated[int | None, typer.Option("-n", min=1, help="At most so many.")] = None,
     format: Annotated[str, typer.Option("--format", help="text or jsonl.")] = "text",
 ) -> None:
@@ -42,4 +44,6 @@ def rows_command(
             typer.echo(f"  {role}: {text[:200]}{'…' * (len(text) > 200)}")
         if row["related"]:
             typer.echo(f"  related: {row['related']}")
+        if row["detail"]:
+            typer.echo("  " + row["detail"].splitlines()[0])
     sys.stdout.flush()

@@ -19,6 +19,7 @@ from zhiling.errors import AwaitingBatch, BudgetReached, MissingInput, RecipeErr
 from zhiling.llm.fake_replies import sampled
 from zhiling.llm.fake_server import Behaviour, FakeServer, running
 from zhiling.workflow.check import check
+from zhiling.workflow.inspect.rows import select_rows
 from zhiling.workflow.interval import Interval
 from zhiling.workflow.preview import preview
 from zhiling.workflow.recipe import Recipe
@@ -172,6 +173,13 @@ def test_failures_are_attempts_with_a_class_and_only_they_are_asked_anew(tmp_pat
         run = project.run()
         assert run.counts["attempts"]["failed"] == {"not_verbatim": 1, "empty_field": 1}
         assert sent(server) == len(PASSAGES) + 2  # a refused reply is asked for once more
+        shown = [
+            (row["verdict"], row["reason"], row["detail"]) for row in select_rows(run, states=["failed"])
+        ]
+        assert sorted(shown) == [
+            ("attempt", "empty_field", "answer is empty"),
+            ("attempt", "not_verbatim", "the passage does not say 'The lock of door 3 is open'"),
+        ]
         project.write([*PASSAGES, "One more. It is new."], STEP)
         with pytest.raises(ZhilingError, match="the recipe has changed"):
             project.run(retry_failed=True)

@@ -29,7 +29,8 @@ def select_rows(
     Args:
         run: a run on disk.
         step: only rows that this step saw, with its verdict; None: all rows, each with its last verdict.
-        states: any of kept, rejected, failed; all where empty.
+        states: any of kept, rejected, failed; all where empty. `failed` also gives the inputs of adding
+            steps, once for each attempt that failed (verdict `attempt`).
         limit: at most so many.
 
     Raises:
@@ -39,7 +40,9 @@ def select_rows(
     known = [stage.id for stage in stages if stage.kind != "source"]
     if step is not None and step not in known:
         raise UnknownName("step", step, known)
-    lines = _last_lines(run, step)
+    whole = _lines(run, step)
+    failed = pl.col("verdict") == ledger.ATTEMPT
+    lines = whole.filter(~failed).unique("n", keep="last", maintain_order=True)
     table = run.table()
     if step is None:
         everything = pl.DataFrame({"n": pl.Series(range(len(table)), dtype=pl.UInt32)})
@@ -49,7 +52,10 @@ def select_rows(
     if states:
         wanted = [str(verdict) for state in states for verdict in _LEFT[state]]
         lines = lines.filter(pl.col("verdict").is_in(wanted))
-    lines = lines.sort("n").head(limit) if limit else lines.sort("n")
+    if "failed" in states:
+        lines = pl.concat([lines.select(whole.columns), whole.filter(failed)])
+    lines = lines.sort("n", maintain_order=True)
+    lines = lines.head(limit) if limit else lines
     columns = ["id", "content", "messages", "alternatives", "target", "origin", "task", "language"]
     for start in range(0, lines.height, _PAGE):
         page = lines.slice(start, _PAGE)
@@ -60,7 +66,7 @@ def select_rows(
             yield _plain(row)
 
 
-def _last_lines(run: Run, step: str | None) -> pl.DataFrame:
+def _lines(run: Run, step: str | None) -> pl.DataFrame:
     frames = [
         run.folder.read_frame(
             part.ledger, ["n", "verdict", "reason", "score", "related", "detail"]
@@ -74,8 +80,7 @@ def _last_lines(run: Run, step: str | None) -> pl.DataFrame:
             name: ledger.LEDGER[name] for name in ("n", "verdict", "reason", "score", "related", "detail")
         }
         return pl.DataFrame(schema={**empty, "step": pl.String()})
-    lines = pl.concat(frames).filter(pl.col("verdict") != ledger.ATTEMPT)
-    return lines.unique("n", keep="last", maintain_order=True)
+    return pl.concat(frames)
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
