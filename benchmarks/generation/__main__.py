@@ -15,6 +15,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "6": ("cap.py",),
     "7": ("estimates.py",),
     "8": ("threads.py",),
+    "9": ("intents.py",),
     "10": ("templates.py",),
     "14": ("volume.py",),
 }

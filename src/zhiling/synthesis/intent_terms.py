@@ -10,6 +10,8 @@ from functools import cache
 from importlib.resources import files
 from math import log
 
+from zhiling.synthesis.skeletons import without_values
+
 _WORD = re.compile(r"[^\W\d_\u3400-\u9fff]+(?:['’][^\W\d_]+)?|[\u3400-\u9fff]+")
 _LONGEST_CHINESE = 4
 _LEAST_TEXTS = 2
@@ -18,7 +20,8 @@ _LEAST_TEXTS = 2
 def cluster_terms(texts: Sequence[str], clusters: Sequence[int], terms: int = 4) -> dict[int, list[str]]:
     """The `terms` most telling terms of each cluster, the best first.
 
-    A term is an English word or pair of words, or two to four Chinese characters in a row. Its weight in a
+    A term is an English word or pair of words, or two to four Chinese characters in a row; dates, numbers and
+    other values are none. Its weight in a
     cluster is the share of the cluster's texts that hold it, times ln(1 + A / f): f is the sum of these
     shares over all clusters, A their mean over all terms. A term that is part of a better one is left out.
 
@@ -73,7 +76,7 @@ def _pairs(term: str) -> Iterator[str]:
 
 def _terms(text: str) -> Iterator[str]:
     before = ""
-    for word in _WORD.findall(text.casefold()):
+    for word in _WORD.findall(without_values(text).casefold()):
         if word[0] >= "\u3400":
             yield from _chinese(word)
             before = ""

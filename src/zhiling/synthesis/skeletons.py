@@ -68,6 +68,11 @@ def tokens(text: str) -> list[Token]:
     return found + _plain(text, place, len(text))
 
 
+def without_values(text: str) -> str:
+    """The text with a space for each typed slot but names: no dates, numbers, order ids."""
+    return _types().sub(lambda match: match[0] if match.lastgroup == NAME else " ", text)
+
+
 def is_slot(word: str) -> bool:
     """Whether a word of a skeleton is a slot."""
     return len(word) > 1 and word[0] == "{"

@@ -183,6 +183,7 @@ def test_terms_tell_a_cluster_from_the_others() -> None:
     assert "bill" in terms[1]
     assert {"重置", "门锁"} & set(terms[2])
     assert terms[3] == ["开发票"]
+    assert cluster_terms(["on March 7th", "3月7日"], [0, 1]) == {0: [], 1: []}
 
 
 def test_neighbours_are_the_nearest() -> None:
