@@ -189,9 +189,10 @@ class _Pool:
 def _pool(context: Context) -> _Pool:
     if context.state is None:
         raise UsageError(f"step {context.step_id!r} has no state", hint="call `fit` on all rows first")
-    return _read_pool(context.state / _POOL)
+    path = context.state / _POOL
+    return _read_pool(path, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=4)
-def _read_pool(path: Path) -> _Pool:
+def _read_pool(path: Path, _changed_ns: int) -> _Pool:
     return _Pool(pl.read_parquet(path))
