@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import polars as pl
@@ -120,8 +120,8 @@ def _pairs(messages: Sequence[dict[str, Any]]) -> tuple[list[tuple[str, str]], s
 
 
 def _fields(extra: str | None) -> dict[str, Any]:
-    value = orjson.loads(extra) if extra else {}
-    return value if isinstance(value, dict) else {}
+    value: Any = orjson.loads(extra) if extra else None
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def _place(row: _Row) -> tuple[Any, ...]:

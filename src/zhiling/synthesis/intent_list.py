@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
@@ -67,10 +67,10 @@ class Entry(BaseModel):
 
 def write_list(entries: Sequence[Entry], file: Path) -> None:
     """Writes the list with a header that says how to edit it."""
-    yaml = YAML(typ="safe", pure=True)
+    yaml: Any = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     yaml.allow_unicode = True
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.sort_base_mapping_type_on_output = False
     yaml.width = 4096
     with file.open("w", encoding="utf-8") as stream:
         stream.write(HEADER)
@@ -84,12 +84,13 @@ def read_list(file: Path) -> list[Entry]:
         UsageError: it is no YAML list of entries, two of them have one name, or a merge leads nowhere.
     """
     try:
-        read = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
+        yaml: Any = YAML(typ="safe", pure=True)
+        read: Any = yaml.load(file.read_text(encoding="utf-8"))
         if not isinstance(read, list):
             raise UsageError(
                 f"a list of intents is needed, got {type(read).__name__}", place=str(file), hint=_START
             )
-        entries = [Entry.model_validate(each) for each in read]
+        entries = [Entry.model_validate(each) for each in cast("list[Any]", read)]
     except FileNotFoundError as error:
         raise UsageError("there is no such list of intents", place=str(file), hint=_START) from error
     except YAMLError as error:

@@ -52,10 +52,8 @@ class Intents:
         np.add.at(votes, (np.arange(len(texts))[:, None], self.labels[near]), likeness.clip(0))
         best = votes.argmax(axis=1)
         shares = votes[np.arange(len(texts)), best] / np.maximum(votes.sum(axis=1), 1e-12)
-        names = [
-            self.names[place] or None if share > 0 else None
-            for place, share in zip(best.tolist(), shares.tolist(), strict=True)
-        ]
+        pairs: list[tuple[int, float]] = list(zip(best.tolist(), shares.tolist(), strict=True))
+        names = [self.names[place] or None if share > 0 else None for place, share in pairs]
         return names, shares
 
     def write(self, folder: Path) -> None:
@@ -154,7 +152,8 @@ def _split(
     """Cuts a cluster; its parts are called by their terms, in `labels` and `names`."""
     rows = np.flatnonzero(found.labels == cluster)
     inner = clustered(found.vectors[rows], 0, parts)
-    terms = cluster_terms([texts[row] for row in rows], inner.tolist())
+    members: list[int] = rows.tolist()
+    terms = cluster_terms([texts[row] for row in members], inner.tolist())
     for part in np.unique(inner).tolist():
         name = f"{names[cluster]}: {_name(terms.get(part, []), part)}"
         labels[rows[inner == part]] = len(names)
@@ -170,7 +169,8 @@ def _entries(
     for cluster in np.unique(labels).tolist():
         rows = np.flatnonzero(labels == cluster)
         order = np.argsort(-(vectors[rows] @ vectors[rows].mean(axis=0)), kind="stable")
-        typical = list(dict.fromkeys(_line(texts[row]) for row in rows[order]))[:_TYPICAL]
+        nearest: list[int] = rows[order].tolist()
+        typical = list(dict.fromkeys(_line(texts[row]) for row in nearest))[:_TYPICAL]
         found = terms.get(cluster, [])
         name = names[cluster] if names is not None else _name(found, cluster)
         if name != NOTHING:

@@ -75,7 +75,7 @@ def outcomes(conversation: Conversation, fields: LogFields | None = None) -> lis
 
     Anchor: a conversation of one exchange, without any sign: .5.
     """
-    fields = fields or LogFields()
+    fields = fields or LogFields.model_validate({})
     found: list[Outcome] = []
     for number, exchange in enumerate(conversation.exchanges):
         evidence = _noted(exchange.signals, fields)

@@ -111,13 +111,14 @@ class Features:
         same = others == speaker
         last = _first_of_each(others)
         calls = np.isin(others, list(self._calls[number]))
-        called_by = np.array([speaker in self._told[one] for one in earlier])
-        shared = [self._words[number] & self._words[one] for one in earlier]
+        called_by = np.array([speaker in self._told[one] for one in earlier.tolist()])
+        before: list[int] = earlier.tolist()
+        shared = [self._words[number] & self._words[one] for one in before]
         weight = np.array([sum(self._rarity[word] for word in words) for words in shared])
         rarest = np.array([max((self._rarity[word] for word in words), default=0.0) for words in shared])
         uncalled = not self._calls[number]
-        to_somebody = np.array([bool(self._told[one]) for one in earlier])
-        same_called = np.array([bool(self._told[one] & self._told[number]) for one in earlier])
+        to_somebody = np.array([bool(self._told[one]) for one in before])
+        same_called = np.array([bool(self._told[one] & self._told[number]) for one in before])
         asks = self._asks[earlier]
         found = {
             "nearness": 1 / distance,
@@ -156,8 +157,9 @@ class Features:
     ) -> dict[str, NDArray[np.bool_]]:
         """Whom this speaker called before, and who called this speaker before."""
         speaker, others = self._speaker[number], self._speaker[earlier]
-        own = earlier[others == speaker]
-        before = next((self._calls[one] for one in own.tolist() if self._calls[one]), ())
+        own: list[int] = earlier[others == speaker].tolist()
+        nobody: tuple[int, ...] = ()
+        before = next((self._calls[one] for one in own if self._calls[one]), nobody)
         callers = {
             int(other)
             for one, other in zip(earlier.tolist(), others.tolist(), strict=True)

@@ -126,7 +126,7 @@ def _newton(pairs: Sequence[_Pair], weights: NDArray[np.float64], ridge: float) 
         mean = chances @ table
         gradient = gradient + mean - wanted @ table
         curvature += (table * chances[:, None]).T @ table - np.outer(mean, mean)
-    return np.linalg.solve(curvature, gradient)
+    return np.linalg.solve(curvature, gradient).astype(np.float64)
 
 
 def _softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
