@@ -131,18 +131,32 @@ def _best(right: dict[Plan, NDArray[np.bool_]]) -> Plan:
 
 
 def _decided(right: dict[Plan, NDArray[np.bool_]], plainest: Plan) -> Choice:
-    """The best plan, if it is clearly better than the plainest."""
+    """The best plan, or a tuned one that is not clearly worse, if that is clearly better than the plainest.
+
+    Tuning is tried with half of the seeds that it will have, and gains more from them than a head does: on
+    BANKING77, in three draws of five and of ten seeds a label, it was 1.0 to 2.4 points above in the end.
+    """
     best = _best(right)
-    gain = right[best].astype(float) - right[plainest]
-    error = float(gain.std(ddof=1) / len(gain) ** 0.5) if len(gain) > 1 else 0.0
+    tuned = {plan: answers for plan, answers in right.items() if plan.contrastive}
+    if tuned:
+        lead, error = _gain(right[best], right[_best(tuned)])
+        best = best if lead > error else _best(tuned)
+    gain, error = _gain(right[best], right[plainest])
+    held_out = len(right[best])
     scores = {plan: float(answers.mean()) for plan, answers in right.items()}
-    if gain.mean() > error:
-        why = f"{gain.mean():+.3f} ± {error:.3f} on held-out seeds against {plainest.title}"
-        return Choice(best, why, len(gain), scores)
+    if gain > error:
+        why = f"{gain:+.3f} ± {error:.3f} on held-out seeds against {plainest.title}"
+        return Choice(best, why, held_out, scores)
     why = "nothing is better on held-out seeds"
     if best != plainest:
-        why = f"{best.title} is not clearly better on held-out seeds: {gain.mean():+.3f} ± {error:.3f}"
-    return Choice(plainest, why, len(gain), scores)
+        why = f"{best.title} is not clearly better on held-out seeds: {gain:+.3f} ± {error:.3f}"
+    return Choice(plainest, why, held_out, scores)
+
+
+def _gain(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> tuple[float, float]:
+    """How much more of the answers are right, and the standard error of that."""
+    gain = one.astype(float) - other
+    return float(gain.mean()), float(gain.std(ddof=1) / len(gain) ** 0.5) if len(gain) > 1 else 0.0
 
 
 def name_examples(names: Iterable[tuple[str, Sequence[str]]]) -> Examples:
