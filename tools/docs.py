@@ -1,6 +1,6 @@
 """Writes the reference pages that are made from code: command line, recipe, steps.
 
-python tools/docs.py            # writes docs/reference/{cli,recipe,steps}.md
+python tools/docs.py            # writes docs/reference/{cli,recipe,steps,routes}.md
 python tools/docs.py --check    # exit 1 where a page on disk differs
 """
 
@@ -38,6 +38,7 @@ def pages() -> dict[Path, str]:
         REFERENCE / "cli.md": "\n".join(command_line()),
         REFERENCE / "recipe.md": "\n".join(recipe()),
         REFERENCE / "steps.md": "\n".join(steps()),
+        REFERENCE / "routes.md": "\n".join(routes()),
     }
 
 
@@ -167,6 +168,27 @@ def steps() -> Iterator[str]:
     yield ""
 
 
+def routes() -> Iterator[str]:
+    """The page of all tasks: which steps write rows of them, and which check their truth."""
+    from zhiling.llm.asking import Asks
+    from zhiling.rows.target import SHAPES
+
+    loaded = [registry.load("step", name) for name in registry.names("step")]
+    rows: list[tuple[str, ...]] = []
+    for task in SHAPES:
+        own = [step for step in loaded if task in step.about]
+        makes = [step for step in own if step.kind == "make"]
+        told = (
+            [step for step in makes if issubclass(step, Asks)],
+            [step for step in makes if not issubclass(step, Asks)],
+            [step for step in own if step.kind != "make"],
+        )
+        rows.append((task, *(", ".join(f"[{s.name}](steps.md#{s.name})" for s in each) for each in told)))
+    yield from ("# Routes", "", GENERATED, "", ROUTES_HEAD, "")
+    yield from table(("task", "with a teacher", "without", "truth checked by"), rows)
+    yield ""
+
+
 def component(thing: Any) -> Iterator[str]:
     """A component's docstring, and its settings where it is a model."""
     fields: Mapping[str, FieldInfo] = getattr(thing, "model_fields", {})
@@ -273,6 +295,11 @@ STEPS_HEAD = """\
 `zhiling steps NAME` shows the same. A *measure* adds columns and drops nothing, a *decide* keeps, flags,
 sends to review or rejects, a *make* writes new rows. What a step sees at once: `rows` (any batch), `group` (a
 whole conversation or document), `table` (everything)."""
+
+
+ROUTES_HEAD = """\
+How rows of each task are made and checked. *With a teacher*: a role of the recipe's `models` is asked. *Without*:
+from material, labelled sets and logs alone; `template` words the labelled rows of every task as conversations."""
 
 
 def main(arguments: list[str]) -> int:

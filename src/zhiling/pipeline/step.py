@@ -183,6 +183,7 @@ class Step(BaseModel):
     scope: ClassVar[Scope] = "rows"
     material: ClassVar[bool] = False  # whether it sees passages and utterances
     one_machine: ClassVar[bool] = False  # whether it reads a file of one machine (the database)
+    about: ClassVar[tuple[str, ...]] = ()  # tasks whose rows a make writes, or whose truth a check tells
     cost: ClassVar[str] = "cheap"  # for the step's card: what it costs per row
     limits: ClassVar[str] = ""  # for the step's card: what it does not do
     source: ClassVar[str] = ""  # for the step's card: paper or specification
