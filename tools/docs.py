@@ -173,7 +173,7 @@ def routes() -> Iterator[str]:
     from zhiling.llm.asking import Asks
     from zhiling.rows.target import SHAPES
 
-    loaded = [registry.load("step", name) for name in registry.names("step")]
+    loaded = [registry.load("step", name) for name in sorted(registry.table("step"))]
     rows: list[tuple[str, ...]] = []
     for task in SHAPES:
         own = [step for step in loaded if task in step.about]
@@ -298,8 +298,9 @@ whole conversation or document), `table` (everything)."""
 
 
 ROUTES_HEAD = """\
-How rows of each task are made and checked. *With a teacher*: a role of the recipe's `models` is asked. *Without*:
-from material, labelled sets and logs alone; `template` words the labelled rows of every task as conversations."""
+How rows of each task are made and checked. *With a teacher*: a role of the recipe's `models` is asked.
+*Without*: from material, labelled sets and logs alone; `template` words the labelled rows of every task as
+conversations."""
 
 
 def main(arguments: list[str]) -> int:
