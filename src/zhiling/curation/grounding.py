@@ -29,6 +29,7 @@ class Grounding(Measure):
     """
 
     name: ClassVar[str] = "grounding"
+    about = ("qa", "summarisation", "dialogue")
     cost: ClassVar[str] = "1 ms per row with a document of 1,000 characters; no encoder"
     limits: ClassVar[str] = (
         "Works on words: a paraphrase without shared words looks unsupported, a negation or an exchange of "

@@ -50,6 +50,7 @@ class LabelErrors(Measure):
     """
 
     name: ClassVar[str] = "label_errors"
+    about = ("classification", "ner", "qa")
     version: ClassVar[int] = 4
     scope: ClassVar[Scope] = "table"
     cost: ClassVar[str] = (

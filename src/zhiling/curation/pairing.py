@@ -33,6 +33,7 @@ class Pairing(Measure):
     """
 
     name: ClassVar[str] = "pairing"
+    about = ("dialogue", "matching")
     version: ClassVar[int] = 3
     scope: ClassVar[Scope] = "table"
     cost: ClassVar[str] = "two encodings per row (none with `features: ngrams`), then 10 to 20 ms per row"

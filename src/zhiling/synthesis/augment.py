@@ -56,6 +56,7 @@ class Augment(Make):
     """
 
     name = "augment"
+    about = ("classification",)
     scope = "table"
     material = True
     cost: ClassVar[str] = (

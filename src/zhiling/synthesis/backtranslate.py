@@ -41,6 +41,7 @@ class Backtranslate(FromPassages):
     """
 
     name = "backtranslate"
+    about = ("dialogue",)
     cost: ClassVar[str] = "one call a passage for up to `samples_per_call` rows"
     limits: ClassVar[str] = (
         "A text that is no answer (a table of contents, a fragment) gets an instruction all the same: choose "

@@ -31,6 +31,7 @@ class CodeRows(Make):
     """
 
     name = "code_rows"
+    about = ("code",)
     scope = "group"
     material = True
     cost: ClassVar[str] = "cheap: about 2 milliseconds a function; nothing is run"

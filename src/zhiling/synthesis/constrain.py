@@ -29,6 +29,7 @@ class Constrain(Make):
     """
 
     name = "constrain"
+    about = ("controlled",)
     cost: ClassVar[str] = "cheap: 2 to 5 ms a row"
     limits: ClassVar[str] = (
         "Takes rows of one question and one reply, without a target. Demands follow from replies, so no "

@@ -62,6 +62,7 @@ class Dialogue(FromPassages):
     """
 
     name = "dialogue"
+    about = ("dialogue",)
     stages = 2
     cost: ClassVar[str] = "two calls a row"
     limits: ClassVar[str] = (

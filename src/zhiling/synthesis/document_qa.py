@@ -65,6 +65,7 @@ class DocumentQA(FromPassages):
     """
 
     name = "document_qa"
+    about = ("qa",)
     cost: ClassVar[str] = "one call a passage for up to `samples_per_call` rows; a round trip: one more a row"
     limits: ClassVar[str] = (
         "That the evidence stands in the passage says not that it supports the answer: put `grounding` "

@@ -47,6 +47,7 @@ class PassageQa(Make):
     """
 
     name = "passage_qa"
+    about = ("qa",)
     scope = "group"
     material = True
     cost: ClassVar[str] = "cheap: about 1 millisecond a passage, no model"

@@ -56,6 +56,7 @@ class QaPairs(LogFields, Make):
     """
 
     name: ClassVar[str] = "qa_pairs"
+    about = ("dialogue", "matching")
     scope = "table"
     effect = "replaces"
     material: ClassVar[bool] = True

@@ -40,6 +40,7 @@ class Recombine(Make):
     """
 
     name = "recombine"
+    about = ("classification", "ner", "relation")
     scope = "table"
     cost: ClassVar[str] = (
         "cheap: about 0.2 ms a sentence that is tried, and 50 bytes a word for the comparison"

@@ -53,6 +53,7 @@ class SelfInstruct(TeacherMake):
     """
 
     name = "self_instruct"
+    about = ("dialogue",)
     version = 1
     stages = 2
     cost: ClassVar[str] = "two calls a row"

@@ -51,6 +51,7 @@ class Sequences(Make):
     """
 
     name = "sequences"
+    about = ("sequence",)
     material = True
     cost: ClassVar[str] = "cheap: about 1 millisecond a passage, no model"
     limits: ClassVar[str] = (

@@ -41,6 +41,7 @@ class Template(Make):
     """
 
     name = "template"
+    about = tuple(TASKS)
     effect = "replaces"
     cost: ClassVar[str] = "cheap: about 40 microseconds a row, more with demonstrations"
     limits: ClassVar[str] = (

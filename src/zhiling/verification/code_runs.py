@@ -48,6 +48,7 @@ class CodeRuns(Check):
     """
 
     name: ClassVar[str] = "code_runs"
+    about = ("code",)
     cost: ClassVar[str] = "about 20 ms a test and 60 ms a batch of rows, and what the programs take"
     limits: ClassVar[str] = (
         "Python on Linux only. A program can read the files that its user can read, and one that is written "

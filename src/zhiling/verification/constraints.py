@@ -89,6 +89,7 @@ class Constraints(Check):
     """
 
     name: ClassVar[str] = "constraints"
+    about = ("controlled",)
     cost: ClassVar[str] = "cheap: about 0.1 ms a row; a language in Latin letters 0.3 ms more"
     limits: ClassVar[str] = (
         "Counts and compares, does not understand: `include` is met by the word in any sense, and by regular "

@@ -39,6 +39,7 @@ class SameFacts(Check):
     """
 
     name: ClassVar[str] = "same_facts"
+    about = ("translation", "summarisation")
     cost: ClassVar[str] = "cheap: about 0.2 ms a row; a language in Latin letters 0.3 ms more"
     limits: ClassVar[str] = (
         "Compares sets: a number at the wrong place, or exchanged with another one of the text, is not seen. "

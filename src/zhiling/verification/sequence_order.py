@@ -33,6 +33,7 @@ class SequenceOrder(Check):
     """
 
     name: ClassVar[str] = "sequence_order"
+    about = ("sequence",)
     cost: ClassVar[str] = "cheap: about 50 microseconds a row"
     limits: ClassVar[str] = (
         "Knows what the target tells: without operations two steps can stand in the wrong order unseen, and "

@@ -39,6 +39,7 @@ class Spans(Check):
     """
 
     name: ClassVar[str] = "spans"
+    about = ("ner", "relation", "qa")
     cost: ClassVar[str] = "cheap: about 50 microseconds a row"
     limits: ClassVar[str] = (
         "An entity of a script without spaces whose words the target does not tell can begin one character "

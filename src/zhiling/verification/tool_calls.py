@@ -34,6 +34,7 @@ class ToolCalls(Check):
     """
 
     name: ClassVar[str] = "tool_calls"
+    about = ("dialogue",)
     cost: ClassVar[str] = "about 0.2 ms a call; needs the extra `verification` where schemas are checked"
     limits: ClassVar[str] = (
         "Form only: whether it was the right tool, and the right argument, is not known. `format` of a "
