@@ -104,6 +104,8 @@ def _tell(run: Run) -> None:
         print_mixture(step, tree)
     for step, (rows, asked) in shortfalls(run.path).items():
         typer.echo(f"{step}: {rows:,} rows of the {asked:,} that were asked for; there were no more")
+    if spent := run.folder.manifest.results.get("spent"):
+        typer.echo(_spent(spent, run.folder.manifest.results.get("estimate")))
     for told in contaminations(run.folder.manifest):
         for line in lines_of(told):
             typer.echo(line)
@@ -113,6 +115,15 @@ def _tell(run: Run) -> None:
     report = run.path / "report" / "index.html"
     if report.exists():
         typer.echo(f"report: {report}")
+
+
+def _spent(spent: dict[str, Any], estimate: dict[str, Any] | None) -> str:
+    """What model calls came to, beside what had been expected."""
+    told = f"model calls: {spent['calls']:,}, {spent['tokens']:,} tokens, {spent['usd']:.4f} USD"
+    if estimate is None:
+        return told
+    low, likely, high = estimate["usd"]
+    return f"{told} (expected about {likely:.4f}, from {low:.4f} to {high:.4f})"
 
 
 def funnel(run: Run) -> list[tuple[str, int]]:

@@ -186,6 +186,9 @@ def _warnings(recipe: Recipe, rows: dict[str, int]) -> Iterator[str]:
     for source, number in rows.items():
         if number == 0:
             yield f"source {source!r} gives no rows"
+    for name, role in recipe.roles().items():
+        if recipe.budget.usd is not None and role.endpoint and not role.price.pico(1, 1):
+            yield f"role {name!r} has no `price`, so its calls do not count within {recipe.budget.usd:g} USD"
     if recipe.evaluate and recipe.evaluate.data:
         against: list[Any] = [getattr(s.step, "against", ()) for line in recipe.steps for s in steps_of(line)]
         if not any(recipe.evaluate.data in value for value in against):

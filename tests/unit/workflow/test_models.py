@@ -18,6 +18,7 @@ from zhiling.cli.main import app
 from zhiling.errors import AwaitingBatch, BudgetReached, MissingInput, RecipeError, ZhilingError
 from zhiling.llm.fake_replies import sampled
 from zhiling.llm.fake_server import Behaviour, FakeServer, running
+from zhiling.pipeline import registry
 from zhiling.workflow.check import check
 from zhiling.workflow.inspect.rows import select_rows
 from zhiling.workflow.interval import Interval
@@ -343,6 +344,22 @@ def test_rows_that_are_still_to_be_made_count_for_the_steps_behind(tmp_path: Pat
     assert asked == {"inner": 18, "outer": 12}
     for name, count in asked.items():
         assert within(found[name].calls, count)
+
+
+def test_a_cap_on_money_without_prices_is_warned_of(tmp_path: Path) -> None:
+    project = TeacherProject(tmp_path, "http://127.0.0.1:9/v1", PASSAGES, STEP, budget="{usd: 1}")
+    assert not check(Recipe.load(tmp_path / "recipe.yaml")).warnings
+    project.role = {}
+    project.write(PASSAGES, STEP)
+    (warning,) = check(Recipe.load(tmp_path / "recipe.yaml")).warnings
+    assert warning == "role 'teacher' has no `price`, so its calls do not count within 1 USD"
+
+
+def test_a_step_that_asks_works_where_the_run_is_led() -> None:
+    steps = {name: registry.load("step", name)() for name in ("judge", "document_qa", "valid", "known")}
+    assert {name: step.stays_here() for name, step in steps.items()} == {
+        "judge": True, "document_qa": True, "valid": False, "known": True
+    }  # fmt: skip
 
 
 def test_steps_behind_made_rows_are_named_as_unknown(tmp_path: Path) -> None:

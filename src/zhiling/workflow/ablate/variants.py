@@ -20,6 +20,7 @@ from zhiling.pipeline.store import Manifest, Project, RunFolder
 from zhiling.pipeline.table import RowTable
 from zhiling.rows.splits import split
 from zhiling.training import Examples
+from zhiling.workflow.models import RunModels
 from zhiling.workflow.proof.examples import CLASSIFICATION, apart_from, examples_of, labelled
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import plan_of
@@ -106,7 +107,8 @@ class Variants(Project):
         """
         plan = _without(plan_of(recipe), left_out)
         run = self._run(name)
-        table = Runner(plan, run, self, tell).rows()
+        with RunModels(recipe, f"ablate:{name}") as models:
+            table = Runner(replace(plan, load_models=models), run, self, tell).rows()
         return _parts(recipe, table)
 
     def forget(self, name: str) -> None:
