@@ -38,10 +38,10 @@ class KnownTexts:
         owners = self._owners_of(pairs)
         if not len(owners):
             return 0.0, -1
-        rows, common = np.unique(owners, return_counts=True)
-        similarity = common / (self._sets.sizes[rows] + len(pairs) - common)
+        common = np.bincount(owners, minlength=len(self._sets))
+        similarity = common / np.maximum(self._sets.sizes + len(pairs) - common, 1)
         best = int(np.argmax(similarity))
-        return float(similarity[best]), int(rows[best])
+        return float(similarity[best]), best
 
     def _owners_of(self, hashes: NDArray[np.uint32]) -> NDArray[np.int64]:
         low, high = (np.searchsorted(self._hashes, hashes, side=side) for side in ("left", "right"))
