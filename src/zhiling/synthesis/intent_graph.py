@@ -28,14 +28,19 @@ NGRAM_SHARE = 0.2
 """Of the cosine; the encoder has the rest. On halves of BANKING77 and CLINC150 0 and .4 were worse."""
 
 LARGE = 0.65
-"""An eigenvalue above it counts as a cluster."""
+"""An eigenvalue above it counts as a cluster. With .7 the lead over k-means grew by a point on the
+development half of BANKING77 and fell by three on that of CLINC150; the best silhouette tells the number no better."""
+
+POWER = 3
+"""Of the eigenvalues that weight their eigenvectors: the steps of a walk over the graph. Without weights
+BANKING77 lost 3 points of accuracy, with the first eigenvectors alone 1; CLINC150 lost none."""
 
 _BLOCK_ROWS = 1024
 _FEWEST_NEIGHBOURS, _MOST_NEIGHBOURS = 5, 20
 _NEIGHBOURS = 3.5
 _MOST_CLUSTERS = 250
 _LEAST_ROWS = 2
-_STARTS = 5
+_STARTS = 10
 _DIGITS = 4
 
 
@@ -122,14 +127,14 @@ def clustered(vectors: Vectors, seed: int, clusters: int | None = None) -> Ints:
         clusters: how many; None: as many as there are large eigenvalues, two at least.
 
     Source: Ng, Jordan & Weiss 2001, On Spectral Clustering; the number by von Luxburg 2007 (section 8.3).
-    Deviation: eigenvectors are weighted by their eigenvalues (diffusion maps, Coifman & Lafon 2006).
+    Deviation: all eigenvectors that were found, weighted (diffusion maps, Coifman & Lafon 2006).
     """
     distinct, place = np.unique(vectors, axis=0, return_inverse=True)
     if len(distinct) <= 2 or clusters == 1:
         return np.zeros(len(vectors), dtype=np.int64)
     values, coordinates = _spectrum(distinct, seed, clusters)
     number = clusters or max(2, int((values > LARGE).sum()))
-    found = unit_rows(coordinates[:, :number] * np.clip(values[:number], 0, None))
+    found = unit_rows(coordinates * np.clip(values, 0, None) ** POWER)
     number = min(number, len(np.unique(found.round(_DIGITS), axis=0)))
     means = require("sklearn.cluster").KMeans(number, n_init=_STARTS, random_state=seed)
     labels = means.fit_predict(found).astype(np.int64)[place.ravel()]

@@ -166,13 +166,14 @@ def _entries(
     """An entry a cluster, the texts nearest to its mean first."""
     terms = cluster_terms(texts, labels.tolist())
     entries: list[Entry] = []
-    for cluster in np.unique(labels).tolist():
+    kinds: list[int] = np.unique(labels).tolist()
+    for cluster in kinds:
         rows = np.flatnonzero(labels == cluster)
         order = np.argsort(-(vectors[rows] @ vectors[rows].mean(axis=0)), kind="stable")
         nearest: list[int] = rows[order].tolist()
         typical = list(dict.fromkeys(_line(texts[row]) for row in nearest))[:_TYPICAL]
         found = terms.get(cluster, [])
-        name = names[cluster] if names is not None else _name(found, cluster)
+        name: str = names[cluster] if names is not None else _name(found, cluster)
         if name != NOTHING:
             entries.append(Entry(intent=name, rows=len(rows), terms=found, texts=typical))
     return _apart(entries) if names is None else entries
