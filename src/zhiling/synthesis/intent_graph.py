@@ -29,7 +29,8 @@ NGRAM_SHARE = 0.2
 
 LARGE = 0.65
 """An eigenvalue above it counts as a cluster. With .7 the lead over k-means grew by a point on the
-development half of BANKING77 and fell by three on that of CLINC150; the best silhouette tells the number no better."""
+development half of BANKING77 and fell by three on that of CLINC150. The best silhouette tells the number no
+better."""
 
 POWER = 3
 """Of the eigenvalues that weight their eigenvectors: the steps of a walk over the graph. Without weights
