@@ -17,6 +17,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "8": ("threads.py",),
     "9": ("intents.py",),
     "10": ("templates.py",),
+    "12": ("verifiers.py",),
     "11": ("built_rows.py",),
     "13": ("scripted.py",),
     "14": ("volume.py",),

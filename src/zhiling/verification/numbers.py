@@ -28,7 +28,9 @@ _CAPITAL_HAN = str.maketrans("壹贰叁肆伍陆柒捌玖拾佰仟萬億兩", "�
 _PERCENT = re.compile(rf"({_DIGITS})\s?(?:%|percent\b|per cent\b|percentage point)", re.IGNORECASE)
 _HAN_POINT = r"(?:点[零〇一二三四五六七八九]{1,10}(?![十分]))?"
 _HAN_PERCENT = re.compile(rf"百分之(?:({_DIGITS})|([{_HAN}]{{1,20}}{_HAN_POINT}))")
-_SPACED = re.compile(r"(?<![\d.,])\d{1,3}(?: \d{3})+(?![\d.])")
+_SPACED = re.compile(
+    r"(?<![\d.,])\d{1,3}(?:(?: \d{3})+|(?:, 000)+)(?![\d.])|(?<=[$€£] )\d{1,3}(?:, \d{3})+(?!\d)"
+)
 _UNIT_PREFIX = re.compile(r"千(?=[米克瓦卡])")
 _DISCOUNT = re.compile(rf"([1-9]{{1,2}}|[{_HAN}]{{1,2}})折")
 _ROMAN = re.compile(r"(?<!\w)(?:II|III|IV|VI{0,3}|IX|XI{0,2}|X)(?!\w)", re.ASCII)
@@ -97,7 +99,7 @@ def read_numbers(scan: Scan) -> None:
     scan.take(_before_the_hour(), lambda match: _clock(scan, match))
     scan.take(_FRACTION, lambda match: scan.mention(NUMBER, *map(value_of_numeral, match.groups())))
     scan.take(_idioms(), lambda match: scan.mention(NUMBER, *_numerals(match[0])))
-    scan.take(_SPACED, lambda match: scan.claim(NUMBER, plain(match[0].replace(" ", "")), match[0]))
+    scan.take(_SPACED, lambda match: scan.claim(NUMBER, plain("".join(match[0].split())), match[0]))
     scan.take(_HAN_SCALED, lambda match: scan.claim(NUMBER, _scaled(match[0]), match[0]))
     scan.take(_english_scaled(), lambda match: scan.claim(NUMBER, _product(match), match[0]))
     scan.take(_NUMBER, lambda match: scan.claim(NUMBER, plain(match[0]), match[0]))
@@ -153,10 +155,13 @@ def _discount(words: str) -> str:
 
 def _han_number(scan: Scan, match: re.Match[str]) -> None:
     words, value = match[0], value_of_numeral(match[0])
+    near = _NEAR_NEIGHBOURS.search(words) if len(words) < 4 else None
+    if near:  # 七八个, 二三十: about so many
+        either = (words.replace(near[0], digit) for digit in near[0])
+        scan.mention(NUMBER, *_numerals(words), *map(value_of_numeral, either))
+        return
     scan.mention(NUMBER, value)
-    if _NEAR_NEIGHBOURS.search(words):  # 二三十, 七八个: about so many
-        scan.mention(NUMBER, *_numerals(words))
-    elif _states(words, match.string, match.end()):
+    if _states(words, match.string, match.end()):
         scan.claim(NUMBER, value, words)
 
 
@@ -295,4 +300,6 @@ def _measured() -> re.Pattern[str]:
 
 @cache
 def _idioms() -> re.Pattern[str]:
-    return re.compile("|".join(words_table()["chinese"]["idioms"]))
+    """Idioms where no numeral stands beside them: 千万 is one, 三千万 is a number."""
+    idioms = "|".join(words_table()["chinese"]["idioms"])
+    return re.compile(rf"(?<![{_HAN}\d])(?:{idioms})(?![{_HAN}年月])")

@@ -16,9 +16,10 @@ _REFERENCE = re.compile(
     r"\bsteps?\s+(\d{1,3})\b|第\s*(\d{1,3}|[一二三四五六七八九十]{1,3})\s*步(?!骤?数)", re.IGNORECASE
 )
 _NUMBERED = re.compile(
-    r"^[ \t]*(?:(?:step\s+)?(\d{1,3})\s*[.)、．）:：](?!\d)|第\s*(\d{1,3}|[一二三四五六七八九十]{1,3})\s*步)",
+    r"^[ \t]*(?:(?:step\s+)?(\d{1,3})\s*(?:[.):](?!\d)|、)|第\s*(\d{1,3}|[一二三四五六七八九十]{1,3})\s*步)",
     re.IGNORECASE | re.MULTILINE,
 )
+"""A number at the head of a line, in NFKC."""
 
 
 def not_at_hand(truth: Steps) -> Iterator[str]:
