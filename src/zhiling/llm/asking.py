@@ -109,6 +109,17 @@ class Asks(Step):
         path = root / own if own else self.prompt_folder / f"{name}.{language}.jinja"
         return _prompt(path, path.stat().st_mtime_ns if path.exists() else 0, self.prompts[name])
 
+    def read_prompts(self, root: Path) -> None:
+        """Reads every prompt that may be needed.
+
+        Raises:
+            MissingInput: one that is not there.
+            UsageError: one with a variable that nobody knows, or without one that it needs.
+        """
+        for name in self.prompts:
+            for language in self.languages or self._spoken(name):
+                self.prompt(name, language, root)
+
     @abstractmethod
     def first_asks(self, rows: pl.DataFrame, context: Context) -> list[Ask]:
         """What the step asks first about these rows, for an estimate: nothing is sent."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zhiling.errors import MissingInput, UsageError, ZhilingError
+from zhiling.llm.asking import Asks
 from zhiling.pipeline import fingerprint
 from zhiling.pipeline.plan import Plan, steps_of
 from zhiling.pipeline.store import Project, RunFolder
@@ -81,6 +82,8 @@ def _missing(recipe: Recipe) -> Iterator[ZhilingError]:
         for line in needed:
             fingerprint.matching(line.step.files(), recipe.root, what=f"step {line.id!r}")
             line.step.outside(recipe.root, "")  # a model that is not there, a standing index that is damaged
+            if isinstance(line.step, Asks):
+                line.step.read_prompts(recipe.root)
     except ZhilingError as error:
         yield error
     if load is None:

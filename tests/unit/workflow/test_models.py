@@ -84,6 +84,18 @@ def test_exactly_n_rows_come_of_repeat_and_an_equal_run_sends_nothing(tmp_path: 
         assert run.folder.manifest.usd == pytest.approx(spent["tokens"] / 10**6)
 
 
+def test_quotas_are_met_language_by_language(tmp_path: Path) -> None:
+    block = f"""  - use: repeat
+    until: {{column: language, quotas: {{zh: 14, en: 5}}}}
+    steps:
+      {STEP.strip()}"""
+    with running(Behaviour(answer=answering(Numbered()))) as server:
+        run = TeacherProject(tmp_path, server.url, PASSAGES, block).run()
+        made = run.rows().filter(task="qa")["language"].value_counts()
+        assert dict(made.iter_rows()) == {"zh": 14, "en": 5}
+        assert run.folder.manifest.stages[-1].counts["repeat"]["shortfall"] == 0
+
+
 def test_one_passage_more_is_one_call_more(tmp_path: Path) -> None:
     with running(Behaviour(answer=answering(question))) as server:
         project = TeacherProject(tmp_path, server.url, PASSAGES, STEP)
@@ -402,6 +414,17 @@ def test_problems_of_models_are_told_with_their_places_and_without_values(tmp_pa
         "recipe.yaml:11:32: unknown role of `models` 'teecher'\n  → did you mean 'teacher'?",
     ):
         assert line in told
+
+
+def test_check_reads_prompts_of_languages_that_no_row_has_yet(tmp_path: Path) -> None:
+    step = STEP.replace("0.7", "0.7, own_prompts: {document_qa.zh: own.jinja}")
+    TeacherProject(tmp_path, "http://127.0.0.1:9/v1", PASSAGES[:2], step)
+    recipe = Recipe.load(tmp_path / "recipe.yaml")
+    with pytest.raises(MissingInput, match=r"own\.jinja"):
+        check(recipe)
+    (tmp_path / "own.jinja").write_text("=== user\n{{ passsage }}", encoding="utf-8")
+    with pytest.raises(MissingInput, match=r"own\.jinja:2: unknown variable 'passsage'"):
+        check(recipe)
 
 
 def test_check_asks_for_keys_and_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
