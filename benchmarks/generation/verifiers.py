@@ -4,8 +4,8 @@
 
 Each pair is a row as it is and the same row with one fault. Found: the share of faulty rows that are
 rejected, of pairs whose row as it is passes. Falsely flagged: the share of rows as they are that do not pass.
-Of public sets only half of the rows is read, chosen by a hash of key or text; with TRIAL in the environment the
-other half is, from which spellings of numbers were learnt (tatoeba, dialogsum), and nothing is recorded.
+Of public sets only half of the rows is read, chosen by a hash of key or text; with TRIAL in the environment
+the other half is, from which spellings of numbers were learnt (tatoeba, dialogsum); nothing is recorded then.
 """
 
 from __future__ import annotations
