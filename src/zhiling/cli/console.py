@@ -122,7 +122,7 @@ class Teller:
         self._spinner: Any = None
         self._last = time.monotonic()
         self._started = time.monotonic()
-        self._step, self._total, self._kept_line = "", None, ""
+        self._step, self._total, self._kept_line, self._expected = "", None, "", ""
 
     def __enter__(self) -> Teller:
         if self._live:
@@ -152,6 +152,12 @@ class Teller:
             self._progress(f"{self._step} …", force=False)
         elif kind == "part":
             self._progress(self._rate(event.get("seen") or 0), force=False)
+        elif kind == "calls":
+            told = f"{self._step}: {event['calls']:,} calls · {event['usd']:.4f} USD"
+            self._progress(f"{told}{self._expected}", force=False)
+        elif kind == "expected":
+            low, _, high = event["usd"]
+            self._expected = f" of {low:.2f} to {high:.2f} expected in all"
         elif kind in ("done", "reused"):
             self._line(_done(event))
         elif kind in ("stage", "epoch", "arm"):

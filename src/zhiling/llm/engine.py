@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import wait
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +21,8 @@ from urllib.parse import urlsplit
 
 from zhiling.errors import Interrupted, UnknownName, ZhilingError
 from zhiling.llm.batch_file import FOLDER, BatchSender
+from zhiling.llm.batch_post import PostingSender
+from zhiling.llm.batch_server import BatchServer
 from zhiling.llm.client import Client, Vector
 from zhiling.llm.endpoints import Endpoint, Endpoints
 from zhiling.llm.failures import CallFailure
@@ -41,6 +43,7 @@ _LOCAL_QUEUE = 4
 """Calls that wait for a local model: enough that it never waits for the store."""
 _LOOK_S = 0.1
 """How often a waiting thread looks up: handlers that libraries install let Ctrl-C not wake it otherwise."""
+_LOOKS_PER_WORD = 10
 _GRACE_S = 10.0
 """How long Ctrl-C waits for answers that are on their way: they are paid for."""
 
@@ -67,6 +70,7 @@ class Engine:
         self._store, self._root = ResponseStore(database), database.parent
         self._clients: dict[str, Client] = {}
         self._transports: list[Transport] = []
+        self._progress: Callable[[int, float], None] | None = None
         self._paces: dict[tuple[str, int | None, int | None], Pace] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="zhiling-models", daemon=True)
@@ -75,6 +79,14 @@ class Engine:
             undo.callback(self._end_loop)
             self._journal, self._meter, self._ledger = self._call(self._open())
             undo.pop_all()
+
+    def watch(self, progress: Callable[[int, float], None]) -> None:
+        """Tells, about once a second while somebody waits, how many calls were sent and what is spent.
+
+        Args:
+            progress: is given calls and US dollars, with what is set aside for calls on their way.
+        """
+        self._progress = progress
 
     def ask(self, role: str, asks: Sequence[Ask]) -> list[Outcome]:
         """A reply or a typed failure for each ask, in their order; stored ones are not sent.
@@ -144,10 +156,13 @@ class Engine:
             places = [Endpoint(str(folder), _LOCAL_QUEUE, Pace(), time.monotonic)]
         self._transports.append(transport)
         endpoints = Endpoints(places, role.outage_s)
-        made = BatchSender if role.batch else Sender
+        made = PostingSender if role.batch_poll_s else BatchSender if role.batch else Sender
         sender = made(name, role, endpoints, transport, self._ledger, Backoff(self._seed))
         if isinstance(sender, BatchSender):
             sender.await_in(self._journal, self._root / FOLDER)
+        elif isinstance(sender, PostingSender) and isinstance(transport, HttpTransport):
+            server = BatchServer(transport, role, endpoints, self._keys[name])
+            sender.post_by(server, self._journal, self._root / FOLDER)
         self._clients[name] = Client(sender, role.identity(name, content), self._journal)
         return self._clients[name]
 
@@ -170,8 +185,11 @@ class Engine:
         """What a coroutine gives; Ctrl-C first lets answers come that are on their way."""
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
+            looks = 0
             while not wait([future], timeout=_LOOK_S).done:
-                pass
+                looks += 1
+                if self._progress is not None and looks % _LOOKS_PER_WORD == 0:
+                    self._progress(self._meter.calls, self._meter.usd)
             return future.result()
         except KeyboardInterrupt:
             for client in self._clients.values():

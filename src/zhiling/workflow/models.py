@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from zhiling.llm.engine import Engine
     from zhiling.llm.verdict import Ask, Outcome
+    from zhiling.pipeline.runner import Listener
     from zhiling.workflow.recipe import Recipe
 
 DATABASE = "zhiling.sqlite"
@@ -32,12 +33,15 @@ class RunModels:
         run: whose limits count.
         deadline: when the budget's minutes are over.
         attempt: how often what had failed is asked anew; see `Ask.attempt`.
+        listen: is told of calls while they are made (event `calls`).
     """
 
     def __init__(
-        self, recipe: Recipe, run: str, *, deadline: Deadline | None = None, attempt: int = 0
-    ) -> None:
+        self, recipe: Recipe, run: str, *, deadline: Deadline | None = None, attempt: int = 0,
+        listen: Listener | None = None,
+    ) -> None:  # fmt: skip
         self._recipe, self._run, self._deadline, self._attempt = recipe, run, deadline, attempt
+        self._listen = listen
         self._engine: Engine | None = None
 
     def __call__(self, step: str) -> Self:
@@ -53,6 +57,8 @@ class RunModels:
                 self._recipe.roles(), self._recipe.root / DATABASE, run=self._run,
                 limits=self._recipe.budget, deadline=self._deadline,
             )  # fmt: skip
+            if (listen := self._listen) is not None:
+                self._engine.watch(lambda calls, usd: listen({"event": "calls", "calls": calls, "usd": usd}))
         if self._attempt:
             asks = [replace(ask, attempt=self._attempt) for ask in asks]
         return self._engine.ask(role, asks)

@@ -247,10 +247,10 @@ def run_recipe(
             tell({"event": "unchanged", "run": run.id})
             return run
         write_bytes(folder.path / "recipe.yaml", recipe.document.dump().encode())
-        if state == "new" and recipe.roles():
-            folder.manifest.results["estimate"] = _planned(recipe, plan)
+        _expect(recipe, plan, folder, tell)
         try:
-            with _bookkeeping(run), RunModels(recipe, run.id, deadline=deadline, attempt=attempt) as models:
+            asking = RunModels(recipe, run.id, deadline=deadline, attempt=attempt, listen=listen)
+            with _bookkeeping(run), asking as models:
                 table = _rows(replace(plan, load_models=models), run, tell, engine or open_engine())
                 _stages(recipe, table, run, tell, until)
         except (KeyboardInterrupt, PanicException) as error:
@@ -266,12 +266,16 @@ def run_recipe(
         return run
 
 
-def _planned(recipe: Recipe, plan: Plan) -> dict[str, Any]:
-    """What the run's model calls will come to, for its report: low, likely and high of each."""
+def _expect(recipe: Recipe, plan: Plan, folder: RunFolder, tell: Listener) -> None:
+    """Tells what the run's model calls will come to: low, likely and high, as they were when it began."""
     from zhiling.workflow.estimate import planned_calls, row_counts
 
-    planned = planned_calls(recipe, plan, row_counts(plan))
-    return {name: list(interval.ends) for name, interval in planned.total().items()}
+    results = folder.manifest.results
+    if recipe.roles() and "estimate" not in results:
+        planned = planned_calls(recipe, plan, row_counts(plan))
+        results["estimate"] = {name: list(interval.ends) for name, interval in planned.total().items()}
+    if "estimate" in results:
+        tell({"event": "expected", **results["estimate"]})
 
 
 def _next_attempt(project: Project, plan: Plan, mark: str) -> int:

@@ -358,6 +358,21 @@ def test_rows_that_are_still_to_be_made_count_for_the_steps_behind(tmp_path: Pat
         assert within(found[name].calls, count)
 
 
+def test_progress_tells_calls_and_money_while_a_step_asks(tmp_path: Path) -> None:
+    events: list[dict[str, Any]] = []
+    with running(Behaviour(latency_s=0.4, answer=answering(question))) as server:
+        project = TeacherProject(tmp_path, server.url, PASSAGES, STEP)
+        project.role = {**project.role, "parallel": 4}
+        project.write(PASSAGES, STEP)
+        project.run(listen=events.append)
+    (expected,) = [event for event in events if event["event"] == "expected"]
+    told = [event for event in events if event["event"] == "calls"]
+    assert expected["calls"][0] <= len(PASSAGES) <= expected["calls"][2]
+    assert told
+    assert [event["calls"] for event in told] == sorted(event["calls"] for event in told)
+    assert all(0 < event["calls"] <= len(PASSAGES) and event["usd"] > 0 for event in told)
+
+
 def test_a_cap_on_money_without_prices_is_warned_of(tmp_path: Path) -> None:
     project = TeacherProject(tmp_path, "http://127.0.0.1:9/v1", PASSAGES, STEP, budget="{usd: 1}")
     assert not check(Recipe.load(tmp_path / "recipe.yaml")).warnings
