@@ -21,7 +21,7 @@ NOTED_RESOLVED, NOTED_OPEN = 3.0, -4.0
 RATED = 1.5  # per step from the middle of five stars
 CONFIRMED, WENT_ON, COMPLAINED, LATER_COMPLAINT = 2.0, 0.5, -3.0, -3.0
 FAILS = -1.5
-"""Log odds. Chosen on two of the four files of `examples/support`, see `docs/benchmarks.md`."""
+"""Log odds; cues and weights were chosen on two of the four files of `examples/support`."""
 
 SURE = 0.6
 """A score at least this far from 0 tells; between `1 - SURE` and `SURE` nothing is told."""
