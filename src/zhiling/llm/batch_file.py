@@ -46,13 +46,13 @@ class BatchSender(Sender):
             for line in known
             for sample in range(line.first, line.first + line.samples)
         }
-        for slots in _runs([slot for slot in call.slots if slot not in held]):
+        for slots in runs([slot for slot in call.slots if slot not in held]):
             piece = with_samples(call, slots)
             ticket = await self._ledger.open(self.name, self.role, piece)
             first = slots[0]
             line = Awaited(
                 first.key, first.ask, first.sample, len(slots), self.name, "", piece.path, piece.body,
-                *self._ledger.place(ticket),
+                *ticket.line,
             )  # fmt: skip
             await self._journal.write(awaited=line)
             self._ledger.park(ticket)
@@ -72,7 +72,7 @@ class BatchSender(Sender):
         lines = await self._journal.awaited_of(self.name)
         if file is not None:
             self._folder.mkdir(exist_ok=True)
-            rows = [_request_line(line) for line in lines if line.file == file]
+            rows = [request_line(line) for line in lines if line.file == file]
             (self._folder / file).write_bytes(b"\n".join([*rows, b""]))
         files = sorted({line.file for line in lines})
         raise AwaitingBatch(
@@ -82,7 +82,7 @@ class BatchSender(Sender):
         )
 
 
-def _runs(slots: Sequence[Slot]) -> Iterator[list[Slot]]:
+def runs(slots: Sequence[Slot]) -> Iterator[list[Slot]]:
     """Slots whose samples follow each other."""
     ordered = sorted(slots)
     cuts = [
@@ -94,7 +94,8 @@ def _runs(slots: Sequence[Slot]) -> Iterator[list[Slot]]:
             yield ordered[start:stop]
 
 
-def _request_line(line: Awaited) -> bytes:
+def request_line(line: Awaited) -> bytes:
+    """A call as it stands in a batch file, without the end of the line."""
     head = {"custom_id": line.custom_id, "method": "POST", "url": f"/v1/{line.path}"}
     return orjson.dumps({**head, "body": orjson.Fragment(line.body)})
 

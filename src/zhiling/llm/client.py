@@ -30,7 +30,6 @@ from zhiling.pipeline.fingerprint import canonical
 Work = TypeVar("Work")
 Vector = NDArray[np.float32]
 _TEXTS_PER_CALL = 64
-_MOST_WORKERS = 4096
 
 
 class Job:
@@ -66,9 +65,7 @@ class Client:
         self._sender, self._role, self._identity, self._journal = sender, sender.role, identity, journal
         self._active: dict[bytes, asyncio.Event] = {}
         self._embedding = asyncio.Lock()
-        places = sum(each.limit.most for each in sender.endpoints.endpoints)
-        # Twice as many as are sent at once: who waits for a server's Retry-After keeps no place.
-        self._workers = min(_MOST_WORKERS, 2 * places)
+        self._workers = sender.workers
 
     def stop(self, error: ZhilingError) -> None:
         """Begins no further call; those in flight end and are stored."""

@@ -23,6 +23,7 @@ from typing import Self
 import orjson
 from aiohttp import web
 
+from zhiling.llm.fake_batches import FakeBatches
 from zhiling.llm.fake_replies import embeddings, events, sampled, words
 from zhiling.llm.wire import Json
 
@@ -54,6 +55,8 @@ class Behaviour:
         huge_mb: how much a huge answer holds.
         answer: what is replied to a request's body; None: words drawn from the body's hash.
         most_words: longest reply that is thought up.
+        batch_s: from the creation of a batch to its end.
+        batch_faults: name of `BATCH_FAULTS` → share of batches that meet it.
     """
 
     latency_s: float = 0.0
@@ -66,6 +69,8 @@ class Behaviour:
     huge_mb: int = 100
     answer: Answer | None = None
     most_words: int = 20
+    batch_s: float = 0.0
+    batch_faults: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 class FakeServer:
@@ -84,6 +89,8 @@ class FakeServer:
         self.seen, self.answered, self.met = Counter[str](), Counter[str](), Counter[str]()
         self.in_flight = self.most_in_flight = 0
         self.prompt_tokens = self.completion_tokens = 0
+        does = self.behaviour
+        self.batches = FakeBatches(self._line, does.batch_s, does.batch_faults, does.seed)
         self._runner: web.ServerRunner | None = None
 
     @property
@@ -117,6 +124,8 @@ class FakeServer:
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
+            if request.path.startswith(("/v1/files", "/v1/batches")):
+                return await self._batch(request)
             return await self._reply(request, await request.read())
         finally:
             self.in_flight -= 1
@@ -130,9 +139,8 @@ class FakeServer:
 
     async def _reply(self, request: web.BaseRequest, data: bytes) -> web.StreamResponse:
         does = self.behaviour
-        if does.key is not None and request.headers.get("Authorization") != f"Bearer {does.key}":
-            given = request.headers.get("Authorization", "none")
-            return _error(401, f"Incorrect API key provided: {given}", "invalid_api_key")
+        if (stranger := self._stranger(request)) is not None:
+            return stranger
         try:
             body: Json = orjson.loads(data)
         except orjson.JSONDecodeError:
@@ -156,6 +164,41 @@ class FakeServer:
         if body.get("stream"):
             return await self._stream(request, answer, fault)
         return _json(answer)
+
+    def _stranger(self, request: web.BaseRequest) -> web.Response | None:
+        given, key = request.headers.get("Authorization", "none"), self.behaviour.key
+        if key is None or given == f"Bearer {key}":
+            return None
+        return _error(401, f"Incorrect API key provided: {given}", "invalid_api_key")
+
+    async def _batch(self, request: web.BaseRequest) -> web.StreamResponse:
+        found = self._stranger(request) or await self.batches.answer(request)
+        if found is None:
+            return _error(404, f"no {request.path}", "not_found")
+        if isinstance(found, bytes):
+            return web.Response(body=found, content_type="application/jsonl")
+        return found if isinstance(found, web.Response) else _json(found)
+
+    def _line(self, path: str, body: Json) -> Json | bytes | None:
+        """What a batch makes of one request, with the faults that one over HTTP would meet."""
+        digest = blake2b(orjson.dumps(body), digest_size=8).hexdigest()
+        if self.behaviour.models and body.get("model") not in self.behaviour.models:
+            return {"response": {"status_code": 404, "body": {"error": {"message": "no such model"}}}}
+        self.seen[digest] += 1
+        fault = self._fault(digest)
+        if fault is not None:
+            self.met[fault] += 1
+        if fault in ("rate_limit", "server_error"):
+            status = 429 if fault == "rate_limit" else 500
+            return {"response": {"status_code": status, "body": {"error": {"message": fault}}}}
+        answer = self._answer(path, body, digest, fault)
+        if fault in _BILLED:
+            error = {"code": "request_timeout", "message": "the model took too long"}
+            return {"response": None, "error": error} if fault == "timeout" else None
+        if fault == "not_json":
+            return _SIGN_IN.encode()
+        self.answered[digest] += 1
+        return {"response": {"status_code": 200, "request_id": digest, "body": answer}}
 
     def _fault(self, digest: str) -> str | None:
         """The fault of this try, drawn from seed, body and number of the try."""
@@ -278,11 +321,14 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
     parser.add_argument("--faults", type=json.loads, default={}, help="JSON: fault → share of requests")
     parser.add_argument("--retry-after", type=float, default=None, help="seconds that a 429 asks for")
+    parser.add_argument("--batch", type=float, default=0.0, help="seconds that a batch takes")
     parser.add_argument("--seed", type=int, default=0)
     told = parser.parse_args()
     if unknown := set(told.faults) - set(FAULTS):
         parser.error(f"unknown faults {sorted(unknown)}; known: {', '.join(FAULTS)}")
-    behaviour = Behaviour(told.latency, told.faults, told.seed, retry_after_s=told.retry_after)
+    behaviour = Behaviour(
+        told.latency, told.faults, told.seed, retry_after_s=told.retry_after, batch_s=told.batch
+    )
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(serve(behaviour, told.port))
 

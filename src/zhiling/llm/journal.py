@@ -50,12 +50,17 @@ class Journal:
         """The file that new lines of a role belong to from now on; None where there are none."""
         return await self._in_thread(lambda: self._store.name_batch(role))
 
+    async def within(self, work: Callable[[ResponseStore], Value]) -> Value:
+        """What the store says or does, in its thread; behind all lines whose writing has begun."""
+        return await self._in_thread(lambda: work(self._store))
+
     async def write(
         self,
         sent: Sent | None = None,
         settled: Settled | None = None,
         replies: Sequence[tuple[Slot, bytes]] = (),
         awaited: Awaited | None = None,
+        answered: Awaited | None = None,
     ) -> None:
         """Returns when these lines are on disk.
 
@@ -70,6 +75,8 @@ class Journal:
             self._batch.settled.append(settled)
         if awaited is not None:
             self._batch.awaited.append(awaited)
+        if answered is not None:
+            self._batch.answered.append(answered)
         self._batch.replies.extend(replies)
         written = loop.create_future()
         self._waiting.append(written)

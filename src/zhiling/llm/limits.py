@@ -136,6 +136,10 @@ class Meter:
             self._return(cost)
             raise
 
+    def resume(self) -> None:
+        """A call is on its way whose most was counted from the start: an earlier attempt sent it."""
+        self._in_flight += 1
+
     def settle(self, reserved: Cost, actual: Cost) -> None:
         """Puts what a call did cost in the place of what was set aside for it."""
         self._used[0] += actual.pico - reserved.pico

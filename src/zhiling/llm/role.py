@@ -95,7 +95,8 @@ class Role(BaseModel):
         "price": "what a reply costs does not change it",
         "rpm": "pace", "tpm": "pace", "parallel": "pace", "samples_per_call": "pace",
         "timeout_s": "patience", "patience_s": "patience", "retries": "patience", "outage_s": "patience",
-        "stream": "how a reply travels", "batch": "as well", "max_reply_mb": "what is too large has no reply",
+        "stream": "how a reply travels", "batch": "as well", "batch_poll_s": "as well",
+        "max_reply_mb": "what is too large has no reply",
         "max_tokens": "it stands in every request", "extra": "as well",
         "max_tokens_field": "how a limit is spelt", "image_tokens": "an estimate of cost",
     }  # fmt: skip
@@ -122,6 +123,11 @@ class Role(BaseModel):
     batch: bool = Field(
         default=False, description="write requests into batch files, and pause until their answers are read"
     )
+    batch_poll_s: float | None = Field(
+        default=None, gt=0,
+        description="with `batch`: hand the files to the endpoint and look every so many seconds whether they"
+        " are answered; null: you do that",
+    )  # fmt: skip
     rpm: int | None = Field(default=None, ge=1, description="requests a minute and host")
     tpm: int | None = Field(default=None, ge=1, description="tokens a minute and host")
     parallel: int = Field(default=256, ge=1, description="most requests at once and endpoint")
@@ -154,6 +160,8 @@ class Role(BaseModel):
             raise ValueError("a role needs either `endpoint` (URLs) or `path` (folder of a local model)")
         if self.endpoint and not self.model:
             raise ValueError("a role with an `endpoint` needs `model`, its name there")
+        if self.batch_poll_s and (not self.batch or self.path or self.stream):
+            raise ValueError("`batch_poll_s` needs `batch: true` and an `endpoint`, and no `stream`")
         return self
 
     def identity(self, name: str, content: str = "") -> str:

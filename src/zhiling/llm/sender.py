@@ -22,6 +22,8 @@ from zhiling.llm.reply import NotTheProtocol, Usage, payloads, usage_of
 from zhiling.llm.role import Role
 from zhiling.llm.transport import Answer, Broken, Transport
 
+_MOST_WORKERS = 4096
+
 
 @dataclass(frozen=True, slots=True)
 class Received:
@@ -76,6 +78,12 @@ class Sender:
         self._ledger, self._backoff = ledger, backoff
 
     @property
+    def workers(self) -> int:
+        """How many may call `send` at once to keep it busy."""
+        # Twice as many as are sent at once: who waits for a server's Retry-After keeps no place.
+        return min(_MOST_WORKERS, 2 * sum(each.limit.most for each in self.endpoints.endpoints))
+
+    @property
     def stopped(self) -> ZhilingError | None:
         """Why nothing is sent any more."""
         return self.endpoints.stopped
@@ -111,16 +119,22 @@ class Sender:
         try:
             ticket = await self._ledger.open(self.name, self.role, call)
             found = await self._on_time(endpoint, call, ticket)
+            await self._account(call, ticket, found)
             if isinstance(found, Received):
-                replies = list(zip(call.slots, found.payloads, strict=True))
-                await self._ledger.settle(ticket, self.role, found.usage, replies)
                 result = Result.ANSWERED
             else:
                 result, trouble = _result(found), found.failure.message
-                await (self._ledger.write_off if found.charged else self._ledger.free)(ticket)
         finally:
             self.endpoints.release(endpoint, result, trouble)
         return found
+
+    async def _account(self, call: Call, ticket: Ticket, found: Received | Fault) -> None:
+        """Stores replies and what they cost, or what a fault may cost."""
+        if isinstance(found, Received):
+            replies = list(zip(call.slots, found.payloads, strict=True))
+            await self._ledger.settle(ticket, self.role, found.usage, replies)
+        else:
+            await (self._ledger.write_off if found.charged else self._ledger.free)(ticket)
 
     async def _on_time(self, endpoint: Endpoint, call: Call, ticket: Ticket) -> Received | Fault:
         try:
@@ -136,6 +150,9 @@ class Sender:
         except Broken as broken:
             failure, charged = broken.failure, broken.charged
             return Fault(failure, failure.retryable, charged=charged, unreachable=broken.unreachable)
+        return self._judged(endpoint, call, answer)
+
+    def _judged(self, endpoint: Endpoint, call: Call, answer: Answer) -> Received | Fault:
         fault = fault_of(answer, endpoint.url, answered=self.endpoints.answered, key_env=self.role.key_env)
         return fault or self._received(endpoint, call, answer)
 

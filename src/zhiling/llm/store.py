@@ -91,6 +91,31 @@ class Awaited(NamedTuple):
         return f"{self.key.hex()}-{self.ask}-{self.first}"
 
 
+class Posted(NamedTuple):
+    """A batch file that is handed to a server.
+
+    Attributes:
+        file: its name here.
+        endpoint: the server.
+        id: its name there; None until it is uploaded.
+        batch: the batch that was made of it; None where that is not known.
+    """
+
+    file: str
+    endpoint: str
+    id: str | None = None
+    batch: str | None = None
+
+
+class Aside(NamedTuple):
+    """What was set aside for a call, and when (seconds since 1970)."""
+
+    pico: int
+    prompt: int
+    completion: int
+    at: int
+
+
 @dataclass
 class Batch:
     """What one transaction writes."""
@@ -99,6 +124,7 @@ class Batch:
     settled: list[Settled] = field(default_factory=list[Settled])
     replies: list[tuple[Slot, bytes]] = field(default_factory=list[tuple[Slot, bytes]])
     awaited: list[Awaited] = field(default_factory=list[Awaited])
+    answered: list[Awaited] = field(default_factory=list[Awaited])
 
 
 @dataclass(frozen=True)
@@ -165,6 +191,10 @@ class ResponseStore(Database):
             " path TEXT NOT NULL, body BLOB NOT NULL, run TEXT NOT NULL, session INTEGER NOT NULL,"
             " number INTEGER NOT NULL, PRIMARY KEY (key, ask, first))"
         ),
+        "posted": (
+            "CREATE TABLE IF NOT EXISTS posted (file TEXT PRIMARY KEY, endpoint TEXT NOT NULL, id TEXT,"
+            " batch TEXT) WITHOUT ROWID"
+        ),
     }
 
     _made = False
@@ -213,6 +243,10 @@ class ResponseStore(Database):
             connection.executemany(
                 "INSERT OR IGNORE INTO awaited VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", batch.awaited
             )
+            connection.executemany(
+                "DELETE FROM awaited WHERE key = ? AND ask = ? AND first = ? AND session = ? AND number = ?",
+                [(*line[:3], line.session, line.number) for line in batch.answered],
+            )
 
     def awaited(self, keys: Iterable[bytes]) -> list[Awaited]:
         """Calls for these requests whose answers are awaited."""
@@ -242,6 +276,50 @@ class ResponseStore(Database):
             file = f"{role}-{connection.execute('SELECT last_insert_rowid()').fetchone()[0]:04d}.jsonl"
             connection.execute("UPDATE awaited SET file = ? WHERE role = ? AND file = ''", (file, role))
         return file
+
+    def post(self, role: str, endpoint: str, lines: Sequence[Awaited]) -> dict[str, str]:
+        """Puts calls that stand in no file yet into a new one for a server; by name, where each stands now.
+
+        One that is awaited no longer is left out.
+
+        A file is known to be for a server from the moment on that it is named: so what was written for
+        people is never posted.
+        """
+        places = [line[:3] for line in lines]
+        which = "WHERE key = ? AND ask = ? AND first = ?"
+        with self._writing() as connection:
+            connection.execute("INSERT INTO batch_files (role) VALUES (?)", (role,))
+            file = f"{role}-{connection.execute('SELECT last_insert_rowid()').fetchone()[0]:04d}.jsonl"
+            connection.executemany(
+                f"UPDATE awaited SET file = ? {which} AND file = ''",  # noqa: S608
+                [(file, *place) for place in places],
+            )
+            connection.execute("INSERT INTO posted (file, endpoint) VALUES (?, ?)", (file, endpoint))
+            query = f"SELECT file FROM awaited {which}"  # noqa: S608
+            return {line.custom_id: name for line in lines for (name,) in connection.execute(query, line[:3])}
+
+    def posted(self) -> dict[str, Posted]:
+        """All files for servers, by name."""
+        if not self._read("SELECT 1 FROM sqlite_master WHERE name = 'posted'"):
+            return {}
+        return {line[0]: Posted(*line) for line in self._read("SELECT file, endpoint, id, batch FROM posted")}
+
+    def note_posted(self, posted: Posted) -> None:
+        """Writes down which server has a file, and under which names it knows the file and its batch."""
+        with self._writing() as connection:
+            connection.execute(
+                "UPDATE posted SET endpoint = ?, id = ?, batch = ? WHERE file = ?",
+                (*posted[1:], posted.file),
+            )
+
+    def set_aside(self, role: str) -> dict[str, Aside]:
+        """By name, what was set aside for the calls of a role that are awaited."""
+        query = (
+            "SELECT a.key, a.ask, a.first, c.pico, c.prompt, c.completion, c.at FROM awaited a JOIN calls c"
+            " ON c.run = a.run AND c.session = a.session AND c.number = a.number WHERE a.role = ?"
+        )
+        lines = self._lines_of_batches(query, role)
+        return {f"{key.hex()}-{ask}-{first}": Aside(*aside) for key, ask, first, *aside in lines}
 
     def answer(
         self, line: Awaited, cost: tuple[int, int, int] | None, replies: Sequence[tuple[Slot, bytes]]

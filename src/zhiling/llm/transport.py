@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.request import getproxies, proxy_bypass
@@ -20,6 +20,7 @@ from zhiling.llm.streaming import Assembler
 
 _CONNECT_S = 10.0
 _MEGABYTE = 10**6
+Reader = Callable[[aiohttp.StreamReader], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +83,35 @@ class HttpTransport:
 
     async def send(self, endpoint: Endpoint, path: str, body: bytes) -> Answer:
         """The answer; its body is scrubbed of the key."""
-        url, proxy = self._target(endpoint, path)
-        place = endpoint.url
+        return await self.request("POST", endpoint.url, path, data=body)
+
+    async def request(
+        self, method: str, place: str, path: str, *, read: Reader | None = None, **sent: Any
+    ) -> Answer:
+        """The answer to any request of the protocol, its body scrubbed of the key.
+
+        Args:
+            method: of HTTP.
+            place: the endpoint.
+            path: what follows it.
+            read: takes the body of a 200 that is too large to be held; it is not scrubbed.
+            sent: what else aiohttp's request takes.
+
+        Raises:
+            Broken: no whole answer came.
+            Stop: no request can succeed.
+        """
+        url, proxy = self._target(place, path)
         try:
-            async with self._session.post(url, data=body, proxy=proxy, allow_redirects=False) as response:
+            async with self._session.request(
+                method, url, proxy=proxy, allow_redirects=False, **sent
+            ) as response:
                 if response.status == 200 and response.content_type == "text/event-stream":
                     return Answer(200, response.headers, b"", await self._assembled(response, place))
-                read = await self._read(response, place)
+                if response.status == 200 and read is not None:
+                    await read(response.content)
+                    return Answer(200, response.headers, b"")
+                body = await self._read(response, place)
         except aiohttp.ClientConnectorCertificateError as error:
             raise Stop(_untrusted(place, error)) from None
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -101,7 +124,7 @@ class HttpTransport:
         except (aiohttp.ClientError, OSError) as error:
             raise self._broken(place, f"the answer broke off ({type(error).__name__}: {error})") from None
         return Answer(
-            response.status, response.headers, read, _tree(read) if response.status == 200 else None
+            response.status, response.headers, body, _tree(body) if response.status == 200 else None
         )
 
     async def close(self) -> None:
@@ -146,14 +169,14 @@ class HttpTransport:
         message = self._key.scrub(message) if self._key else message
         return Broken(CallFailure(FailureClass.SERVER, message, place), **known)
 
-    def _target(self, endpoint: Endpoint, path: str) -> tuple[URL, URL | None]:
+    def _target(self, place: str, path: str) -> tuple[URL, URL | None]:
         """Address and proxy, worked out once: reading the environment costs as much as a request."""
-        found = self._targets.get((endpoint.url, path))
+        found = self._targets.get((place, path))
         if found is None:
-            base = URL(endpoint.url)
+            base = URL(place)
             url = base.with_path(f"{base.path.rstrip('/')}/{path}", keep_query=True)
             named = None if proxy_bypass(base.host or "") else getproxies().get(base.scheme)
-            found = self._targets[endpoint.url, path] = (url, URL(named) if named else None)
+            found = self._targets[place, path] = (url, URL(named) if named else None)
         return found
 
 

@@ -19,6 +19,7 @@ OTHER: dict[str, Any] = {
     "price": {"in": 1}, "extra": {"top_k": 5}, "max_tokens": 9, "max_tokens_field": "max_completion_tokens",
     "image_tokens": 3, "samples_per_call": 2, "stream": True, "rpm": 5, "tpm": 6, "parallel": 7,
     "timeout_s": 8, "patience_s": 9, "retries": 1, "outage_s": 2, "max_reply_mb": 3,
+    "batch": True, "batch_poll_s": 5,
 }  # fmt: skip
 
 
@@ -29,7 +30,12 @@ def role(**settings: Any) -> Role:
 def test_every_setting_changes_the_identity_or_says_why_not() -> None:
     assert set(OTHER) == set(Role.model_fields) - {"path"}
     base = role().identity("teacher")
-    changed = {name for name, value in OTHER.items() if role(**{name: value}).identity("teacher") != base}
+    needs: dict[str, dict[str, Any]] = {"batch_poll_s": {"batch": True}}
+    changed = {
+        name
+        for name, value in OTHER.items()
+        if role(**{name: value}, **needs.get(name, {})).identity("teacher") != base
+    }
     assert changed == set(OTHER) - set(Role.NOT_IDENTITY)
     assert {"model", "revision"} <= changed
     assert role().identity("judge") != base
@@ -103,3 +109,16 @@ def test_a_secret_shows_in_no_form() -> None:
     assert secret.scrub_bytes(KEY.encode()) == b"[key]"
     with pytest.raises(TypeError):
         pickle.dumps(secret)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"batch_poll_s": 5},
+        {"batch": True, "batch_poll_s": 5, "stream": True},
+        {"batch": True, "batch_poll_s": 0},
+    ],
+)
+def test_files_are_handed_over_only_where_they_are_written_and_come_whole(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="batch_poll_s"):
+        role(**settings)
