@@ -31,7 +31,7 @@ REGISTRY = re.compile(
     )
 )
 ORIGIN_HEADER = re.compile(r"(?is)origin.{0,200}?licen[cs]e|licen[cs]e.{0,200}?origin")
-DATA_SUFFIXES = {".yaml", ".yml", ".toml", ".txt", ".csv", ".tsv", ".j2", ".html", ".css", ".js"}
+DATA_SUFFIXES = {".yaml", ".yml", ".toml", ".txt", ".csv", ".tsv", ".j2", ".jinja", ".html", ".css", ".js"}
 TEXT_SUFFIXES = {
     ".py",
     ".md",

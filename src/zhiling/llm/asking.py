@@ -9,7 +9,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -155,7 +155,21 @@ def _prompt(path: Path, _changed_ns: int, needed: tuple[str, ...]) -> Prompt:
 
 @lru_cache(maxsize=64)
 def _form(reply: type[Said]) -> JsonReply:
-    return JsonReply(reply.model_json_schema(), reply.__name__.lower())
+    return JsonReply(_bare(reply.model_json_schema()), reply.__name__.lower())
+
+
+def _bare(schema: Any) -> Any:
+    """The schema without titles and docstrings: prompts say it better, and no key may hang on a comment."""
+    if isinstance(schema, list):
+        return [_bare(each) for each in cast(list[Any], schema)]
+    if not isinstance(schema, dict):
+        return schema
+    told = cast(dict[str, Any], schema).items()
+    return {
+        name: _bare(value)
+        for name, value in told
+        if not (name in ("title", "description") and isinstance(value, str))
+    }
 
 
 def _own(rows: pl.DataFrame, texts: pl.Series, others: Sequence[str]) -> list[str]:

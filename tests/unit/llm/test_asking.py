@@ -9,10 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zhiling.llm.asking import Said, _own, accepts, in_language, said
+from zhiling.curation.judge import Judgement
+from zhiling.llm.asking import Said, _form, _own, accepts, in_language, said
 from zhiling.llm.reply import Reply
 from zhiling.llm.role import Role
 from zhiling.llm.verdict import Complaint
+from zhiling.synthesis.backtranslate import Instruction
+from zhiling.synthesis.dialogue import Blueprint, Talk
+from zhiling.synthesis.document_qa import Answered, Unanswered, Verified
+from zhiling.synthesis.self_instruct import Instance, Task
 
 
 class Word(Said):
@@ -81,6 +86,25 @@ def test_a_reply_is_of_its_form_and_says_what_it_may(value: Any, told: Any) -> N
         assert found.startswith(told)
     else:
         assert found == told
+
+
+METHODS = [Answered, Unanswered, Verified, Task, Instance, Instruction, Blueprint, Talk, Judgement]
+
+
+@pytest.mark.parametrize("model", METHODS)
+def test_every_form_is_strict_and_hangs_on_no_docstring(model: type[Said]) -> None:
+    form = _form(model)
+    found: list[Any] = [form.schema]
+    while found:
+        part = found.pop()
+        if isinstance(part, dict):
+            if part.get("type") == "object":
+                assert part["additionalProperties"] is False
+                assert part["required"] == list(part["properties"])
+            assert not any(isinstance(part.get(name), str) for name in ("title", "description"))
+            found += part.values()
+        elif isinstance(part, list):
+            found += part
 
 
 def test_an_accepted_reply_is_read_also_out_of_a_fence() -> None:

@@ -26,6 +26,7 @@ from zhiling.workflow.preview import preview
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.report.collect import collect
 from zhiling.workflow.run import open_run
+from zhiling.workflow.schema import recipe_schema
 
 PASSAGES = [
     *(
@@ -429,6 +430,19 @@ def test_problems_of_models_are_told_with_their_places_and_without_values(tmp_pa
         "recipe.yaml:11:32: unknown role of `models` 'teecher'\n  → did you mean 'teacher'?",
     ):
         assert line in told
+
+
+def test_editors_know_models_and_what_is_set_on_the_way_counts(tmp_path: Path) -> None:
+    role = recipe_schema()["properties"]["models"]["additionalProperties"]
+    assert {"endpoint", "model", "key_env", "price"} <= set(role["properties"])
+    assert role["additionalProperties"] is False
+    TeacherProject(tmp_path, "http://127.0.0.1:9/v1", PASSAGES, STEP)
+    changed = ["models.teacher.model=other", "models.judge={endpoint: http://127.0.0.1:8/v1, model: j}"]
+    recipe = Recipe.load(tmp_path / "recipe.yaml", overrides=changed)
+    assert (recipe.models["teacher"].model, recipe.models["judge"].model) == ("other", "j")
+    assert list(recipe.roles()) == ["teacher"]
+    with pytest.raises(RecipeError, match=r"--set models\.teacher\.rpm"):
+        Recipe.load(tmp_path / "recipe.yaml", overrides=["models.teacher.rpm=0"])
 
 
 def test_check_reads_prompts_of_languages_that_no_row_has_yet(tmp_path: Path) -> None:
