@@ -16,7 +16,8 @@ from zhiling.llm.transport import Answer
 
 _TOLD = 300
 _TAGS = re.compile(r"(?s)<(script|style)\b.*?</\1>|<[^>]*>")
-_NO_CREDIT = ("insufficient_quota", "billing_hard_limit_reached", "insufficient_balance")
+NO_CREDIT = ("insufficient_quota", "billing_hard_limit_reached", "insufficient_balance")
+"""Codes of an account that has to be topped up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def fault_of(answer: Answer, place: str, *, answered: bool, key_env: str | None)
 
 def _stop_if_hopeless(status: int, told: str, place: str, *, answered: bool, key_env: str | None) -> None:
     said = f"HTTP {status}: {told}"
-    if status == 402 or (status == 429 and any(code in told for code in _NO_CREDIT)):
+    if status == 402 or (status == 429 and any(code in told for code in NO_CREDIT)):
         raise Stop(
             BudgetReached(
                 f"the account has no credit left ({said})", place=place, hint="top it up, run again"

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import orjson
 
-from zhiling.llm.answers import Fault
+from zhiling.llm.answers import NO_CREDIT, Fault
 from zhiling.llm.failures import CallFailure, FailureClass
 from zhiling.llm.transport import Answer
 
@@ -24,6 +24,7 @@ _NAME = re.compile(rb'"custom_id"\s*:\s*"([^"\\]{1,64})"')
 _NOT_RUN = frozenset({"batch_expired", "batch_cancelled"})
 """Errors of lines that were never worked on: they cost nothing."""
 _FULL = "token_limit_exceeded"
+"""So much was handed over that more is taken only when some of it is done."""
 _TOLD = 300
 
 
@@ -95,7 +96,7 @@ def _not_answered(error: Any, place: str) -> Fault:
     known = cast(dict[str, Any], error) if isinstance(error, dict) else {}
     code = str(known.get("code") or "")
     if code == "batch_cancelled":
-        return lines_without("cancelled", {}, place)
+        return _unwanted(place)
     failure = CallFailure(
         FailureClass.TIMEOUT if code in ("batch_expired", "request_timeout") else FailureClass.SERVER,
         str(known.get("message") or code or "neither `response` nor `error`")[:_TOLD],
@@ -104,32 +105,43 @@ def _not_answered(error: Any, place: str) -> Fault:
     return Fault(failure, again=True, charged=code not in _NOT_RUN)
 
 
-def lines_without(status: str, batch: Mapping[str, Any], place: str) -> Fault:
-    """What became of requests that the files of an ended batch do not name.
+def line_without(batch: Mapping[str, Any], number: int, place: str) -> Answer | Fault:
+    """What became of a request that the files of an ended batch do not name.
 
     Nothing is billed of a batch that failed, nor for what was not finished in one that expired or was
     cancelled. A completed one says that all were worked on: what is missing there may be billed.
+
+    Args:
+        batch: what the server says of it.
+        number: of the request in its file, from 1.
+        place: the endpoint.
     """
+    status = batch["status"]
     if status == "failed":
-        return _refused(batch, place)
+        return _refused(batch, number, place)
     if status == "expired":
         return Fault(CallFailure(FailureClass.TIMEOUT, "the batch expired before it", place), again=True)
-    if status == "cancelled":  # somebody did not want it: it is not sent again by itself
-        return Fault(
-            CallFailure(FailureClass.SERVER, "the batch was cancelled before it", place), again=False
-        )
+    if status == "cancelled":
+        return _unwanted(place)
     failure = CallFailure(FailureClass.SERVER, "the batch has no answer to it", place)
     return Fault(failure, again=True, charged=True)
 
 
-def _refused(batch: Mapping[str, Any], place: str) -> Fault:
-    """Of a file that was not taken: the first error speaks for all of it."""
+def _unwanted(place: str) -> Fault:
+    """Somebody cancelled the batch: it is not sent again by itself."""
+    return Fault(CallFailure(FailureClass.SERVER, "the batch was cancelled before it", place), again=False)
+
+
+def _refused(batch: Mapping[str, Any], number: int, place: str) -> Answer | Fault:
+    """Of a file that was not taken: where errors name their lines, the others are sent again."""
     errors: Any = batch.get("errors")
     listed: Any = cast(dict[str, Any], errors).get("data") if isinstance(errors, dict) else errors
-    first: Any = cast(list[Any], listed)[0] if isinstance(listed, list) and listed else {}
-    known = cast(dict[str, Any], first) if isinstance(first, dict) else {"message": first}
-    told = " · ".join(str(known[name]) for name in ("message", "code", "line") if known.get(name))
-    full = known.get("code") == _FULL
-    cls = FailureClass.RATE_LIMIT if full else FailureClass.REJECTED
-    message = f"the batch failed: {told or 'nothing more is said'}"[:_TOLD]
-    return Fault(CallFailure(cls, message, place), again=full)
+    items = cast(list[Any], listed) if isinstance(listed, list) else []
+    known = [cast(dict[str, Any], each) for each in items if isinstance(each, dict)]
+    mine = [each for each in known if each.get("line") == number]
+    if not mine and any(each.get("line") for each in known):
+        failure = CallFailure(FailureClass.SERVER, "other lines of its batch file were refused", place)
+        return Fault(failure, again=True)
+    error = next(iter([*mine, *known]), {"message": "the batch failed, nothing more is said"})
+    busy = error.get("code") == _FULL or error.get("code") in NO_CREDIT
+    return Answer(429 if busy else 400, {}, orjson.dumps({"error": error}))

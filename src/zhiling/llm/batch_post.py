@@ -12,8 +12,9 @@ What this does not cover: a server whose list does not show a batch at once that
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from zhiling.errors import AwaitingBatch, StepFailed, UsageError, ZhilingError
 from zhiling.llm.answers import Fault
-from zhiling.llm.batch_answers import lines_without
+from zhiling.llm.batch_answers import line_without
 from zhiling.llm.batch_file import FOLDER, request_line, runs
 from zhiling.llm.batch_server import BatchServer, Refused, Told, Unlisted
 from zhiling.llm.calls import Call, with_samples
@@ -132,19 +133,20 @@ class PostingSender(Sender):
 
     async def _resume(self) -> None:
         """Frees calls of this run that were noted and never uploaded, and takes up its files."""
-        posted = await self._journal.within(lambda store: store.posted())
-        aside = await self._journal.within(lambda store: store.set_aside(self.name))
         files, unsent = set[str](), list[Ticket]()
-        for line in await self._journal.awaited_of(self.name):
-            if line.run != self._ledger.run or (line.file and line.file not in posted):
-                continue
-            ticket = self._ledger.resume(line, aside[line.custom_id])
-            if line.file and posted[line.file].id is not None:
-                self._tickets[line.custom_id] = ticket
-                files.add(line.file)
-            else:
-                unsent.append(ticket)
-        await asyncio.gather(*map(self._ledger.free, unsent))
+        async with self._alone():
+            posted = await self._journal.within(lambda store: store.posted())
+            aside = await self._journal.within(lambda store: store.set_aside(self.name))
+            for line in await self._journal.awaited_of(self.name):
+                if line.run != self._ledger.run or (line.file and line.file not in posted):
+                    continue
+                ticket = self._ledger.resume(line, aside[line.custom_id])
+                if line.file and posted[line.file].id is not None:
+                    self._tickets[line.custom_id] = ticket
+                    files.add(line.file)
+                else:
+                    unsent.append(ticket)
+            await asyncio.gather(*map(self._ledger.free, unsent))
         for file in sorted(files):
             self._carry_on(file)
 
@@ -199,19 +201,21 @@ class PostingSender(Sender):
     async def _carry(self, file: str) -> None:
         """From wherever a file is to the end of all its lines."""
         try:
-            posted = await self._handed_over(file)
+            async with self._alone():
+                posted = await self._handed_over(file)
         except Refused as refused:
             fault = Fault(refused.failure, again=False, charged=isinstance(refused, Unlisted))
             await self._settle([(line, fault) for line in await self._lines_of(file)])
             raise refused.stop() from None
         if posted is not None:
             left = await self._read(posted)
-            await self._settle([(line, left) for line in await self._lines_of(file)])
+            lines = enumerate(await self._lines_of(file), 1)  # a file that was refused still has them all
+            await self._settle([(line, left(number)) for number, line in lines])
         for name in self._names.pop(file, ()):  # another process stored their answers
             self._answer(name, None)
 
-    async def _read(self, posted: Posted) -> Fault:
-        """Stores all answers of a file when its batch has ended; what the lines met that have none."""
+    async def _read(self, posted: Posted) -> Callable[[int], Answer | Fault]:
+        """Stores all answers of a file when its batch has ended; by number, what lines met that have none."""
         place = posted.endpoint
         try:
             ended = await self._server.ended(place, posted.batch or "")
@@ -220,25 +224,26 @@ class PostingSender(Sender):
                     await self._server.answers(place, str(ended[name]), partial(self._take, posted.file))
         except Refused as refused:  # what a server forgot may have been worked on
             failure = CallFailure(FailureClass.SERVER, refused.failure.message, place)
-            return Fault(failure, again=True, charged=True)
-        return lines_without(ended["status"], ended, place)
+            return lambda _: Fault(failure, again=True, charged=True)
+        return lambda number: line_without(ended, number, place)
 
-    async def _handed_over(self, file: str) -> Posted | None:
-        """The file with its batch, made now if it was not yet; None where none of its calls is awaited."""
-        lock = FileLock(self._folder / ".lock")
+    @contextlib.asynccontextmanager
+    async def _alone(self) -> AsyncGenerator[None]:
+        """Of several processes one hands over files or takes lines out of them."""
         self._folder.mkdir(exist_ok=True)
-        while True:  # of several processes one hands it over
+        lock = FileLock(self._folder / ".lock")
+        while not lock.is_locked:
             try:
                 lock.acquire(timeout=0)
-                break
             except Timeout:
                 await self.endpoints.pause(_LOOK_S)
         try:
-            return await self._hand_over(file)
+            yield
         finally:
             lock.release()
 
-    async def _hand_over(self, file: str) -> Posted | None:
+    async def _handed_over(self, file: str) -> Posted | None:
+        """The file with its batch, made now if it was not yet; None where none of its calls is awaited."""
         lines = await self._lines_of(file)
         posted = (await self._journal.within(lambda store: store.posted())).get(file)
         if posted is None:
