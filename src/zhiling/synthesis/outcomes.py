@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ Status = Literal["resolved", "unresolved", "unclear"]
 
 NOTED_RESOLVED, NOTED_OPEN = 3.0, -4.0
 RATED = 1.5  # per step from the middle of five stars
-CONFIRMED, WENT_ON, COMPLAINED, LATER_COMPLAINT = 2.0, 0.5, -3.0, -3.0
+CONFIRMED, WENT_ON, COMPLAINED, LATER_COMPLAINT = 2.0, 0.3, -3.0, -3.0
 FAILS = -1.5
 """Log odds; cues and weights were chosen on two of the four files of `examples/support`."""
 
@@ -28,6 +28,8 @@ SURE = 0.6
 
 _STARS = 5
 _QUESTION = re.compile(r"[?？]")
+_ENDS_ASKING = re.compile(r"[^.!?。！？\n]*[?？][^?？.!。！]{0,12}$")
+"""The last sentence, where it asks; a signature may follow."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def outcomes(conversation: Conversation, fields: LogFields | None = None) -> lis
         if says("fails", exchange.answer):
             evidence["fails"] = FAILS
         score = 1 / (1 + math.exp(-sum(evidence.values())))
-        holds = says("holds", exchange.answer) and not _confirms(reaction)
+        holds = _holds(exchange.answer) and not _confirms(reaction)
         found.append(Outcome(score, tuple(evidence), holds))
     return found
 
@@ -97,9 +99,16 @@ def complains(text: str) -> bool:
     return says("complains", text)
 
 
+@lru_cache(maxsize=20_000)
 def says(kind: str, text: str) -> bool:
-    """Whether a cue of this kind (`confirms`, `complains`, `holds`, `fails`) stands in the text."""
+    """Whether a cue of this kind (`confirms`, `complains`, `holds`, `closes`, `fails`) stands in the text."""
     return bool(text) and _cues()[kind].search(text) is not None
+
+
+def _holds(answer: str) -> bool:
+    """Whether the agent only asks back or asks to wait; "anything else?" asks nothing back."""
+    asks = _ENDS_ASKING.search(answer)
+    return says("holds", answer) or (asks is not None and not says("closes", asks[0]))
 
 
 def _confirms(text: str) -> bool:
@@ -166,14 +175,11 @@ def _lists() -> Mapping[str, Mapping[str, Sequence[str]]]:
 @cache
 def _cues() -> Mapping[str, re.Pattern[str]]:
     r"""One expression a kind; \b is the edge of an ASCII word, so English next to Chinese is found."""
-    edge = r"(?:(?<![A-Za-z0-9_])(?=[A-Za-z0-9_])|(?<=[A-Za-z0-9_])(?![A-Za-z0-9_]))"
-    kinds = ("confirms", "complains", "holds", "fails")
+    kinds = ("confirms", "complains", "holds", "closes", "fails")
     return {
         kind: re.compile(
-            "|".join(
-                f"(?:{cue})".replace(r"\b", edge) for language in _lists()[kind].values() for cue in language
-            ),
-            re.IGNORECASE,
+            "|".join(f"(?:{cue})" for cues in _lists()[kind].values() for cue in cues),
+            re.IGNORECASE | re.ASCII,
         )
         for kind in kinds
     }

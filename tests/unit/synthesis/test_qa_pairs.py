@@ -77,12 +77,33 @@ def test_the_answer_that_solved_it_is_paired_with_the_first_question(log: dict, 
         (spoken("在哪里？", "在路上。", 满意度="不满意"), 0.047),
         (spoken("Where is it?", "On its way.", rating=0.0), 0.047),
         (spoken("Where is it?", "On its way.", rating="n/a"), 0.5),
+        (spoken("Where is it?", "On its way.", "And the other one?"), 0.574),
+        (spoken("在哪里？", "在路上。", "另外一件呢？"), 0.574),
         (spoken("Where is it?", "I'm afraid we cannot say."), 0.182),
         (spoken("在哪里？", "抱歉，我这边查不到。"), 0.182),
     ],
 )
 def test_signs_move_the_score(conversation: Conversation, score: float) -> None:
     assert outcomes(conversation)[-1].score == pytest.approx(score, abs=5e-4)
+
+
+@pytest.mark.parametrize(
+    ("answer", "holds"),
+    [
+        ("Did you get any error messages? -Allan", True),
+        ("I can help. Is there an open order?", True),
+        ("One moment please.", True),
+        ("请问是哪个订单？", True),
+        ("请稍等，我查一下", True),
+        ("麻烦提供一下订单号", True),
+        ("It comes tomorrow. Anything else I can do?", False),
+        ("明天送到，请问还有什么可以帮您？", False),
+        ("It comes tomorrow.", False),
+        ("明天送到。", False),
+    ],
+)
+def test_asking_back_is_no_answer(answer: str, holds: bool) -> None:
+    assert outcomes(spoken("Where is it?", answer))[0].holds == holds
 
 
 def test_a_later_complaint_takes_the_solution_back() -> None:
