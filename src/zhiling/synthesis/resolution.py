@@ -23,7 +23,7 @@ class Resolution(LogFields, Measure):
     name: ClassVar[str] = "resolution"
     scope = "table"
     material: ClassVar[bool] = True
-    cost: ClassVar[str] = "cheap: about 50 microseconds a row; no encoder"
+    cost: ClassVar[str] = "about 1 ms a row of a few turns; no encoder"
     limits: ClassVar[str] = (
         "Cue words and fields, in English and Chinese: irony and news from elsewhere are not understood. "
         "Without any field of the log, on the half of examples/support on which the cues were not chosen, "
