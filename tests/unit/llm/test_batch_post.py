@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from zhiling.errors import AwaitingBatch, BudgetReached, MissingInput, UsageError
 from zhiling.llm import batch_post, batch_server
@@ -477,3 +478,67 @@ def test_a_reply_that_repeats_the_key_is_scrubbed(
     with running(telling) as server, opened(server.url, key_env="T_KEY") as engine:
         assert texts(engine.ask("t", asks(1))) == ["your key is [key]"]
     assert not [p for p in tmp_path.rglob("*") if p.is_file() and planted.encode() in p.read_bytes()]
+
+
+def test_a_batch_is_found_on_whichever_page_of_the_list_it_stands(opened: Opened) -> None:
+    with running() as server, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(batch_server, "_PER_PAGE", 2)
+        with pytest.MonkeyPatch.context() as stopped, opened(server.url) as engine:
+            interrupted(engine, 7, stand_still("batch created", stopped).is_set)
+        others = {"object": "batch", "input_file_id": "other", "status": "completed"}
+        for name in ("batch-90", "batch-91", "batch-92", "batch-93", "batch-94"):
+            server.batches.batches[name] = {"id": name, **others}, 0.0
+        made = len(server.batches.batches)
+        with opened(server.url) as engine:
+            assert len(texts(engine.ask("t", asks(7)))) == 7
+        assert (computed(server), len(server.batches.batches)) == (7, made)
+
+
+def test_a_server_that_lists_no_batches_may_have_made_one_and_so_its_most_counts(opened: Opened) -> None:
+    with running() as server:
+        with pytest.MonkeyPatch.context() as stopped, opened(server.url) as engine:
+            interrupted(engine, 3, stand_still("batch created", stopped).is_set)
+        whole = server.batches.answer
+
+        async def silent(request: Any) -> Any:
+            return None if (request.method, request.path) == ("GET", "/v1/batches") else await whole(request)
+
+        server.batches.answer = silent  # type: ignore[method-assign]
+        with opened(server.url) as engine, pytest.raises(UsageError, match="is not taken"):
+            engine.ask("t", asks(3))
+        with opened(server.url) as engine:
+            assert engine.spending().usd > 0
+            assert engine.spending().unsettled == 0
+
+
+def test_a_download_that_breaks_off_begins_again(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_server, "_TOGETHER", 3)
+    with running() as server, opened(server.url, outage_s=5) as engine:
+        whole, broken = server._batch, list[str]()
+
+        async def cut(request: Any) -> Any:
+            if not request.path.endswith("/content") or len(broken) > 1:
+                return await whole(request)
+            broken.append(request.path)
+            content = server.batches.files[request.path.split("/")[-2]]
+            response = web.StreamResponse(headers={"Content-Length": str(len(content))})
+            await response.prepare(request)
+            await response.write(content[: len(content) // 2])
+            request.transport.close()
+            return response
+
+        monkeypatch.setattr(server, "_batch", cut)
+        assert len(texts(engine.ask("t", asks(20)))) == 20
+        assert len(broken) == 2
+        assert (computed(server), engine.spending().calls) == (20, 20)
+
+
+def test_a_reply_that_is_too_large_fails_alone(opened: Opened) -> None:
+    def answer(body: dict[str, Any]) -> str:
+        return "大" * (10**6 if body["messages"][-1]["content"].endswith(" 3") else 10)
+
+    with running(Behaviour(answer=answer)) as server, opened(server.url, max_reply_mb=1) as engine:
+        outcomes = engine.ask("t", [Ask(ChatRequest(user(f"x {number}"))) for number in range(6)])
+        failed = [(place, each.cls) for place, each in enumerate(outcomes) if isinstance(each, CallFailure)]
+        assert failed == [(3, "too_large")]
+        assert max(server.seen.values()) == 1
