@@ -58,7 +58,12 @@ class CodeRuns(Check):
     )
     UNDECIDED: ClassVar[frozenset[str]] = frozenset({"other_language"})
 
-    seconds: float = Field(5.0, gt=0, le=600, description="most seconds of a test, running or waiting")
+    seconds: float = Field(
+        5.0,
+        gt=0,
+        le=600,
+        description="most seconds of the processor that a test takes; it may wait four times as long",
+    )
     memory_mb: int = Field(512, ge=64, description="most memory of a test (address space), MB")
     file_mb: int = Field(16, ge=1, description="longest file that a test may write, MB")
     packages: bool = Field(

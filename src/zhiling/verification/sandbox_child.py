@@ -6,6 +6,7 @@ object (`folder`, `limits`, `programs`); standard output is one JSON line a prog
 
 import ctypes
 import json
+import math
 import os
 import resource
 import secrets
@@ -135,11 +136,14 @@ def run(program: list[str], limits: dict[str, float], refuse: bytes, nothing: in
         confine(limits, refuse, nothing)
         finish(program, told_out, token)
     os.close(told_out)
-    said = heard(told_in, time.monotonic() + limits["seconds"])
+    waited = limits["waited_seconds"]
+    said = heard(told_in, time.monotonic() + waited)
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     if said is None:
-        return {"status": "timeout", "detail": f"no end within {limits['seconds']:g} s"}
+        return {"status": "timeout", "detail": f"no end within {waited:g} s"}
+    if not said and os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU:
+        return {"status": "timeout", "detail": f"no end within {limits['seconds']:g} s of the processor"}
     if said == token:
         return {"status": "passed", "detail": ""}
     kind, _, told = said.partition(" ")
@@ -155,13 +159,13 @@ def confine(limits: dict[str, float], refuse: bytes, nothing: int) -> None:
     for standard in (0, 1, 2):
         os.dup2(nothing, standard)
     for name, value in (
-        ("RLIMIT_CPU", int(limits["seconds"]) + 1),
+        ("RLIMIT_CPU", math.ceil(limits["seconds"])),
         ("RLIMIT_AS", int(limits["memory_mb"]) << 20),
         ("RLIMIT_FSIZE", int(limits["file_mb"]) << 20),
         ("RLIMIT_NOFILE", 64),
         ("RLIMIT_CORE", 0),
     ):
-        resource.setrlimit(getattr(resource, name), (value, value))
+        resource.setrlimit(getattr(resource, name), (value, value + (name == "RLIMIT_CPU")))
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # too long a file is an OSError
     header, none = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
     called(libc.capset(header, none), "capset")

@@ -33,8 +33,12 @@ def test_a_program_is_told_by_how_it_ends() -> None:
     outcomes = run(list(programs.values()), Limits(seconds=1.5))
     assert [outcome.status for outcome in outcomes] == list(programs)
     assert outcomes[1].detail == "AssertionError: 一不等于二"
-    assert outcomes[4].detail == "no end within 1.5 s"
-    assert run([["import time; time.sleep(9)"]], Limits(seconds=0.2))[0].status == "timeout"
+    assert outcomes[4].detail in (
+        "no end within 1.5 s of the processor",
+        "no end within 7 s",
+    )  # if it is busy
+    slept = run([["import time; time.sleep(9)"]], Limits(seconds=0.1))[0]
+    assert slept == Outcome("timeout", "no end within 1.4 s")
     assert run([]) == []
 
 
