@@ -54,7 +54,6 @@ class SelfInstruct(TeacherMake):
 
     name = "self_instruct"
     about = ("dialogue",)
-    version = 1
     stages = 2
     cost: ClassVar[str] = "two calls a row"
     limits: ClassVar[str] = (
