@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from zhiling.llm.journal import Journal
 from zhiling.llm.ledger import Ticket
 from zhiling.llm.role import Role
 from zhiling.llm.sender import Sender
-from zhiling.llm.store import Aside, Awaited, Posted, ResponseStore, Slot
+from zhiling.llm.store import Awaited, Posted, ResponseStore, Slot
 from zhiling.llm.transport import Answer
 
 LINGER_S = 0.25
@@ -51,7 +51,7 @@ class PostingSender(Sender):
         self._waiting: dict[str, asyncio.Future[Fault | None]] = {}
         self._tickets: dict[str, Ticket] = {}
         self._carried: dict[str, asyncio.Task[None]] = {}
-        self._names: dict[str, set[str]] = {}
+        self._inside: dict[str, dict[str, Ticket | None]] = {}
         self._fresh: dict[str, Awaited] = {}
         self._gathering: asyncio.Task[None] | None = None
         self._resumed: asyncio.Task[None] | None = None
@@ -121,7 +121,7 @@ class PostingSender(Sender):
 
     def _waits_in(self, file: str, name: str) -> None:
         """Somebody waits for this line of a file."""
-        self._names.setdefault(file, set()).add(name)
+        self._inside.setdefault(file, {})[name] = self._tickets.get(name)
         self._carry_on(file)
 
     def _answer(self, name: str, fault: Fault | None) -> None:
@@ -133,7 +133,7 @@ class PostingSender(Sender):
 
     async def _resume(self) -> None:
         """Frees calls of this run that were noted and never uploaded, and takes up its files."""
-        files, unsent = set[str](), list[Ticket]()
+        unsent = list[Ticket]()
         async with self._alone():
             posted = await self._journal.within(lambda store: store.posted())
             aside = await self._journal.within(lambda store: store.set_aside(self.name))
@@ -143,12 +143,10 @@ class PostingSender(Sender):
                 ticket = self._ledger.resume(line, aside[line.custom_id])
                 if line.file and posted[line.file].id is not None:
                     self._tickets[line.custom_id] = ticket
-                    files.add(line.file)
+                    self._waits_in(line.file, line.custom_id)
                 else:
                     unsent.append(ticket)
             await asyncio.gather(*map(self._ledger.free, unsent))
-        for file in sorted(files):
-            self._carry_on(file)
 
     # ---- from calls to files ----
 
@@ -211,7 +209,13 @@ class PostingSender(Sender):
             left = await self._read(posted)
             lines = enumerate(await self._lines_of(file), 1)  # a file that was refused still has them all
             await self._settle([(line, left(number)) for number, line in lines])
-        for name in self._names.pop(file, ()):  # another process stored their answers
+        await self._closed_elsewhere(file)
+
+    async def _closed_elsewhere(self, file: str) -> None:
+        """What is left of a file that has ended: another process stored the answers."""
+        for name, ticket in self._inside.pop(file, {}).items():
+            if ticket is not None and self._tickets.get(name) is ticket:
+                await self._ledger.recount(self._tickets.pop(name))
             self._answer(name, None)
 
     async def _read(self, posted: Posted) -> Callable[[int], Answer | Fault]:
@@ -292,11 +296,17 @@ class PostingSender(Sender):
         missing = [line for line, _ in told if line.custom_id not in self._tickets]
         aside = await self._journal.within(lambda store: store.set_aside(self.name)) if missing else {}
         once = {line.custom_id: (line, came) for line, came in told}
-        await asyncio.gather(*[self._settle_one(line, came, aside) for line, came in once.values()])
+        works = list[Coroutine[Any, Any, None]]()
+        for name, (line, came) in once.items():
+            ticket = self._tickets.pop(name, None)
+            if ticket is None and name in aside:
+                ticket = self._ledger.resume(line, aside[name])
+            if ticket is not None:  # else another process has just stored it
+                works.append(self._settle_one(line, came, ticket))
+        await asyncio.gather(*works)
 
-    async def _settle_one(self, line: Awaited, came: Answer | Fault, aside: Mapping[str, Aside]) -> None:
+    async def _settle_one(self, line: Awaited, came: Answer | Fault, ticket: Ticket) -> None:
         name = line.custom_id
-        ticket = self._tickets.pop(name, None) or self._ledger.resume(line, aside[name])
         most = ticket.most
         call = Call(line.path, b"", tuple(sorted(_slots(line))), most.prompt, most.completion)
         try:

@@ -177,7 +177,7 @@ class FakeServer:
             return _error(404, f"no {request.path}", "not_found")
         if isinstance(found, bytes):
             return web.Response(body=found, content_type="application/jsonl")
-        return found if isinstance(found, web.Response) else _json(found)
+        return found if isinstance(found, web.StreamResponse) else _json(found)
 
     def _line(self, path: str, body: Json) -> Json | bytes | None:
         """What a batch makes of one request, with the faults that one over HTTP would meet."""

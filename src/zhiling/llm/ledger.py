@@ -101,6 +101,14 @@ class Ledger:
         await self._write(ticket, "unknown", ticket.most)
         self._count(ticket, ticket.most)
 
+    async def recount(self, ticket: Ticket) -> None:
+        """Counts what another process wrote, who closed the line of a call that both awaited."""
+        state, *cost = await self._journal.within(lambda store: store.line(*ticket.line))
+        if ticket.counted and state == "free":
+            self._meter.free(ticket.most)
+        else:
+            self._count(ticket, Cost(*cost))
+
     def stop(self, error: ZhilingError) -> None:
         """Nobody waits for room any longer."""
         self._meter.stop(error)

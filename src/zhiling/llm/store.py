@@ -312,6 +312,14 @@ class ResponseStore(Database):
                 (*posted[1:], posted.file),
             )
 
+    def line(self, run: str, session: int, number: int) -> tuple[str, int, int, int]:
+        """State, 1e-12 USD and tokens of prompt and reply of a line in the ledger."""
+        query = (
+            "SELECT state, pico, prompt, completion FROM calls WHERE run = ? AND session = ? AND number = ?"
+        )
+        state, pico, prompt, completion = self._read(query, (run, session, number))[0]
+        return state, pico, prompt, completion
+
     def set_aside(self, role: str) -> dict[str, Aside]:
         """By name, what was set aside for the calls of a role that are awaited."""
         query = (

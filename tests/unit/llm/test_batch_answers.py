@@ -38,7 +38,7 @@ def line(**fields: Any) -> bytes:
 
 
 def test_a_response_is_the_answer_that_http_would_have_brought() -> None:
-    body = {"choices": [], "说": "好"}
+    body: dict[str, Any] = {"choices": [], "说": "好"}
     assert read_line(line(response={"status_code": 200, "body": body}), PLACE) == (
         "a-0-0", Answer(200, {}, b"", body),
     )  # fmt: skip

@@ -260,7 +260,8 @@ def test_a_process_that_ends_leaves_its_batch_to_the_next(
 
 
 def test_two_runs_at_once_in_one_folder_wait_for_the_same_batch(opened: Opened, tmp_path: Path) -> None:
-    with running(Behaviour(batch_s=0.6)) as server, opened(server.url) as first:
+    cap = Limits(calls=31)
+    with running(Behaviour(batch_s=0.6)) as server, opened(server.url, limits=cap) as first:
         found: list[Any] = []
         thread = threading.Thread(target=lambda: found.extend(first.ask("t", asks(30))))
         thread.start()
@@ -272,7 +273,10 @@ def test_two_runs_at_once_in_one_folder_wait_for_the_same_batch(opened: Opened, 
         thread.join()
         assert len(texts(found)) == 30
         assert (first.spending().calls, first.spending().unsettled) == (30, 0)
-        assert (computed(server), awaited(tmp_path)) == (31, 0)
+        assert len(texts(first.ask("t", asks(32)))) == 32  # one reply is the other's
+        with pytest.raises(BudgetReached):  # none is taken to be on its way: nobody waits
+            first.ask("t", asks(33))
+        assert (computed(server), awaited(tmp_path)) == (32, 0)
 
 
 def test_what_a_stopped_run_never_uploaded_is_not_sent_for_a_changed_prompt(
@@ -514,7 +518,7 @@ def test_a_server_that_lists_no_batches_may_have_made_one_and_so_its_most_counts
 def test_a_download_that_breaks_off_begins_again(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch_server, "_TOGETHER", 3)
     with running() as server, opened(server.url, outage_s=5) as engine:
-        whole, broken = server._batch, list[str]()
+        whole, broken = server.batches.answer, list[str]()
 
         async def cut(request: Any) -> Any:
             if not request.path.endswith("/content") or len(broken) > 1:
@@ -527,7 +531,7 @@ def test_a_download_that_breaks_off_begins_again(opened: Opened, monkeypatch: py
             request.transport.close()
             return response
 
-        monkeypatch.setattr(server, "_batch", cut)
+        monkeypatch.setattr(server.batches, "answer", cut)
         assert len(texts(engine.ask("t", asks(20)))) == 20
         assert len(broken) == 2
         assert (computed(server), engine.spending().calls) == (20, 20)
