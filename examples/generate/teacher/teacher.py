@@ -19,7 +19,7 @@ from zhiling.llm.fake_server import Behaviour, serve
 
 PORT = 8765
 FENCED = re.compile(r"<(\w+) ([0-9a-f]{8})>\n(.*?)\n</\1 \2>", re.DOTALL)
-SENTENCE = re.compile(r"[^。.！!]+(?:\.\d[^。.！!]*|[ap]\.m\.[^。.！!]*)*[。.！!]")
+SENTENCE = re.compile(r"[^\n]+?(?:[。！!]|\.(?=\s+[A-Z]|\s*$))", re.MULTILINE)
 UNITS = r"(?: ?(?:minutes|euros|days|years|bicycles|people|adults)|[点分元天岁辆级人号名])"
 VALUE = re.compile(rf"\d+(?:\.\d+)?{UNITS}")
 
