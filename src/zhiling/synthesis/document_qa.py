@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -126,8 +126,7 @@ class DocumentQA(FromPassages):
         told = said(_MODELS[kind], reply)
         asked = ("user", told.question, QUESTION)
         messages = [("document", passage, CONTEXT), asked, ("assistant", told.answer, None)]
-        found = list(_places(told.evidence, passage)) if isinstance(told, Answered) else []
-        places = [place for place in found if place is not None]
+        places = _apart(_places(told.evidence, passage)) if isinstance(told, Answered) else []
         if len(places) > 1:
             extra = orjson.dumps({"evidence": [place.model_dump() for place in places]}).decode()
             return Written(messages, "qa", spelled(Answers(answers=[Answer(text=told.answer)])), extra)
@@ -184,12 +183,11 @@ class _Check:
 
     def _evidence(self, evidence: Sequence[str]) -> Complaint | None:
         wanted = 2 if self.kind == "document_qa_multi_hop" else 1
-        places: list[Place] = []
-        for text, place in zip(evidence, _places(evidence, self.passage), strict=True):
-            if place is None:
-                return Complaint("not_verbatim", f"the passage does not say {text[:80]!r}")
-            if all(place.end <= other.start or other.end <= place.start for other in places):
-                places.append(place)
+        found = list(_places(evidence, self.passage))
+        absent = next((text for text, place in zip(evidence, found, strict=True) if place is None), None)
+        if absent is not None:
+            return Complaint("not_verbatim", f"the passage does not say {absent[:80]!r}")
+        places = _apart(found)
         if len(places) < wanted or (wanted == 1 and len(places) > 1):
             return Complaint("evidence_count", f"{len(places)} pieces of evidence apart, {wanted} are needed")
         if sum(place.end - place.start for place in places) >= len(self.passage.strip()) > _LONG:
@@ -198,11 +196,28 @@ class _Check:
 
 
 def _places(evidence: Sequence[str], passage: str) -> Iterator[Place | None]:
-    """Where each piece stands in the passage, white space apart; None: nowhere."""
-    for text in evidence:
-        words = [re.escape(word) for word in text.split()]
-        found = re.search(r"\s+".join(words), passage) if words else None
-        yield Place(message=0, start=found.start(), end=found.end()) if found else None
+    """Where each piece first stands in the passage, white space apart; None: nowhere."""
+    return (next(_standing(text, passage), None) for text in evidence)
+
+
+def _standing(text: str, passage: str) -> Iterator[Place]:
+    """All places of a text in the passage."""
+    words = [re.escape(word) for word in text.split()]
+    for found in re.finditer(r"\s+".join(words), passage) if words else ():
+        yield Place(message=0, start=found.start(), end=found.end())
+
+
+def _apart(places: Iterable[Place | None]) -> list[Place]:
+    """Those that do not overlap one before them."""
+    chosen: list[Place] = []
+    for place in places:
+        if place is not None and not any(_overlap(place, other) for other in chosen):
+            chosen.append(place)
+    return chosen
+
+
+def _overlap(one: Place, other: Place) -> bool:
+    return one.start < other.end and other.start < one.end
 
 
 def _disagrees(told: Verified, row: Written) -> Complaint | None:
@@ -210,11 +225,11 @@ def _disagrees(told: Verified, row: Written) -> Complaint | None:
     passage, answers = row.messages[0][1], Answers.model_validate_json(row.target or "").answers
     if not answers:
         return Complaint("answered_after_all", f"it says {told.evidence[:80]!r}") if told.answerable else None
-    (place,) = _places([told.evidence], passage)
-    if not told.answerable or place is None:
+    found = list(_standing(told.evidence, passage))
+    if not told.answerable or not found:
         return Complaint("not_answered", "asked again, the passage gives no answer")
     known = [Place.model_validate(each) for each in orjson.loads(row.extra or '{"evidence": []}')["evidence"]]
     known += [answer.place for answer in answers if answer.place is not None]
-    if any(place.start < other.end and other.start < place.end for other in known):
+    if any(_overlap(place, other) for place in found for other in known):
         return None
     return Complaint("not_answered", f"asked again, the answer stands elsewhere: {told.evidence[:80]!r}")

@@ -99,6 +99,25 @@ def test_a_wrong_reply_is_a_failed_attempt_of_its_class(cls: str, text: str, rep
     assert found.rows.is_empty()
 
 
+def test_evidence_that_is_told_twice_is_one_place() -> None:
+    (row,) = made(
+        DocumentQA(), [EN], lambda prompt: RIGHT_EN | {"evidence": ["at eight", "at eight"]}
+    ).rows.to_dicts()
+    assert Answers.model_validate_json(row["target"]).answers[0].place is not None
+    assert row["extra"] is None
+
+
+def test_a_round_trip_may_quote_another_place_that_says_the_same() -> None:
+    passage = "Doors: nine. The shop opens at nine. Doors: nine."
+
+    def script(prompt: str) -> Any:
+        if "You check whether" in prompt:
+            return {"answerable": True, "evidence": "nine."}
+        return {"question": "When does the shop open?", "answer": "At nine.", "evidence": ["opens at nine."]}
+
+    assert not made(DocumentQA(checker="teacher"), [passage], script).failures
+
+
 def test_two_hops_need_two_places_apart() -> None:
     step = DocumentQA(multi_hop=1)
     two = RIGHT_ZH | {"evidence": ["会员一次可以借五本书", "补办借书证收费三十元"]}
