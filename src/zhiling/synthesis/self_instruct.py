@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
@@ -20,9 +20,10 @@ from zhiling.pipeline.step import Context
 from zhiling.rows.conversation import flatten, question_text, reply_text
 from zhiling.synthesis.known_texts import KnownTexts
 from zhiling.synthesis.teacher import Draft, TeacherMake, Written
+from zhiling.text.tokens import mix
 
 _POOL = "seeds.parquet"
-_SHOT = 10  # draws
+_SHOT = 1000  # draws
 
 
 class Task(Said):
@@ -98,18 +99,15 @@ class SelfInstruct(TeacherMake):
         pool = _pool(context)
         texts = question_text(rows["messages"])
         languages = self.languages_of(rows, texts, context)
-        draws = [
-            [context.uniform(rows["id"], _SHOT + sample * self.shots + shot).tolist()
-             for shot in range(self.shots)]
-            for sample in range(self.per_input)
-        ]  # fmt: skip
+        draws = [context.uniform(rows["id"], _SHOT + sample) for sample in range(self.per_input)]
+        keys = [(drawn * 2.0**53).astype(np.uint64) for drawn in draws]
         made: list[Draft] = []
         for place, (row, text, language) in enumerate(
             zip(rows["id"].to_list(), texts.to_list(), languages, strict=True)
         ):
             for sample in range(self.per_input):
-                drawn = [each[place] for each in draws[sample]]
-                values = {"examples": pool.examples(text, language, drawn), "language": language}
+                examples = pool.examples(text, language, keys[sample][place], self.shots)
+                values = {"examples": examples, "language": language}
                 request = self.request("self_instruct", language, context.root, values, Task)
                 number = turns[place] + sample
                 ask = Ask(request, number, accept=accepts(Task, self._new(pool, language)))
@@ -168,22 +166,30 @@ class _Pool:
     def __init__(self, seeds: pl.DataFrame) -> None:
         self.texts: list[str] = seeds["text"].to_list()
         self.known = KnownTexts(seeds["text"])
+        self._ids = np.array([int(each[:16], 16) for each in seeds["id"].to_list()], dtype=np.uint64)
         self._of: dict[str, NDArray[np.int64]] = {
             str(language): np.flatnonzero((seeds["prompt"] == language).to_numpy())
             for language in seeds["prompt"].unique().to_list()
         }
 
-    def examples(self, own: str, language: str, draws: Sequence[float]) -> list[str]:
-        """The row's own seed among others of its language, each once, at a place that is drawn."""
-        found = dict.fromkeys(self._drawn(language, draws[1:]))
-        found.pop(own, None)
-        others = list(found)
-        place = int(draws[0] * (len(others) + 1))
-        return [*others[:place], own, *others[place:]]
+    def examples(self, own: str, language: str, key: np.uint64, most: int) -> list[str]:
+        """The row's own seed among others of its language, in an order that is drawn.
 
-    def _drawn(self, language: str, draws: Sequence[float]) -> Iterator[str]:
+        The seeds that are nearest to the key by a hash of both: a seed more changes the examples of those
+        rows alone to which it is nearer, so nearly all prompts, and replies, stay.
+
+        Source: Thaler and Ravishankar (1998), rendezvous hashing.
+        """
         seeds = self._of.get(language, np.empty(0, dtype=np.int64))
-        return (self.texts[int(seeds[int(draw * len(seeds))])] for draw in draws if len(seeds))
+        scores = mix(self._ids[seeds] ^ key)
+        if len(seeds) > most + 1:
+            chosen = np.argpartition(scores, most)[: most + 1]
+            seeds, scores = seeds[chosen], scores[chosen]
+        nearest = seeds[np.argsort(scores, kind="stable")]
+        others = [text for text in dict.fromkeys(self.texts[at] for at in nearest.tolist()) if text != own]
+        shown = others[: most - 1]
+        place = int(key) % (len(shown) + 1)
+        return [*shown[:place], own, *shown[place:]]
 
 
 def _pool(context: Context) -> _Pool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,22 @@ def test_examples_are_of_the_rows_language_and_hold_its_own_seed(made: Any) -> N
         assert own in prompt
         assert not any(text in prompt for text in (ZH if own in EN else EN))
         assert 1 <= sum(text in prompt for text in [*EN, *ZH]) <= 3
+
+
+def test_a_seed_more_changes_few_of_the_other_prompts(tmp_path: Path) -> None:
+    texts = [f"Describe craft number {number} to a newcomer." for number in range(200)]
+    step, prompts = SelfInstruct(shots=3), list[list[Any]]()
+    for count in (199, 200):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        rows = seeds(texts[:count]).with_columns(
+            id=pl.Series([blake2b(text.encode(), digest_size=16).hexdigest() for text in texts[:count]])
+        )
+        context = Context("s", seed=2, root=tmp_path, state=folder)
+        step.fit(rows, context, folder)
+        prompts.append([ask.request.messages for ask in step.first_asks(rows, context)])
+    same = sum(one == other for one, other in zip(*prompts, strict=False))
+    assert same >= 190  # a new one is among the two nearest of 199 for one row in a hundred
 
 
 def test_a_step_that_learned_nothing_says_so(tmp_path: Path) -> None:
