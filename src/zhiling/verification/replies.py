@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import orjson
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
+from zhiling.rows.target import Place, Template
 from zhiling.rows.templates import Library, Unparsed, read_files, reading
 
 Messages = Sequence[Mapping[str, Any]]
@@ -32,12 +33,13 @@ def reply_of(messages: Messages, target: str | None, wordings: Library) -> str |
     said = [turn["text"] or "" for turn in messages if turn["role"] == "assistant"]
     if not said:
         return None
-    found = None
-    if target and '"template"' in target:
-        truth = orjson.loads(target)
-        if any(field.get("message", 0) >= len(messages) for field in _fields(truth)):
-            return Unparsed("place_outside", f"the row has {len(messages)} messages only")
-        found = reading([turn["text"] or "" for turn in messages], truth, wordings)
+    template = template_of(target)
+    if template is None or isinstance(template, Unparsed):
+        return said[-1] if template is None else template
+    if any(field.message >= len(messages) for field in template.fields):
+        return Unparsed("place_outside", f"the row has {len(messages)} messages only")
+    texts = [turn["text"] or "" for turn in messages]
+    found = reading(texts, {"template": template.model_dump()}, wordings)
     if found is None or found.wording.shape != "reply":
         return said[-1]
     told = found.parse(said[-1])
@@ -49,21 +51,29 @@ def shown_of(messages: Messages, target: str | None) -> str:
 
     Of a templated row the texts of its example alone.
     """
-    if target and '"template"' in target:
-        fields = _fields(orjson.loads(target))
-        return "\n".join(_field(messages, field) for field in fields if field.get("role") != "system")
+    template = template_of(target)
+    if isinstance(template, Template):
+        fields = (field for field in template.fields if field.role != "system")
+        return "\n".join(_piece(messages, field) for field in fields)
     last = max((at for at, turn in enumerate(messages) if turn["role"] == "assistant"), default=len(messages))
     shown = [turn["text"] or "" for turn in messages[:last] if turn["role"] in ("document", "tool", "user")]
     return "\n".join(shown)
 
 
-def _fields(truth: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    template: Mapping[str, Any] = truth.get("template") or {}
-    return template.get("fields", [])
+def template_of(target: str | None) -> Template | Unparsed | None:
+    """How a row was templated; None where it was not; in words why what its target tells is no template."""
+    if not target or '"template"' not in target:
+        return None
+    truth: Any = orjson.loads(target)
+    told = cast(dict[str, Any], truth).get("template") if isinstance(truth, dict) else None
+    try:
+        return None if told is None else Template.model_validate(told)
+    except ValidationError as error:
+        return Unparsed("broken_template", f"{error.errors(include_url=False)[0]['msg']}: {told!r:.60}")
 
 
-def _field(messages: Messages, field: Mapping[str, Any]) -> str:
-    return cast(str, messages[field.get("message", 0)]["text"] or "")[field["start"] : field["end"]]
+def _piece(messages: Messages, place: Place) -> str:
+    return cast(str, messages[place.message]["text"] or "")[place.start : place.end]
 
 
 @lru_cache(maxsize=4)

@@ -25,7 +25,7 @@ def broken_rule(value: Any, schema: Any) -> str | None:
     kind = library.validators.validator_for(schema, default=library.Draft202012Validator)
     try:
         kind.check_schema(schema)
-        errors = sorted(kind(schema, registry=_nothing()).iter_errors(value), key=_place)
+        errors = sorted(kind(schema, **_closed()).iter_errors(value), key=_place)
     except library.exceptions.SchemaError as error:
         raise UsageError(f"a JSON schema is broken at {_path(error)}: {error.message:.{_SHOWN}}") from error
     except _unresolvable() as error:
@@ -49,11 +49,11 @@ def _library() -> Any:
     return jsonschema
 
 
-def _nothing() -> Any:
-    """A registry without documents: the library's own would fetch what a schema refers to."""
+def _closed() -> dict[str, Any]:
+    """No document beside the schema: the library's own registry would fetch what it refers to."""
     import referencing
 
-    return cast(Any, referencing).Registry()
+    return {"registry": cast(Any, referencing).Registry()}
 
 
 def _unresolvable() -> Any:
