@@ -3,12 +3,12 @@
     OMP_NUM_THREADS=1 python benchmarks/generation/built_rows.py [dev]
 
 Of each label five rows are known; of all other rows the label is hidden. `augment` (snap) gives labels to
-some of these. The student is a logistic regression on the encoder's vectors: MiniLM for BANKING77, MiniLM and
-character n-grams for what customers say in the conversations of examples/support, English and Chinese. It
-learns from the known rows and the built ones; beside it from the known rows and as many of their EDA variants,
-from the known rows alone, and from as many rows with their true labels, which nobody has (the most that can be
-had). BANKING77 is split by the hash of each text; settings were chosen on `dev`, the test part is told once.
-The support conversations are scored on `evaluation.jsonl`, with the settings of BANKING77.
+some of these. The student is a logistic regression on the encoder's vectors: MiniLM for BANKING77, MiniLM
+and character n-grams for what customers say in the conversations of examples/support, English and Chinese.
+It learns from the known rows and the built ones; beside it from the known rows and as many of their EDA
+variants, from the known rows alone, and from as many rows with their true labels, which nobody has (the most
+that can be had). BANKING77 is split by the hash of each text; settings were chosen on `dev`, the test part is
+told once. The support conversations are scored on `evaluation.jsonl`, with the settings of BANKING77.
 """
 
 from __future__ import annotations
