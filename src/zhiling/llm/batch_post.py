@@ -39,6 +39,7 @@ LINGER_S = 0.25
 """A file is closed when no call came for so long: those of one step come far closer to each other."""
 MOST_LINES, MOST_BYTES = 50_000, 190 * 10**6
 """What servers take in one file."""
+MOST_WAITING = 16_384
 _LOOK_S = 0.2
 
 
@@ -58,8 +59,8 @@ class PostingSender(Sender):
 
     @property
     def workers(self) -> int:
-        """As many as fit into a file: all of them wait for it together."""
-        return MOST_LINES
+        """All calls of a file wait for it together; one that waits takes some 25 KB."""
+        return MOST_WAITING
 
     async def send(self, call: Call) -> list[bytes] | CallFailure:
         """As `Sender.send`; waits until a batch has answered the call.

@@ -125,8 +125,9 @@ class FakeBatches:
 
 
 async def _uploaded(request: web.BaseRequest) -> bytes:
-    content = b""
+    content = bytearray()
     async for part in await request.multipart():
         if isinstance(part, BodyPartReader) and part.name == "file":
-            content = bytes(await part.read())
-    return content
+            while piece := await part.read_chunk(2**20):  # `read` takes no more than a megabyte
+                content += piece
+    return bytes(content)

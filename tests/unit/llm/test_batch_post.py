@@ -131,6 +131,13 @@ def test_a_file_holds_no_more_than_servers_take(opened: Opened, monkeypatch: pyt
         assert max(sizes) <= 40
 
 
+def test_files_are_larger_than_any_single_request(opened: Opened) -> None:
+    with running() as server, opened(server.url) as engine:
+        long = [Ask(ChatRequest(user(f"{number} " + "很长" * 20_000))) for number in range(15)]
+        assert len(texts(engine.ask("t", long))) == 15
+        assert max(map(len, server.batches.files.values())) > 10**6
+
+
 def test_two_endpoints_share_the_files(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch_post, "MOST_LINES", 10)
     with running() as one, running() as two, opened([one.url, two.url]) as engine:
