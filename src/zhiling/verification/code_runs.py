@@ -62,7 +62,7 @@ class CodeRuns(Check):
         5.0,
         gt=0,
         le=600,
-        description="most seconds of the processor that a test takes; it may wait four times as long",
+        description="most seconds of the processor that a test takes; it may wait ten times as long",
     )
     memory_mb: int = Field(512, ge=64, description="most memory of a test (address space), MB")
     file_mb: int = Field(16, ge=1, description="longest file that a test may write, MB")

@@ -54,7 +54,7 @@ class Limits:
     @property
     def waited_seconds(self) -> float:
         """Of time, running or waiting; enough for a machine that is busy with other work."""
-        return 4 * self.seconds + 1
+        return 10 * self.seconds + 1
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def test_a_program_is_told_by_how_it_ends() -> None:
         "no end within 7 s",
     )  # if it is busy
     slept = run([["import time; time.sleep(9)"]], Limits(seconds=0.1))[0]
-    assert slept == Outcome("timeout", "no end within 1.4 s")
+    assert slept == Outcome("timeout", "no end within 2 s")
     assert run([]) == []
 
 
