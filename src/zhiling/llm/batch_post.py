@@ -73,6 +73,8 @@ class PostingSender(Sender):
         if self._resumed is None:
             self._resumed = asyncio.create_task(self._resume())
         await asyncio.shield(self._resumed)
+        if self.role.batch_poll_s is None:
+            return await self._send_rest(call)
         tries, held = _Tries(self.role), dict[Slot, bytes]()
         while missing := [slot for slot in call.slots if slot not in held]:
             lines = await self._noted(call, missing)
@@ -82,6 +84,20 @@ class PostingSender(Sender):
                 return faults[0].failure
             if faults and faults[0].failure.cls is FailureClass.RATE_LIMIT:
                 await self.endpoints.pause(self.role.batch_poll_s or 0.0)
+        return [held[slot] for slot in call.slots]
+
+    async def _send_rest(self, call: Call) -> list[bytes] | CallFailure:
+        """Where no more is handed over: waits for what a server has, and sends only the rest directly."""
+        posted = await self._journal.within(lambda store: store.posted())
+        known = await self._journal.awaited({slot.key for slot in call.slots})
+        there = [line for line in known if line.file in posted and not _slots(line).isdisjoint(call.slots)]
+        await asyncio.gather(*map(self._outcome, there))
+        held = await self._journal.find({slot.key for slot in call.slots})
+        for slots in runs([slot for slot in call.slots if slot not in held]):
+            found = await super().send(with_samples(call, slots))
+            if isinstance(found, CallFailure):
+                return found
+            held.update(zip(slots, found, strict=True))
         return [held[slot] for slot in call.slots]
 
     async def _noted(self, call: Call, missing: Sequence[Slot]) -> list[Awaited]:

@@ -28,6 +28,8 @@ from zhiling.llm.wire import Json
 Value = TypeVar("Value")
 Told = list[tuple[str, Answer | Fault]]
 _CONNECT_S = 10.0
+POLL_S = 30.0
+"""How often a batch is looked at by a role that hands over no more."""
 _TOGETHER = 500
 """Lines that are handed on at once: one transaction."""
 _PER_PAGE, _MOST_PAGES = 100, 1000
@@ -135,7 +137,7 @@ class BatchServer:
             found = await self._patiently(place, once)
             if str(found.get("status")).lower() in ENDED:
                 return found | {"status": str(found["status"]).lower()}
-            await self._endpoints.pause(self._role.batch_poll_s or 0.0)
+            await self._endpoints.pause(self._role.batch_poll_s or POLL_S)
 
     async def answers(self, place: str, file: str, take: Callable[[Told], Awaitable[None]]) -> None:
         """Hands on what stands in a file of outputs or errors, piece by piece.

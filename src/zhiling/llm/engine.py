@@ -77,7 +77,7 @@ class Engine:
         self._thread.start()
         with contextlib.ExitStack() as undo:
             undo.callback(self._end_loop)
-            self._journal, self._meter, self._ledger = self._call(self._open())
+            self._journal, self._meter, self._ledger, self._left = self._call(self._open())
             undo.pop_all()
 
     def watch(self, progress: Callable[[int, float], None]) -> None:
@@ -132,10 +132,11 @@ class Engine:
         self._thread.join()
         self._loop.close()
 
-    async def _open(self) -> tuple[Journal, Meter, Ledger]:
+    async def _open(self) -> tuple[Journal, Meter, Ledger, set[str]]:
         journal = Journal(self._store)
         meter = Meter(self._limits, await journal.spending(self._run), self._deadline)
-        return journal, meter, Ledger(self._run, journal, meter)
+        left = await journal.within(lambda store: store.roles_with_servers())
+        return journal, meter, Ledger(self._run, journal, meter), left
 
     def _client(self, name: str) -> Client:
         if name not in self._roles:
@@ -156,7 +157,8 @@ class Engine:
             places = [Endpoint(str(folder), _LOCAL_QUEUE, Pace(), time.monotonic)]
         self._transports.append(transport)
         endpoints = Endpoints(places, role.outage_s)
-        made = PostingSender if role.batch_poll_s else BatchSender if role.batch else Sender
+        posts = role.batch_poll_s or (role.path is None and not role.batch and name in self._left)
+        made = PostingSender if posts else BatchSender if role.batch else Sender
         sender = made(name, role, endpoints, transport, self._ledger, Backoff(self._seed))
         if isinstance(sender, BatchSender):
             sender.await_in(self._journal, self._root / FOLDER)

@@ -304,6 +304,13 @@ class ResponseStore(Database):
             return {}
         return {line[0]: Posted(*line) for line in self._read("SELECT file, endpoint, id, batch FROM posted")}
 
+    def roles_with_servers(self) -> set[str]:
+        """Roles with calls in files that servers have and whose answers nobody stored yet."""
+        if not self._read("SELECT 1 FROM sqlite_master WHERE name = 'posted'"):
+            return set()
+        query = "SELECT DISTINCT role FROM awaited JOIN posted USING (file) WHERE id IS NOT NULL"
+        return {role for (role,) in self._read(query)}
+
     def note_posted(self, posted: Posted) -> None:
         """Writes down which server has a file, and under which names it knows the file and its batch."""
         with self._writing() as connection:

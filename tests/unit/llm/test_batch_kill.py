@@ -1,4 +1,4 @@
-"""Runs with batches that are cut off anywhere: the next goes on with the same batch, nothing is sent twice."""
+"""Runs with batches that are cut off anywhere: the next goes on with the same batch, nothing is sent anew."""
 
 from __future__ import annotations
 
@@ -134,6 +134,20 @@ def test_what_a_stopped_run_never_uploaded_is_not_sent_for_a_changed_prompt(
             engine.ask("t", asks(5, start=100))
             assert (engine.spending().calls, engine.spending().unsettled) == (5, 0)
         assert (computed(server), awaited(tmp_path)) == (5, 0)
+
+
+def test_switched_off_the_rest_is_sent_directly_and_what_a_server_has_is_waited_for(
+    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_server, "POLL_S", 0.01)
+    with running(Behaviour(batch_s=0.3)) as server:
+        with pytest.MonkeyPatch.context() as patched, opened(server.url) as engine:
+            interrupted(engine, 10, stand_still("batch written down", patched).is_set)
+        with opened(server.url, batch=False, batch_poll_s=None) as engine:
+            assert len(texts(engine.ask("t", asks(14, samples=2)))) == 28
+            assert (engine.spending().calls, engine.spending().unsettled) == (24, 0)
+        assert computed(server) == 10 + 10 + 4  # by the batch, their second samples, both samples of the new
+        assert (len(server.batches.batches), awaited(tmp_path)) == (1, 0)
 
 
 def test_a_file_that_was_written_for_people_is_not_handed_over(opened: Opened) -> None:
