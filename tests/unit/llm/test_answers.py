@@ -84,5 +84,5 @@ def test_a_failed_call_becomes_the_failure_of_its_row() -> None:
 
 def test_what_may_be_retried_is_what_chance_decides() -> None:
     assert {each for each in FailureClass if each not in RETRYABLE} == {
-        "too_large", "rejected", "not_found", "auth", "refusal", "truncated",
+        "too_large", "rejected", "not_found", "auth", "refusal", "truncated", "pending",
     }  # fmt: skip
