@@ -185,8 +185,8 @@ class _Pool:
         if len(seeds) > most + 1:
             chosen = np.argpartition(scores, most)[: most + 1]
             seeds, scores = seeds[chosen], scores[chosen]
-        nearest = seeds[np.argsort(scores, kind="stable")]
-        others = [text for text in dict.fromkeys(self.texts[at] for at in nearest.tolist()) if text != own]
+        nearest: list[int] = seeds[np.argsort(scores, kind="stable")].tolist()
+        others = [text for text in dict.fromkeys(self.texts[at] for at in nearest) if text != own]
         shown = others[: most - 1]
         place = int(key) % (len(shown) + 1)
         return [*shown[:place], own, *shown[place:]]
