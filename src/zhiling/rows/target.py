@@ -201,7 +201,7 @@ class Tests(_Target):
 
 
 class Operation(_Truth):
-    """What a step needs and gives, in names that the steps share, and the steps that come before it (from 0)."""
+    """What a step needs and gives, in names that steps share, and which steps (from 0) come before it."""
 
     inputs: list[str] = []
     results: list[str] = []
