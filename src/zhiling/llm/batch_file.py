@@ -25,6 +25,7 @@ from zhiling.llm.reply import NotTheProtocol, payloads, usage_of
 from zhiling.llm.role import Role
 from zhiling.llm.sender import Sender
 from zhiling.llm.store import Awaited, ResponseStore, Slot
+from zhiling.llm.wire import EmbeddingRequest
 
 FOLDER = "batches"
 """Beside the database."""
@@ -39,7 +40,12 @@ class BatchSender(Sender):
         self._awaits = False
 
     async def send(self, call: Call) -> list[bytes] | CallFailure:
-        """Notes what of the call is not awaited yet; the reply is one that does not come now."""
+        """Notes what of the call is not awaited yet; the reply is one that does not come now.
+
+        Vectors are asked for directly: one call brings those of many texts.
+        """
+        if call.path == EmbeddingRequest.path:
+            return await super().send(call)
         known = await self._journal.awaited([slot.key for slot in call.slots])
         held = {
             Slot(line.key, sample, line.ask)

@@ -34,6 +34,7 @@ from zhiling.llm.role import Role
 from zhiling.llm.sender import Sender
 from zhiling.llm.store import Awaited, Posted, ResponseStore, Slot
 from zhiling.llm.transport import Answer
+from zhiling.llm.wire import EmbeddingRequest
 
 LINGER_S = 0.25
 """A file is closed when no call came for so long: those of one step come far closer to each other."""
@@ -68,7 +69,7 @@ class PostingSender(Sender):
         Raises:
             AwaitingBatch: it stands in a file that was written for people.
         """
-        if call.path == "embeddings":
+        if call.path == EmbeddingRequest.path:
             return await super().send(call)
         if self._resumed is None:
             self._resumed = asyncio.create_task(self._resume())

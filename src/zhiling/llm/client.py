@@ -16,7 +16,7 @@ from typing import TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from zhiling.errors import ZhilingError
+from zhiling.errors import BudgetReached, ZhilingError
 from zhiling.llm.calls import Call, asked_body, most_prompt_tokens, samples_per_call, sampling_call
 from zhiling.llm.failures import ASKED_AGAIN, CallFailure, FailureClass, Stop
 from zhiling.llm.journal import Journal
@@ -76,6 +76,7 @@ class Client:
 
         Raises:
             BudgetReached: a limit; replies that came are stored.
+            AwaitingBatch: some stand in a batch file for people to have answered.
             ZhilingError: what would fail every call (key, model, address), or the store itself.
         """
         jobs = self._jobs(asks)
@@ -85,7 +86,11 @@ class Client:
         try:
             held = await self._journal.find(job.key for job in jobs)
             waiting = [job for job in [*mine, *theirs] if not self._answered(job, asks, held, outcomes)]
-            await self._drive(waiting, lambda job: self._run(job, asks, held, outcomes))
+            try:
+                await self._drive(waiting, lambda job: self._run(job, asks, held, outcomes))
+            except BudgetReached:
+                await self._sender.finish()  # what was noted within the limits becomes a file all the same
+                raise
             await self._sender.finish()
         finally:
             for job in jobs:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 
@@ -132,10 +133,20 @@ def test_samples_share_a_line_and_only_missing_ones_are_written(tmp_path: Path, 
 
 def test_no_more_is_written_than_the_cap_allows(tmp_path: Path, opened: Any) -> None:
     with opened(Limits(usd=0.005)) as engine:  # of a tenth of a cent each, and a little more
-        with pytest.raises(BudgetReached):
+        with pytest.raises(AwaitingBatch, match=r"batches/t-0001.jsonl"):
             engine.ask("t", asks(10))
         assert engine.spending().usd <= 0.005
-        assert 0 < engine.spending().calls < 10
+        noted = engine.spending().calls
+        assert 0 < noted < 10
+    assert len(lines(tmp_path / "batches" / "t-0001.jsonl")) == noted
+    with opened(Limits(usd=0)) as engine, pytest.raises(BudgetReached):
+        engine.ask("t", asks(1, start=20))
+
+
+def test_vectors_are_asked_for_directly(opened: Any) -> None:
+    with running() as server, opened(endpoint=server.url) as engine:
+        found = engine.vectors("t", ["a lock", "一把锁", "a key"])
+    assert [isinstance(each, np.ndarray) for each in found] == [True] * 3
 
 
 @pytest.mark.parametrize(
