@@ -10,6 +10,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -109,6 +110,20 @@ def apply(
     return _judged(step, context.step_id, answers, numbers)
 
 
+def learn(step: Step, rows: pl.DataFrame, context: Context, folder: Path) -> None:
+    """Lets a step learn from all its rows, into a folder.
+
+    Raises:
+        StepFailed: it raised; no single row can be put aside.
+    """
+    try:
+        step.fit(rows, context, folder)
+    except (ZhilingError, KeyboardInterrupt, MemoryError):
+        raise
+    except Exception as error:  # the runner's quarantine
+        raise _failed_on_all(context.step_id, rows, error) from error
+
+
 def measured(step: Step, rows: pl.DataFrame) -> pl.DataFrame:
     """The rows that a step is about, as far as measures say: seen, and neither null nor NaN for a Decide."""
     rows, unmeasured = _measured(step, rows)
@@ -130,6 +145,13 @@ def _measured(step: Step, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[Failur
     return rows.drop(markers), [Failure(row, "unmeasured", f"null or NaN in {columns}") for row in bad]
 
 
+def _failed_on_all(step_id: str, rows: pl.DataFrame, error: Exception) -> StepFailed:
+    return StepFailed(
+        f"step {step_id!r} failed on its {rows.height} rows: {type(error).__name__}: {error}",
+        hint="a step that sees the whole table cannot put single rows aside; -v shows the traceback",
+    )
+
+
 def _attempt(step: Step, rows: pl.DataFrame, context: Context, answers: _Answers) -> None:
     given = rows.select("id", *(name for name in dict.fromkeys(step.reads()) if name != "id"))
     try:
@@ -138,10 +160,7 @@ def _attempt(step: Step, rows: pl.DataFrame, context: Context, answers: _Answers
         raise
     except Exception as error:  # the runner's quarantine
         if step.scope == "table":
-            raise StepFailed(
-                f"step {context.step_id!r} failed on its {rows.height} rows: {type(error).__name__}: {error}",
-                hint="a step that sees the whole table cannot put single rows aside; -v shows the traceback",
-            ) from error
+            raise _failed_on_all(context.step_id, rows, error) from error
         pieces = list(_pieces(step, rows))
         if len(pieces) > 1:
             for piece in pieces:

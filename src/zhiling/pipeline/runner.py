@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from zhiling.errors import TooManyFailures
 from zhiling.pipeline import fingerprint, ledger
-from zhiling.pipeline.apply import Outcome, joined
+from zhiling.pipeline.apply import Outcome, joined, learn
 from zhiling.pipeline.books import balance, summarise
 from zhiling.pipeline.earlier import find_earlier
 from zhiling.pipeline.engines import local
@@ -238,7 +238,7 @@ class Runner:
         state = self.run.path / stage.folder / "state"
         if fresh and not (state / ".done").exists():
             state.mkdir(parents=True, exist_ok=True)
-            step.fit(self.table.read(["id", *step.reads()], numbers).drop("n"), context, state)
+            learn(step, self.table.read(["id", *step.reads()], numbers).drop("n"), context, state)
             (state / ".done").touch()
         return replace(context, state=state)
 

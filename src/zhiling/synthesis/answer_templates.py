@@ -15,6 +15,8 @@ from zhiling.rows.conversation import has_reply, reply_text
 from zhiling.synthesis.skeletons import Casing
 from zhiling.synthesis.template_mining import AnswerTemplate, Match, Templates, mine
 
+LONGEST = 4000
+"""Characters of a reply that is looked at: none that is longer is written again and again."""
 _TEMPLATES, _CASING = "templates.jsonl", "casing.json"
 
 
@@ -35,7 +37,8 @@ class AnswerTemplates(Measure):
     cost: ClassVar[str] = "about .5 ms a reply; learns from `sample` replies, some 2 KB each in memory"
     limits: ClassVar[str] = (
         "Names that a log writes in lower case stay text, and so do Chinese names outside of quotation "
-        "marks, unless near-equal replies differ in them. Whether a slot's value is true is not asked."
+        "marks, unless near-equal replies differ in them. Whether a slot's value is true is not asked. "
+        "Replies of more than 4,000 characters pass by."
     )
     source: ClassVar[str] = "Jaccard similarity of words; Ratcliff & Metzener 1988 (alignment)"
 
@@ -53,8 +56,8 @@ class AnswerTemplates(Measure):
         }
 
     def applies(self, rows: pl.DataFrame) -> pl.Series:
-        """Rows with a reply."""
-        return has_reply(rows["messages"])
+        """Rows with a reply that is no document."""
+        return has_reply(rows["messages"]) & (reply_text(rows["messages"]).str.len_chars() <= LONGEST)
 
     def fit(self, rows: pl.DataFrame, context: Context, folder: Path) -> None:
         """Mines the templates, into a file that people can read."""

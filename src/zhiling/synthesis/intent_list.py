@@ -93,7 +93,7 @@ def read_list(file: Path) -> list[Entry]:
         entries = [Entry.model_validate(each) for each in cast("list[Any]", read)]
     except FileNotFoundError as error:
         raise UsageError("there is no such list of intents", place=str(file), hint=_START) from error
-    except YAMLError as error:
+    except (YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"no YAML: {error}", place=str(file), hint=_START) from error
     except ValidationError as error:
         problem = error.errors()[0]

@@ -15,6 +15,7 @@ from zhiling.synthesis.skeletons import without_values
 _WORD = re.compile(r"[^\W\d_\u3400-\u9fff]+(?:['’][^\W\d_]+)?|[\u3400-\u9fff]+")
 _LONGEST_CHINESE = 4
 _LEAST_TEXTS = 2
+_MOST_CHARACTERS = 2000  # of a text: what a customer wants stands at its beginning
 
 
 def cluster_terms(texts: Sequence[str], clusters: Sequence[int], terms: int = 4) -> dict[int, list[str]]:
@@ -76,7 +77,7 @@ def _pairs(term: str) -> Iterator[str]:
 
 def _terms(text: str) -> Iterator[str]:
     before = ""
-    for word in _WORD.findall(without_values(text).casefold()):
+    for word in _WORD.findall(without_values(text[:_MOST_CHARACTERS]).casefold()):
         if word[0] >= "\u3400":
             yield from _chinese(word)
             before = ""

@@ -29,6 +29,7 @@ SURE = 0.6
 _STARS = 5
 _QUESTION = re.compile(r"[?？]")
 _ENDS_ASKING = re.compile(r"[^.!?。！？\n]*[?？][^?？.!。！]{0,12}$")
+_LAST = 1000  # characters of a message in which its last sentence begins
 """The last sentence, where it asks; a signature may follow."""
 
 
@@ -107,7 +108,7 @@ def says(kind: str, text: str) -> bool:
 
 def _holds(answer: str) -> bool:
     """Whether the agent only asks back or asks to wait; "anything else?" asks nothing back."""
-    asks = _ENDS_ASKING.search(answer)
+    asks = _ENDS_ASKING.search(answer[-_LAST:])
     return says("holds", answer) or (asks is not None and not says("closes", asks[0]))
 
 
