@@ -84,7 +84,7 @@ class NgramSpace:
         if size < 1:
             return cls(columns, weights, np.zeros((0, len(columns)), dtype=np.float32))
         decomposed = require("sklearn.decomposition").TruncatedSVD(size, random_state=seed)
-        with np.errstate(divide="ignore", invalid="ignore"):  # of texts that are all alike no variance is told
+        with np.errstate(divide="ignore", invalid="ignore"):  # of texts all alike no variance is told
             decomposed.fit(_weighted(counts[:, columns], weights))
         return cls(columns, weights, decomposed.components_.astype(np.float32))
 
