@@ -70,6 +70,15 @@ def test_a_try_that_fails_in_every_round_is_counted_among_the_tries(world: World
         world.run(lines, [rounds], max_failed=0.5)
 
 
+def test_a_step_that_raises_while_it_learns_is_a_failed_step(world: World) -> None:
+    class Stumbling(Learnt):
+        def fit(self, rows: pl.DataFrame, context: Context, folder: Path) -> None:
+            raise RuntimeError("too much")
+
+    with pytest.raises(StepFailed, match="step 'learnt' failed on its 3 rows: RuntimeError: too much"):
+        world.run(["one line", "another", "a third"], [StepLine("learnt", Stumbling())])
+
+
 def test_a_changed_setting_runs_only_what_depends_on_it(world: World) -> None:
     world.run(LINES, STEPS)
     changed = (*STEPS[:2], StepLine("above", Above(least=13)))
