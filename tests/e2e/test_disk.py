@@ -223,7 +223,7 @@ def test_minutes_that_are_used_up_pause_the_run(tmp_path: Path, whole: dict[str,
     plain = recipe.read_text(encoding="utf-8")
     recipe.write_text(plain + "budget: {minutes: 0.00001}\n", encoding="utf-8")
     stopped = cli("run", "--json")
-    told(stopped, "the budget's minutes are used up", 4)
+    told(stopped, "minutes are over", 4)
     summary = json.loads(stopped.stdout.splitlines()[-1])
     assert (summary["event"], summary["exit"]) == ("summary", 4)
     assert list(tmp_path.glob("runs/*/export/*")) == []

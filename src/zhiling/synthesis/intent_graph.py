@@ -168,7 +168,9 @@ def neighbours_of(rows: int) -> int:
     return min(max(_FEWEST_NEIGHBOURS, min(_MOST_NEIGHBOURS, round(rows**0.5 / _NEIGHBOURS))), rows - 1)
 
 
-def neighbours(rows: Vectors, known: Vectors, count: int, *, apart: bool = False) -> tuple[Ints, Vectors]:
+def neighbours(
+    rows: NDArray[Any], known: NDArray[Any], count: int, *, apart: bool = False
+) -> tuple[Ints, NDArray[Any]]:
     """The nearest known rows of each row by cosine, and the cosines: shape (n, count), no order.
 
     Args:
@@ -178,7 +180,7 @@ def neighbours(rows: Vectors, known: Vectors, count: int, *, apart: bool = False
         apart: the rows are the known ones: none is its own neighbour.
     """
     near = np.empty((len(rows), count), dtype=np.int64)
-    likeness = np.empty((len(rows), count), dtype=np.float32)
+    likeness = np.empty((len(rows), count), dtype=rows.dtype)
     for start in range(0, len(rows), _BLOCK_ROWS):
         block = rows[start : start + _BLOCK_ROWS] @ known.T
         if apart:

@@ -46,8 +46,9 @@ class Intents:
 
         An empty text has none, and 0.
         """
-        found = joined(encoder.encode(texts), self.space.vectors(texts))
-        near, likeness = neighbours(found, self.vectors, min(VOTES, len(self.vectors)))
+        found = joined(encoder.encode(texts), self.space.vectors(texts)).astype(np.float64)
+        # in double precision, so that the batch a text comes in changes no digit that is told
+        near, likeness = neighbours(found, self.vectors.astype(np.float64), min(VOTES, len(self.vectors)))
         votes = np.zeros((len(texts), len(self.names)))
         np.add.at(votes, (np.arange(len(texts))[:, None], self.labels[near]), likeness.clip(0))
         best = votes.argmax(axis=1)
