@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 # Set before a test imports polars, numpy or torch: their pools would fight over the cores that xdist shares.
@@ -16,6 +17,11 @@ for _pool in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POL
     os.environ.setdefault(_pool, "1")
 os.environ.setdefault("COLUMNS", "140")
 os.environ["NO_COLOR"] = "1"
+
+# The same examples in every run; HYPOTHESIS_PROFILE=drawn looks for new ones.
+hypothesis.settings.register_profile("repeatable", derandomize=True)
+hypothesis.settings.register_profile("drawn", derandomize=False)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 

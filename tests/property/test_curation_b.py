@@ -59,7 +59,8 @@ def test_selection_is_exact_and_blind_to_order(
     if balanced:
         languages = rows.sort("id").filter(answer["verdict"] == "keep")["language"]
         assert dict(languages.value_counts().rows()) == {name: n for name, n in quotas.items() if n}
-    stood_for = [n for name, n in rows["language"].value_counts().rows() if quotas[name] or not balanced]
+    even = balanced or method == "balanced"
+    stood_for = [n for name, n in rows["language"].value_counts().rows() if quotas[name] or not even]
     assert math.isclose(answer["represents"].sum(), sum(stood_for) if size else 0) or method in VECTORS
     assert method not in VECTORS or answer["represents"].sum() == (rows.height if size else 0)
     order = list(range(rows.height))
