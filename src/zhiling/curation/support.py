@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zhiling.curation.token_tags import TOKEN
-from zhiling.text.numerals import han_value
+from zhiling.text.numerals import arabic_value, han_value
 from zhiling.text.tokens import mix
 
 PARTS = ("ngrams", "run", "numbers", "names", "words")
@@ -51,14 +51,8 @@ def support(document: str, question: str, reply: str) -> tuple[float, ...]:
 def numbers(text: str) -> set[str]:
     """Values of the numbers in a text, written in digits of any width or in Chinese characters."""
     folded = unicodedata.normalize("NFKC", text)
-    plain = {_plain(found) for found in _NUMBER.findall(folded)}
+    plain = {arabic_value(found) for found in _NUMBER.findall(folded)}
     return plain | {str(han_value(found)) for found in _HAN_NUMBER.findall(folded)}
-
-
-def _plain(number: str) -> str:
-    whole, _, rest = number.replace(",", "").partition(".")
-    decimals = rest.rstrip("0")
-    return (whole.lstrip("0") or "0") + (f".{decimals}" if decimals else "")
 
 
 def _tokens(text: str) -> list[str]:

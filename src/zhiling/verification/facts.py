@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from zhiling.verification.numbers import NUMBER, Key, Scan, plain, read_numbers, value_of_numeral, words_table
+from zhiling.text.numerals import arabic_value
+from zhiling.verification.numbers import NUMBER, Key, Scan, read_numbers, value_of_numeral, words_table
 
 DATE, MONTH, WEEKDAY, LINK, CODE = "date", "month", "weekday", "link", "code"
 KINDS = (NUMBER, "percent", DATE, MONTH, WEEKDAY, LINK, CODE)
@@ -99,19 +100,19 @@ def _unanswered(one: Scan, other: Scan) -> Iterator[tuple[Key, str]]:
 
 
 def _date(scan: Scan, words: str, *, month: str, day: str | None, year: str | None = None) -> None:
-    scan.claim(MONTH, plain(month), words)
+    scan.claim(MONTH, arabic_value(month), words)
     if day:
-        scan.claim(NUMBER, plain(day), words)
-        scan.claim(DATE, f"{plain(month)}-{plain(day)}", words)
+        scan.claim(NUMBER, arabic_value(day), words)
+        scan.claim(DATE, f"{arabic_value(month)}-{arabic_value(day)}", words)
     if year:
-        scan.claim(NUMBER, plain(year), words)
+        scan.claim(NUMBER, arabic_value(year), words)
 
 
 def _ambiguous_date(scan: Scan, match: re.Match[str]) -> None:
     """3/5/2024 is in March or in May, so it claims its year alone and answers both."""
     if len(match[3]) == 4:
-        scan.claim(NUMBER, plain(match[3]), match[0])
-    first, second = plain(match[1]), plain(match[2])
+        scan.claim(NUMBER, arabic_value(match[3]), match[0])
+    first, second = arabic_value(match[1]), arabic_value(match[2])
     scan.mention(NUMBER, first, second)
     scan.mention(MONTH, first, second)
     scan.mention(DATE, f"{first}-{second}", f"{second}-{first}")
@@ -158,7 +159,7 @@ def _code(scan: Scan, match: re.Match[str]) -> object:
     if not re.search(r"[A-Za-z]", words) or _NOT_CODES.fullmatch(words):
         return False
     scan.claim(CODE, re.sub(r"[-_]", "", words).casefold(), words)
-    scan.mention(NUMBER, *map(plain, re.findall(r"\d+", words)))
+    scan.mention(NUMBER, *map(arabic_value, re.findall(r"\d+", words)))
     return None
 
 

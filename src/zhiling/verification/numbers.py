@@ -15,7 +15,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from zhiling.text.numerals import han_value
+from zhiling.text.numerals import UNITS, arabic_value, han_value
 
 Key = tuple[str, str]
 """Kind of fact, value."""
@@ -40,7 +40,6 @@ _HAN_SCALED = re.compile(rf"(?:{_DIGITS}\s?[十百千万亿]+)+(?:{_DIGITS})?")
 _HAN_PIECE = re.compile(rf"({_DIGITS})\s?([十百千万亿]*)")
 _HAN_NUMBER = re.compile(rf"[{_HAN}]{{1,40}}{_HAN_POINT}")
 _NUMBER = re.compile(_DIGITS)
-_HAN_UNIT = {"十": 10, "百": 100, "千": 1000, "万": 10**4, "亿": 10**8}
 _NEAR_NEIGHBOURS = re.compile(r"一两|一二|二三|两三|三四|四五|五六|六七|七八|八九")
 _YEARS = re.compile(rf"({_DIGITS}|[{_HAN}]{{1,4}})\s?(年代|世纪)")
 _DECADE = re.compile(r"(?<!\d)(?:1[0-9]|20)(\d0)'?s\b")
@@ -82,33 +81,26 @@ class Scan:
         )
 
 
-def plain(number: str) -> str:
-    """The value of an Arabic number as text: `1,200.50` is `1200.5`, `007` is `7`."""
-    whole, _, rest = number.replace(",", "").partition(".")
-    decimals = rest.rstrip("0")
-    return (whole.lstrip("0") or "0") + (f".{decimals}" if decimals else "")
-
-
 def read_numbers(scan: Scan) -> None:
     """Takes the percentages and numbers of a text in NFKC."""
     scan.text = _UNIT_PREFIX.sub(" ", scan.text.translate(_CAPITAL_HAN))
-    scan.take(_PERCENT, lambda match: scan.claim(PERCENT, plain(match[1]), match[0]))
+    scan.take(_PERCENT, lambda match: scan.claim(PERCENT, arabic_value(match[1]), match[0]))
     scan.take(_HAN_PERCENT, lambda match: _han_percent(scan, match))
     scan.take(_word_percent(), lambda match: scan.claim(PERCENT, _values_of(match[1])[-1], match[0]))
     _loose_readings(scan)
     scan.take(_before_the_hour(), lambda match: _clock(scan, match))
     scan.take(_FRACTION, lambda match: scan.mention(NUMBER, *map(value_of_numeral, match.groups())))
     scan.take(_idioms(), lambda match: scan.mention(NUMBER, *_numerals(match[0])))
-    scan.take(_SPACED, lambda match: scan.claim(NUMBER, plain("".join(match[0].split())), match[0]))
+    scan.take(_SPACED, lambda match: scan.claim(NUMBER, arabic_value("".join(match[0].split())), match[0]))
     scan.take(_HAN_SCALED, lambda match: scan.claim(NUMBER, _scaled(match[0]), match[0]))
     scan.take(_english_scaled(), lambda match: scan.claim(NUMBER, _product(match), match[0]))
-    scan.take(_NUMBER, lambda match: scan.claim(NUMBER, plain(match[0]), match[0]))
+    scan.take(_NUMBER, lambda match: scan.claim(NUMBER, arabic_value(match[0]), match[0]))
     scan.take(_HAN_NUMBER, lambda match: _han_number(scan, match))
     scan.take(_english(), lambda match: _english_number(scan, match))
 
 
 def _han_percent(scan: Scan, match: re.Match[str]) -> None:
-    scan.claim(PERCENT, plain(match[1]) if match[1] else value_of_numeral(match[2]), match[0])
+    scan.claim(PERCENT, arabic_value(match[1]) if match[1] else value_of_numeral(match[2]), match[0])
 
 
 def _loose_readings(scan: Scan) -> None:
@@ -173,7 +165,7 @@ def _states(words: str, text: str, end: int) -> bool:
         return False
     if len(words) == 1:
         return bool(_measured().match(text, end))
-    return len(words) >= 4 or any(char in _HAN_UNIT for char in words)
+    return len(words) >= 4 or any(char in UNITS for char in words)
 
 
 def _english_number(scan: Scan, match: re.Match[str]) -> None:
@@ -186,10 +178,10 @@ def _english_number(scan: Scan, match: re.Match[str]) -> None:
 def value_of_numeral(words: str) -> str:
     """The value of Arabic digits or of Chinese numerals, with decimals behind 点."""
     if words[0].isascii():
-        return plain(words)
+        return arabic_value(words)
     whole, _, rest = words.partition("点")
     decimals = "".join(str(han_value(char)) for char in rest)
-    return plain(f"{han_value(whole)}.{decimals}") if rest else str(han_value(whole))
+    return arabic_value(f"{han_value(whole)}.{decimals}") if rest else str(han_value(whole))
 
 
 def _scaled(words: str) -> str:
@@ -197,17 +189,17 @@ def _scaled(words: str) -> str:
     total = Decimal(0)
     for number, units in _HAN_PIECE.findall(words):
         if len(number) > _MOST_DIGITS:
-            return plain(number)
+            return arabic_value(number)
         value = Decimal(number.replace(",", ""))
         for unit in units:
-            value *= _HAN_UNIT[unit]
+            value *= UNITS[unit]
         total += value
     return _text(total)
 
 
 def _product(match: re.Match[str]) -> str:
     if len(match[1]) > _MOST_DIGITS:
-        return plain(match[1])
+        return arabic_value(match[1])
     scales = words_table()["scales"] | words_table()["short_scales"]
     return _text(Decimal(match[1].replace(",", "")) * scales[match[2].lower()])
 
@@ -218,7 +210,7 @@ def _values_of(words: str) -> list[str]:
     Nineteen ninety is a year: two halves of two digits, the first below 21.
     """
     if words[0].isdigit():
-        return [plain(words)]
+        return [arabic_value(words)]
     table = words_table()
     found: list[int] = []
     total, section, room = 0, 0, 0  # room: what a further word must be below to belong to the number
@@ -251,7 +243,7 @@ def _plus(value: str, more: int) -> str:
 
 
 def _text(value: Decimal) -> str:
-    return plain(format(value, "f"))
+    return arabic_value(format(value, "f"))
 
 
 @cache

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
 from typing import Any, cast
 
 from zhiling.errors import MissingExtra, UsageError
@@ -22,15 +24,22 @@ def broken_rule(value: Any, schema: Any) -> str | None:
     if not isinstance(schema, dict | bool):
         raise UsageError(f"a JSON schema is an object or true or false, got {schema!r:.80}")
     library = _library()
-    kind = library.validators.validator_for(schema, default=library.Draft202012Validator)
     try:
-        kind.check_schema(schema)
-        errors = sorted(kind(schema, **_closed()).iter_errors(value), key=_place)
+        errors = sorted(_validator(json.dumps(schema)).iter_errors(value), key=_place)
     except library.exceptions.SchemaError as error:
         raise UsageError(f"a JSON schema is broken at {_path(error)}: {error.message:.{_SHOWN}}") from error
     except _unresolvable() as error:
         raise UsageError(f"a JSON schema refers to {error.ref!r:.80}, which it does not hold") from error
     return f"{_path(errors[0])}: {errors[0].message:.{_SHOWN}}" if errors else None
+
+
+@lru_cache(maxsize=256)
+def _validator(schema: str) -> Any:
+    """What judges by a schema, which is checked first: with every value that took twenty times as long."""
+    rules, library = json.loads(schema), _library()
+    kind = library.validators.validator_for(rules, default=library.Draft202012Validator)
+    kind.check_schema(rules)
+    return kind(rules, **_closed())
 
 
 def _place(error: Any) -> list[str]:

@@ -29,28 +29,28 @@ def not_at_hand(truth: Steps) -> Iterator[str]:
     """
     operations = truth.operations or []
     makers = _makers(operations)
-    have = {_name(each) for each in truth.given or ()}
+    have = {plain(each) for each in truth.given or ()}
     if truth.given is None:
         have = {
-            _name(each)
+            plain(each)
             for number, operation in enumerate(operations, 1)
             for each in operation.inputs
-            if makers.get(_name(each), number) == number
+            if makers.get(plain(each), number) == number
         }
     for number, operation in enumerate(operations, 1):
         for each in operation.inputs:
-            if _name(each) not in have:
-                made = makers.get(_name(each))
+            if plain(each) not in have:
+                made = makers.get(plain(each))
                 why = "nothing gives it" if made is None else f"step {made} gives it"
                 yield f"step {number} needs {each!r:.60}, and {why}"
-        have |= {_name(each) for each in operation.results}
+        have |= {plain(each) for each in operation.results}
 
 
 def not_made(truth: Steps) -> Iterator[str]:
     """Expected results that no step gives and that were not given."""
-    have = {_name(each) for each in truth.given or ()} | set(_makers(truth.operations or []))
+    have = {plain(each) for each in truth.given or ()} | set(_makers(truth.operations or []))
     for each in truth.results or ():
-        if _name(each) not in have:
+        if plain(each) not in have:
             yield f"{each!r:.60} is expected, and no step gives it"
 
 
@@ -73,7 +73,7 @@ def circle(truth: Steps) -> list[int] | None:
     makers = _makers(operations)
     waits = {
         number: {before + 1 for before in operation.after}
-        | {makers[_name(each)] for each in operation.inputs if _name(each) in makers} - {number}
+        | {makers[plain(each)] for each in operation.inputs if plain(each) in makers} - {number}
         for number, operation in enumerate(operations, 1)
     }
     try:
@@ -124,9 +124,5 @@ def _makers(operations: Sequence[Operation]) -> Mapping[str, int]:
     makers: dict[str, int] = {}
     for number, operation in enumerate(operations, 1):
         for each in operation.results:
-            makers.setdefault(_name(each), number)
+            makers.setdefault(plain(each), number)
     return makers
-
-
-def _name(text: str) -> str:
-    return plain(text)

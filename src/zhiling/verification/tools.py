@@ -15,7 +15,7 @@ from zhiling.verification.schemas import broken_rule
 
 
 class Fault(StrEnum):
-    """What can be wrong with calls of tools."""
+    """Why a row is rejected: its tools, its calls, their results, or a reply in JSON."""
 
     BROKEN_TOOLS = "broken_tools"
     BROKEN_CALL = "broken_call"
@@ -23,6 +23,7 @@ class Fault(StrEnum):
     WRONG_ARGUMENTS = "wrong_arguments"
     UNANSWERED_CALL = "unanswered_call"
     STRAY_RESULT = "stray_result"
+    WRONG_REPLY = "wrong_reply"
 
 
 Found = Iterator[tuple[Fault, str]]
