@@ -20,10 +20,10 @@ def batch_command(
     """Read answers to a batch file, so that `zhiling run` goes on; a role writes one with `batch: true`."""
     from zhiling.llm.batch_file import read_answers
     from zhiling.llm.store import ResponseStore
-    from zhiling.workflow.models import DATABASE
+    from zhiling.pipeline.database import FILE_NAME
 
     loaded = load_recipe(recipe, profile, overrides)
-    with ResponseStore(loaded.root / DATABASE) as store:
+    with ResponseStore(loaded.root / FILE_NAME) as store:
         found = read_answers(answers, store, loaded.models)
     if as_json:
         print_json(found.__dict__)

@@ -10,7 +10,8 @@ import polars as pl
 from pydantic import Field
 
 from zhiling.curation.buckets import LEAST_JACCARD, LONG_JACCARD, SHORT_SHINGLES
-from zhiling.curation.released import FILE_NAME, Released
+from zhiling.curation.released import Released
+from zhiling.pipeline.database import FILE_NAME
 from zhiling.pipeline.step import Bound, Context, Decide, verdicts
 
 

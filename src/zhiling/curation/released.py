@@ -38,8 +38,6 @@ from zhiling.pipeline.fingerprint import canonical
 from zhiling.rows.schema import digest
 from zhiling.text.overlap import jaccard
 
-FILE_NAME = "zhiling.sqlite"
-
 _BUCKET_ROWS = 64
 _ROWS_AT_ONCE = 2_000
 

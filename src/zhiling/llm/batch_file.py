@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -21,6 +22,7 @@ from zhiling.errors import AwaitingBatch, MissingInput, UsageError
 from zhiling.llm.calls import Call, with_samples
 from zhiling.llm.failures import CallFailure, FailureClass
 from zhiling.llm.journal import Journal
+from zhiling.llm.ledger import Note
 from zhiling.llm.reply import NotTheProtocol, payloads, usage_of
 from zhiling.llm.role import Role
 from zhiling.llm.sender import Sender
@@ -54,14 +56,7 @@ class BatchSender(Sender):
         }
         for slots in runs([slot for slot in call.slots if slot not in held]):
             piece = with_samples(call, slots)
-            ticket = await self._ledger.open(self.name, self.role, piece)
-            first = slots[0]
-            line = Awaited(
-                first.key, first.ask, first.sample, len(slots), self.name, "", piece.path, piece.body,
-                *ticket.line,
-            )  # fmt: skip
-            await self._journal.write(awaited=line)
-            self._ledger.park(ticket)
+            self._ledger.park(await self._ledger.open(self.name, self.role, piece, noted(self.name, piece)))
         self._awaits = True
         return CallFailure(FailureClass.PENDING, "its answer is awaited in a batch file")
 
@@ -98,6 +93,14 @@ def runs(slots: Sequence[Slot]) -> Iterator[list[Slot]]:
     for start, stop in pairwise([*cuts, len(ordered)]):
         if start < stop:
             yield ordered[start:stop]
+
+
+def noted(role: str, call: Call) -> Note:
+    """The line that awaits a call's answer, in no file yet, once its place in the ledger is known."""
+    first = call.slots[0]
+    return partial(
+        Awaited, first.key, first.ask, first.sample, len(call.slots), role, "", call.path, call.body
+    )
 
 
 def request_line(line: Awaited) -> bytes:

@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from zhiling.errors import AwaitingBatch, StepFailed, UsageError, ZhilingError
 from zhiling.llm.answers import Fault
 from zhiling.llm.batch_answers import line_without
-from zhiling.llm.batch_file import FOLDER, request_line, runs
+from zhiling.llm.batch_file import FOLDER, noted, request_line, runs
 from zhiling.llm.batch_server import BatchServer, Refused, Told, Unlisted
 from zhiling.llm.calls import Call, with_samples
 from zhiling.llm.failures import CallFailure, FailureClass, Stop
@@ -110,15 +110,11 @@ class PostingSender(Sender):
         return [*lines, *[await self._note(with_samples(call, slots)) for slots in new]]
 
     async def _note(self, call: Call) -> Awaited:
-        first = call.slots[0]
-        line = partial(
-            Awaited,
-            first.key, first.ask, first.sample, len(call.slots), self.name, "", call.path, call.body,
-        )  # fmt: skip
+        line = noted(self.name, call)
         ticket = await self._ledger.open(self.name, self.role, call, line)
-        noted = line(*ticket.line)
-        self._tickets[noted.custom_id] = ticket
-        return noted
+        awaited = line(*ticket.line)
+        self._tickets[awaited.custom_id] = ticket
+        return awaited
 
     async def _outcome(self, line: Awaited) -> Fault | None:
         """What kept a line from being answered; None when that, or its replies, are in the store."""
@@ -297,7 +293,7 @@ class PostingSender(Sender):
             raise StepFailed(f"cannot be written ({error})", place=f"{FOLDER}/{file}", hint=hint) from None
 
     async def _lines_of(self, file: str) -> list[Awaited]:
-        return [line for line in await self._journal.awaited_of(self.name) if line.file == file]
+        return await self._journal.within(lambda store: store.awaited_in(self.name, file))
 
     # ---- from answers to replies ----
 

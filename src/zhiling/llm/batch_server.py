@@ -22,7 +22,7 @@ from zhiling.llm.endpoints import Endpoints
 from zhiling.llm.failures import CallFailure, FailureClass, Stop
 from zhiling.llm.pace import Backoff
 from zhiling.llm.role import Role, Secret
-from zhiling.llm.transport import Answer, Broken, HttpTransport
+from zhiling.llm.transport import Answer, Broken, HttpTransport, tree_of
 from zhiling.llm.wire import Json
 
 Value = TypeVar("Value")
@@ -194,7 +194,7 @@ class BatchServer:
         except Broken as broken:
             raise _Unanswered(Fault(broken.failure, broken.failure.retryable)) from None
         if answer.status == 201:
-            answer = Answer(200, answer.headers, answer.body, _object(answer.body))
+            answer = Answer(200, answer.headers, answer.body, tree_of(answer.body))
         fault = fault_of(answer, place, answered=True, key_env=self._role.key_env)
         if fault is not None:
             raise _Unanswered(fault)
@@ -219,13 +219,6 @@ class BatchServer:
             if left_s <= 0:
                 raise Stop(_away(place, patience, fault.failure.message))
             await self._endpoints.pause(min(left_s, self._backoff.wait_s(tried, fault.wait_s)))
-
-
-def _object(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
 
 
 def _name(tree: Json, place: str) -> str:

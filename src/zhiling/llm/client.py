@@ -65,7 +65,6 @@ class Client:
         self._sender, self._role, self._identity, self._journal = sender, sender.role, identity, journal
         self._active: dict[bytes, asyncio.Event] = {}
         self._embedding = asyncio.Lock()
-        self._workers = sender.workers
 
     def stop(self, error: ZhilingError) -> None:
         """Begins no further call; those in flight end and are stored."""
@@ -242,7 +241,7 @@ class Client:
                 except ZhilingError as error:
                     self._sender.stop(error)
 
-        await asyncio.gather(*(work() for _ in range(min(self._workers, len(todo)))))
+        await asyncio.gather(*(work() for _ in range(min(self._sender.workers, len(todo)))))
         if self._sender.stopped is not None:
             raise self._sender.stopped
 

@@ -45,17 +45,16 @@ class Prompt:
     Args:
         path: the file, UTF-8.
         needed: the variables that the file must use; no others are given.
-        optional: variables that it may use.
 
     Raises:
         MissingInput: no such file.
         UsageError: not Jinja2, no turns, an unknown variable or one that is missing, with its line.
     """
 
-    def __init__(self, path: Path, needed: Sequence[str], optional: Sequence[str] = ()) -> None:
+    def __init__(self, path: Path, needed: Sequence[str]) -> None:
         self._path = path
         text = _read(path)
-        self._check(text, needed, optional)
+        self._check(text, needed)
         heads = list(_HEAD.finditer(text))
         if not heads or heads[-1][1] != "user":
             raise UsageError(
@@ -83,18 +82,17 @@ class Prompt:
             )
         return head[1], _environment().from_string(text[head.end() : end])
 
-    def _check(self, text: str, needed: Sequence[str], optional: Sequence[str]) -> None:
+    def _check(self, text: str, needed: Sequence[str]) -> None:
         try:
             used = meta.find_undeclared_variables(_environment().parse(text))
         except TemplateSyntaxError as error:
             raise UsageError(
                 f"not a template: {error.message}", place=f"{self._path}:{error.lineno}"
             ) from error
-        known = [*needed, *optional]
-        for name in sorted(used - set(known)):
+        for name in sorted(used - set(needed)):
             found = re.search(rf"\b{re.escape(name)}\b", text)
             place = _place(self._path, text, found.start() if found else 0)
-            raise UsageError(f"unknown variable {name!r}", place=place, hint=did_you_mean(name, known))
+            raise UsageError(f"unknown variable {name!r}", place=place, hint=did_you_mean(name, needed))
         for name in needed:
             if name not in used:
                 raise UsageError(

@@ -8,17 +8,16 @@ in the same transaction as the answer. What a kill leaves behind stays counted a
 
 from __future__ import annotations
 
-import contextlib
 import re
 import sqlite3
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from zhiling.llm.role import PICO
-from zhiling.pipeline.database import Database, transaction
+from zhiling.pipeline.database import Database
 
 _KEY_BYTES = 16
 _SCHEME = b"1"
@@ -197,26 +196,6 @@ class ResponseStore(Database):
         ),
     }
 
-    _made = False
-
-    @contextlib.contextmanager
-    def _writing(self) -> Generator[sqlite3.Connection]:
-        """Tables are made and checked once a connection: with every commit that cost a third of it."""
-        if not self._made:
-            with super()._writing() as connection:
-                yield connection
-            self._made = True
-            return
-        with self._explained():
-            connection = self._connect()
-            with transaction(connection):
-                yield connection
-
-    def close(self) -> None:
-        """Closes the connection, if one is open."""
-        super().close()
-        self._made = False
-
     def commit(self, batch: Batch) -> None:
         """Writes all of it or nothing; waits for another writer up to `wait_s`.
 
@@ -258,6 +237,11 @@ class ResponseStore(Database):
         query = "SELECT * FROM awaited WHERE role = ? ORDER BY file, rowid"
         return [Awaited(*line) for line in self._lines_of_batches(query, role)]
 
+    def awaited_in(self, role: str, file: str) -> list[Awaited]:
+        """Those of a role that stand in one file; in none yet: an empty name."""
+        query = "SELECT * FROM awaited WHERE role = ? AND file = ? ORDER BY rowid"
+        return [Awaited(*line) for line in self._lines_of_batches(query, role, file)]
+
     def awaited_as(self, custom_id: str) -> Awaited | None:
         """The call with this name, if its answer is awaited."""
         match = re.fullmatch(r"([0-9a-f]{32})-(\d{1,9})-(\d{1,9})", custom_id)
@@ -269,11 +253,11 @@ class ResponseStore(Database):
 
     def name_batch(self, role: str) -> str | None:
         """Puts all calls of a role that stand in no file yet into a new one; None where there are none."""
-        if not any(not line.file for line in self.awaited_of(role)):
+        query = "SELECT 1 FROM awaited WHERE role = ? AND file = '' LIMIT 1"
+        if not self._lines_of_batches(query, role):
             return None
         with self._writing() as connection:
-            connection.execute("INSERT INTO batch_files (role) VALUES (?)", (role,))
-            file = f"{role}-{connection.execute('SELECT last_insert_rowid()').fetchone()[0]:04d}.jsonl"
+            file = _new_file(connection, role)
             connection.execute("UPDATE awaited SET file = ? WHERE role = ? AND file = ''", (file, role))
         return file
 
@@ -288,8 +272,7 @@ class ResponseStore(Database):
         places = [line[:3] for line in lines]
         which = "WHERE key = ? AND ask = ? AND first = ?"
         with self._writing() as connection:
-            connection.execute("INSERT INTO batch_files (role) VALUES (?)", (role,))
-            file = f"{role}-{connection.execute('SELECT last_insert_rowid()').fetchone()[0]:04d}.jsonl"
+            file = _new_file(connection, role)
             connection.executemany(
                 f"UPDATE awaited SET file = ? {which} AND file = ''",  # noqa: S608
                 [(file, *place) for place in places],
@@ -347,24 +330,11 @@ class ResponseStore(Database):
                 most stands.
             replies: none where the call was not answered: it costs nothing.
         """
-        with self._writing() as connection:
-            where = (line.run, line.session, line.number)
-            if not replies:
-                cost = (0, 0, 0)
-            if cost is not None:
-                connection.execute(
-                    "UPDATE calls SET state = ?, pico = ?, prompt = ?, completion = ?, seconds = 0"
-                    " WHERE run = ? AND session = ? AND number = ?",
-                    ("done" if replies else "free", *cost, *where),
-                )
-            connection.executemany(
-                "INSERT OR IGNORE INTO responses VALUES (?, ?, ?, ?, ?)",
-                [(*slot, reply, int(time.time())) for slot, reply in replies],
-            )
-            connection.execute(
-                "DELETE FROM awaited WHERE key = ? AND ask = ? AND first = ?",
-                (line.key, line.ask, line.first),
-            )
+        if not replies:
+            cost = (0, 0, 0)
+        state, place = "done" if replies else "free", (line.run, line.session, line.number)
+        settled = [] if cost is None else [Settled(state, *cost, 0, *place)]
+        self.commit(Batch(settled=settled, replies=list(replies), answered=[line]))
 
     def _lines_of_batches(self, query: str, *values: bytes | str | int) -> list[tuple[Any, ...]]:
         """Of a database that is older than batches: none."""
@@ -401,3 +371,9 @@ class ResponseStore(Database):
         )
         lines: Sequence[tuple[int, ...]] = self._read(query, (run,))
         return Spending(*lines[0]) if lines else Spending()
+
+
+def _new_file(connection: sqlite3.Connection, role: str) -> str:
+    """The name of a batch file that no other has."""
+    number = connection.execute("INSERT INTO batch_files (role) VALUES (?)", (role,)).lastrowid
+    return f"{role}-{number:04d}.jsonl"

@@ -124,7 +124,7 @@ class HttpTransport:
         except (aiohttp.ClientError, OSError) as error:
             raise self._broken(place, f"the answer broke off ({type(error).__name__}: {error})") from None
         return Answer(
-            response.status, response.headers, body, _tree(body) if response.status == 200 else None
+            response.status, response.headers, body, tree_of(body) if response.status == 200 else None
         )
 
     async def close(self) -> None:
@@ -180,7 +180,7 @@ class HttpTransport:
         return found
 
 
-def _tree(body: bytes) -> Any:
+def tree_of(body: bytes) -> Any:
     """The JSON of a body; None where it is none."""
     try:
         return orjson.loads(body)

@@ -19,6 +19,8 @@ CREATE TABLE IF NOT EXISTS schema_versions (name TEXT PRIMARY KEY, version INTEG
 """
 _SET_VERSION = "INSERT INTO schema_versions VALUES (?, ?) ON CONFLICT DO NOTHING"
 _GET_VERSION = "SELECT version FROM schema_versions WHERE name = ?"
+FILE_NAME = "zhiling.sqlite"
+"""Beside the recipe, and above its `runs/`."""
 _HAS_TABLE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
 
 
@@ -41,6 +43,7 @@ class Database:
     def __init__(self, path: Path, *, wait_s: float = 30.0) -> None:
         self.path, self.wait_s = path, wait_s
         self._open: sqlite3.Connection | None = None
+        self._made = False
 
     def __enter__(self) -> Self:
         return self
@@ -54,7 +57,7 @@ class Database:
         """Closes the connection, if one is open."""
         if self._open is not None:
             self._open.close()
-            self._open = None
+            self._open, self._made = None, False
 
     def _read(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         if not self.path.exists():
@@ -68,16 +71,22 @@ class Database:
 
     @contextlib.contextmanager
     def _writing(self) -> Generator[sqlite3.Connection]:
-        """One transaction on tables that are there and of this version."""
+        """One transaction on tables that are there and of this version.
+
+        Tables are made once a connection: with every commit of replies that cost a third of it.
+        """
         with self._explained():
             connection = self._connect()
-            connection.execute("PRAGMA journal_mode = WAL")
+            if not self._made:
+                connection.execute("PRAGMA journal_mode = WAL")
             with transaction(connection):
-                for table in (_VERSIONS_TABLE, *self.tables.values()):
-                    connection.execute(table)
-                connection.execute(_SET_VERSION, (self.group, self.version))
+                if not self._made:
+                    for table in (_VERSIONS_TABLE, *self.tables.values()):
+                        connection.execute(table)
+                    connection.execute(_SET_VERSION, (self.group, self.version))
                 self._check(connection)
                 yield connection
+            self._made = True
 
     def _connect(self) -> sqlite3.Connection:
         if self._open is None:

@@ -16,9 +16,9 @@ from zhiling.llm.asking import Asks
 from zhiling.llm.role import PICO, Role
 from zhiling.llm.store import CallFacts, ResponseStore
 from zhiling.pipeline import fingerprint
+from zhiling.pipeline.database import FILE_NAME
 from zhiling.pipeline.plan import Plan, RepeatLine, StepLine, steps_of
 from zhiling.workflow.interval import NOTHING, Interval, mean_of
-from zhiling.workflow.models import DATABASE
 from zhiling.workflow.planned_asks import Asked, Planning, row_counts, sample_of
 from zhiling.workflow.recipe import Recipe
 
@@ -92,7 +92,7 @@ def planned_calls(recipe: Recipe, plan: Plan, rows: Mapping[str, int]) -> Planne
     samples = {line.id: sample_of(line, plan) for line in plan.sources}
     planning = Planning(plan, samples, rows)
     found: list[CallEstimate] = []
-    with ResponseStore(recipe.root / DATABASE) as store:
+    with ResponseStore(recipe.root / FILE_NAME) as store:
         for outer, line in _lines(plan):
             asked = planning.take(outer, line)
             if asked is not None and isinstance(line.step, Asks):

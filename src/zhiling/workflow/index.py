@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from zhiling.curation.released import FILE_NAME, Release, Released
+from zhiling.curation.released import Release, Released
 from zhiling.errors import UsageError
+from zhiling.pipeline.database import FILE_NAME
 from zhiling.pipeline.store import Project
 from zhiling.workflow.run import Run
 

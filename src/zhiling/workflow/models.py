@@ -12,6 +12,7 @@ from zhiling.llm.limits import Deadline
 from zhiling.llm.location import content_hash, model_folder
 from zhiling.llm.role import Role
 from zhiling.llm.store import ResponseStore, Spending
+from zhiling.pipeline.database import FILE_NAME
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from zhiling.llm.verdict import Ask, Outcome
     from zhiling.pipeline.runner import Listener
     from zhiling.workflow.recipe import Recipe
-
-DATABASE = "zhiling.sqlite"
-"""Beside the recipe: replies, and what every run spent."""
 
 
 class RunModels:
@@ -54,7 +52,7 @@ class RunModels:
             from zhiling.llm.engine import Engine
 
             self._engine = Engine(
-                self._recipe.roles(), self._recipe.root / DATABASE, run=self._run,
+                self._recipe.roles(), self._recipe.root / FILE_NAME, run=self._run,
                 limits=self._recipe.budget, deadline=self._deadline,
             )  # fmt: skip
             if (listen := self._listen) is not None:
@@ -75,7 +73,7 @@ class RunModels:
 
 def spending(root: Path, run: str) -> Spending:
     """What the calls of a run came to so far."""
-    with ResponseStore(root / DATABASE) as store:
+    with ResponseStore(root / FILE_NAME) as store:
         return store.spending(run)
 
 

@@ -189,13 +189,9 @@ def _repeated(asked: Asked, outer: RepeatLine) -> Asked:
     wanted = outer.until.accepted or sum(outer.until.quotas.values())
     most = asked.calls.high * outer.rounds
     if not wanted:
-        return Asked(Interval(asked.calls.low, most / 2, most), *_rest(asked))
+        return replace(asked, calls=Interval(asked.calls.low, most / 2, most))
     need = [wanted / asked.replies / share for share in reversed(_ACCEPTED)]
     # the last round is asked whole, though fewer rows may be wanted of it
     calls = Interval(min(need[0], most), min(need[1] + asked.calls.likely / 2, most),
                      min(need[2] + asked.calls.high, most))  # fmt: skip
-    return Asked(calls, *_rest(asked))
-
-
-def _rest(asked: Asked) -> tuple[float, float, float, float]:
-    return asked.prompt_bytes, asked.messages, asked.replies, asked.unseen
+    return replace(asked, calls=calls)

@@ -47,7 +47,6 @@ class Reader:
         self.problems: list[UsageError] = []
         self._ids: set[str] = set()
         self._columns: dict[str, set[str]] = {}  # measuring step → its columns that all later rows have
-        self._models: dict[str, Role] = {}
         self._stale: dict[str, str] = {}  # measuring step → the Make after which rows lack its columns
 
     def recipe(self) -> Recipe:
@@ -68,7 +67,7 @@ class Reader:
             self._problem(
                 "a recipe needs `sources`", ("sources",), "- {id: faq, use: tables, path: faq.jsonl}"
             )
-        self._models = dict(self._roles())
+        models = dict(self._roles())
         sources = tuple(self._sources())
         steps = tuple(self._steps(("steps",), self.tree.get("steps")))
         evaluate = self._section("evaluate", EvaluateSettings)
@@ -76,7 +75,7 @@ class Reader:
             document=self.document, root=self.document.file.parent, name=name,
             seed=self._plain("seed", int, 0), limit=self._plain("limit", int, None),
             max_failed=float(self._plain("max_failed", float, 0.01)), encoder=self._encoder(steps),
-            models=self._models, sources=sources, steps=steps, gates=tuple(self._gates(evaluate)),
+            models=models, sources=sources, steps=steps, gates=tuple(self._gates(evaluate)),
             split=self._section("split", SplitSettings) or SplitSettings.model_validate({}),
             exports=tuple(self._exports()),
             train=self._section("train", TrainSettings), evaluate=evaluate,

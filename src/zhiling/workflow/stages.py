@@ -8,6 +8,7 @@ import polars as pl
 
 from zhiling.errors import GateFailed
 from zhiling.pipeline.ancestry import roots
+from zhiling.pipeline.database import FILE_NAME
 from zhiling.pipeline.gates import GateTime
 from zhiling.pipeline.runner import Listener
 from zhiling.pipeline.standing import Standing
@@ -55,7 +56,7 @@ def split_stage(recipe: Recipe, run: Run, table: RowTable, tell: Listener) -> No
     """Assigns every row to train, dev or test, checks that nothing leaks, remembers the test rows."""
     tell({"event": "stage", "stage": "split"})
     rows = split_rows(table, recipe.split.group_by)
-    with Standing(recipe.root / "zhiling.sqlite") as standing:
+    with Standing(recipe.root / FILE_NAME) as standing:
         scheme = recipe.split.scheme(recipe.seed)
         result = split(
             rows.drop("n"), recipe.split, recipe.seed, standing.test_ids(), standing.former(scheme)

@@ -12,8 +12,9 @@ import pytest
 
 from tests.unit.curation.frames import pairs, reasons, rows, turns
 from zhiling.curation.known import Known
-from zhiling.curation.released import FILE_NAME, Released
+from zhiling.curation.released import Released
 from zhiling.errors import DamagedFile, UsageError
+from zhiling.pipeline.database import FILE_NAME
 from zhiling.pipeline.step import Context
 from zhiling.rows.conversation import flatten, nest
 

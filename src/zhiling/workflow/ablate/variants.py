@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from zhiling.errors import DamagedFile, MissingInput
+from zhiling.pipeline.database import FILE_NAME
 from zhiling.pipeline.plan import Plan, RepeatLine, StepLine, steps_of
 from zhiling.pipeline.runner import Listener, Runner
 from zhiling.pipeline.standing import Standing
@@ -128,7 +129,7 @@ def _without(plan: Plan, left_out: Sequence[str]) -> Plan:
 def _parts(recipe: Recipe, table: RowTable) -> Variant:
     """The split as a run would make it; nothing is written down."""
     rows = split_rows(table, recipe.split.group_by)
-    with Standing(recipe.root / "zhiling.sqlite") as standing:
+    with Standing(recipe.root / FILE_NAME) as standing:
         held, former = standing.test_ids(), standing.former(recipe.split.scheme(recipe.seed))
     parts = split(rows.drop("n"), recipe.split, recipe.seed, held, former).parts
     numbers = {part: rows.filter(parts == part)["n"].sort().to_numpy().astype(np.int64) for part in _PARTS}
