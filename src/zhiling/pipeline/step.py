@@ -121,6 +121,13 @@ class Context:
             )
         return self.load_models(self.step_id)
 
+    @property
+    def fitted(self) -> Path:
+        """The folder that `fit` filled, for a step that needs it."""
+        if self.state is None:
+            raise UsageError(f"step {self.step_id!r} has no state", hint="call `fit` on all rows first")
+        return self.state
+
     def uniform(self, ids: pl.Series, draw: int = 0) -> NDArray[np.float64]:
         """A random number in [0, 1) per row, fixed by (seed, step, round, row id, draw).
 

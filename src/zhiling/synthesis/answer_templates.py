@@ -9,7 +9,6 @@ import orjson
 import polars as pl
 from pydantic import Field
 
-from zhiling.errors import UsageError
 from zhiling.pipeline.step import Context, Measure
 from zhiling.rows.conversation import has_reply, reply_text
 from zhiling.synthesis.skeletons import Casing
@@ -70,9 +69,7 @@ class AnswerTemplates(Measure):
 
     def measure(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
         """Template, pattern, likeness and slots of each reply."""
-        if context.state is None:
-            raise UsageError(f"step {context.step_id!r} has no state", hint="call `fit` on all rows first")
-        templates = read_templates(context.state, self.near)
+        templates = read_templates(context.fitted, self.near)
         found = [templates.match(text) for text in reply_text(rows["messages"])]
         return pl.DataFrame(
             {

@@ -48,10 +48,6 @@ class Conversation:
     closing: str = ""
     closing_row: int | None = None
 
-    def reaction(self, number: int) -> str:
-        """What the customer said after the answer of this exchange; empty where that was nothing."""
-        return self.exchanges[number + 1].question if number + 1 < len(self.exchanges) else self.closing
-
     def reactions(self, number: int) -> Iterator[str]:
         """All that the customer said after the answer of this exchange."""
         yield from (exchange.question for exchange in self.exchanges[number + 1 :])

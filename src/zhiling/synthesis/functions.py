@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from zhiling.sources.pages.python_code import parsed
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 _BUILTIN = frozenset(dir(builtins)) | {"__name__", "__file__"}
@@ -25,28 +27,16 @@ class Task:
     """A function that can be asked for.
 
     Attributes:
-        name: its name.
         purpose: its docstring without the examples.
         signature: its first line, `def name(a: int) -> str`.
         code: its source without docstring and decorators of its module, with the imports that it needs.
         tests: programs that it should pass.
     """
 
-    name: str
     purpose: str
     signature: str
     code: str
     tests: tuple[str, ...]
-
-
-def parsed(source: str) -> ast.Module | None:
-    """The tree of a source; None where it is no Python."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)
-            return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
 
 
 def tasks(sources: Iterable[str]) -> list[Task | None]:
@@ -118,7 +108,7 @@ def _task(
     code = "\n".join([*statements, "", "", code]) if statements else code
     of_module = [test for called, test in tests if node.name in called]
     asserts = list(_asserts(examples, node.name, imports))
-    return Task(node.name, purpose, _signature(source), code, (*asserts, *of_module))
+    return Task(purpose, _signature(source), code, (*asserts, *of_module))
 
 
 def _parts(told: str) -> tuple[list[doctest.Example], str]:

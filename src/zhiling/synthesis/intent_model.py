@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -107,22 +108,24 @@ def edited(
         UsageError: two entries mean one cluster.
     """
     meant: dict[int, Entry] = {}
+    typical = [text for entry in entries for text in entry.texts]
+    names = iter(found.told(typical, encoder)[0] if typical else ())
     for entry in entries:
-        cluster = _meant(found, entry, encoder)
+        cluster = _meant(found, entry, list(islice(names, len(entry.texts))))
         if cluster in meant:
             raise UsageError(
                 f"{meant[cluster].intent!r} and {entry.intent!r} lie in one cluster now",
                 place=str(file), hint="delete one of the entries, or set `clusters` to a larger number",
             )  # fmt: skip
         meant[cluster] = entry
-    names = list(found.names)
+    called = list(found.names)
     labels = found.labels.copy()
     for cluster, entry in meant.items():
-        names[cluster] = NOTHING if entry.action == "drop" else entry.into or entry.called
+        called[cluster] = NOTHING if entry.action == "drop" else entry.into or entry.called
         if entry.action == "split" and entry.parts:
-            _split(found, texts, cluster, entry.parts, labels, names)
-    distinct = list(dict.fromkeys(names))
-    place = np.array([distinct.index(name) for name in names], dtype=np.int64)
+            _split(found, texts, cluster, entry.parts, labels, called)
+    distinct = list(dict.fromkeys(called))
+    place = np.array([distinct.index(name) for name in called], dtype=np.int64)
     return Intents(found.space, found.vectors, place[labels], distinct)
 
 
@@ -137,8 +140,7 @@ def learn(texts: Sequence[str], encoder: Encoder, folder: Path, seed: int, clust
     write_list(entries, folder / LIST)
 
 
-def _meant(found: Intents, entry: Entry, encoder: Encoder) -> int:
-    names, _ = found.told(entry.texts, encoder)
+def _meant(found: Intents, entry: Entry, names: Sequence[str | None]) -> int:
     told = [found.names.index(name) for name in names if name is not None]
     if not told:
         raise UsageError(

@@ -8,7 +8,6 @@ from typing import ClassVar, Literal
 import polars as pl
 from pydantic import Field
 
-from zhiling.errors import UsageError
 from zhiling.pipeline.step import Context, Measure
 from zhiling.rows.conversation import all_text, question_text, user_text
 from zhiling.synthesis.intent_model import Intents as Known
@@ -74,10 +73,9 @@ class Intents(Measure):
 
     def measure(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
         """Intent and score of each row."""
-        if context.state is None:
-            raise UsageError(f"step {context.step_id!r} has no state", hint="call `fit` on all rows first")
+        state = context.fitted
         texts = _TEXTS[self.on](rows["messages"]).to_list()
         if not any(text.strip() for text in texts):
             return pl.DataFrame({"intent": [None] * len(texts), "score": [0.0] * len(texts)}, self.writes())
-        names, scores = Known.read(context.state).told(texts, context.encoder)
+        names, scores = Known.read(state).told(texts, context.encoder)
         return pl.DataFrame({"intent": names, "score": scores}, schema=self.writes())

@@ -38,11 +38,6 @@ class Issue:
     question: str
     tries: list[Try] = field(default_factory=list[Try])
 
-    @property
-    def best(self) -> Try | None:
-        """The answer that most probably solved it, of equals the last one."""
-        return max(self.tries, key=lambda tried: (tried.outcome.score, tried.exchange), default=None)
-
 
 def issues(conversation: Conversation, outcomes: Sequence[Outcome]) -> list[Issue]:
     """The issues of a conversation in their order.

@@ -29,8 +29,8 @@ SURE = 0.6
 _STARS = 5
 _QUESTION = re.compile(r"[?？]")
 _ENDS_ASKING = re.compile(r"[^.!?。！？\n]*[?？][^?？.!。！]{0,12}$")
-_LAST = 1000  # characters of a message in which its last sentence begins
 """The last sentence, where it asks; a signature may follow."""
+_LAST = 1000  # characters of a message in which its last sentence begins
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,11 @@ def outcomes(conversation: Conversation, fields: LogFields | None = None) -> lis
     found: list[Outcome] = []
     for number, exchange in enumerate(conversation.exchanges):
         evidence = _noted(exchange.signals, fields)
-        reaction = conversation.reaction(number)
+        reactions = list(conversation.reactions(number))
+        reaction = reactions[0] if reactions else ""
         if reaction:
             evidence |= _reaction(reaction)
-        if any(complains(later) for later in list(conversation.reactions(number))[1:]):
+        if any(map(complains, reactions[1:])):
             evidence["later_complaint"] = LATER_COMPLAINT
         if says("fails", exchange.answer):
             evidence["fails"] = FAILS

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import NamedTuple
 
 _LINE = re.compile(r"[^\n]+")
@@ -226,11 +225,10 @@ def _cells(line: _Line) -> tuple[Place, ...]:
     body = body[:-1] if body.endswith("|") and not body.endswith("\\|") else body
     found: list[Place] = []
     at = line.start + start + lead
-    for filled, group in groupby(_pieces(body), key=lambda piece: piece != "|"):
-        for piece in group:
-            if filled:
-                found.append(_trimmed(line.text, at - line.start, at - line.start + len(piece), line.start))
-            at += len(piece)
+    for piece in _pieces(body):
+        if piece != "|":
+            found.append(_trimmed(line.text, at - line.start, at - line.start + len(piece), line.start))
+        at += len(piece)
     return tuple(found)
 
 

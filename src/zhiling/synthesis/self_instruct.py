@@ -12,7 +12,6 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
-from zhiling.errors import UsageError
 from zhiling.llm.asking import Said, accepts, in_language, said
 from zhiling.llm.reply import Reply
 from zhiling.llm.verdict import Ask, Complaint
@@ -193,9 +192,7 @@ class _Pool:
 
 
 def _pool(context: Context) -> _Pool:
-    if context.state is None:
-        raise UsageError(f"step {context.step_id!r} has no state", hint="call `fit` on all rows first")
-    path = context.state / _POOL
+    path = context.fitted / _POOL
     return _read_pool(path, path.stat().st_mtime_ns)
 
 

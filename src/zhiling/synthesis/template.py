@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 import polars as pl
 from pydantic import Field
 
-from zhiling.errors import UnknownName, UsageError
+from zhiling.errors import UnknownName
 from zhiling.pipeline.step import Context, Failure, Made, Make
 from zhiling.rows.conversation import flatten, nest
 from zhiling.rows.schema import ROW
@@ -131,8 +131,7 @@ class Template(Make):
                 raise UnknownName("wording", pattern, known)
 
     def _prompting(self, rows: pl.DataFrame, context: Context) -> Prompting:
-        if context.state is None:
-            raise UsageError(f"step {context.step_id!r} has no state", hint="call `fit` on all rows first")
+        state = context.fitted
         library = read_files(context.root / path for path in self.own_wordings)
         wordings = [
             wording
@@ -143,7 +142,7 @@ class Template(Make):
         names: dict[Language, Names] = {"en": Names(), "zh": Names()}
         if self.label_names is not None:
             names = {language: read_names(context.root / self.label_names, language) for language in names}
-        return Prompting(self, context, rows["id"], load(context.state, self.shots_from), wordings, names)
+        return Prompting(self, context, rows["id"], load(state, self.shots_from), wordings, names)
 
     def _languages(self, rows: pl.DataFrame, context: Context) -> Sequence[Language]:
         if self.languages:

@@ -126,10 +126,14 @@ class Templates:
     def match(self, text: str) -> Match | None:
         """The template with the same slots whose words are most alike; None: there is none."""
         skeleton = self.casing.skeleton(text)
-        if skeleton.words not in self._known:
-            self._known[skeleton.words] = self._nearest(skeleton.words)
-        found = self._known[skeleton.words]
+        found = self.nearest(skeleton.words)
         return Match(*found, found[0].slots(text, skeleton)) if found else None
+
+    def nearest(self, words: Words) -> tuple[AnswerTemplate, float] | None:
+        """The template of these words with its likeness; words that were asked about are remembered."""
+        if words not in self._known:
+            self._known[words] = self._nearest(words)
+        return self._known[words]
 
     def _nearest(self, words: Words) -> tuple[AnswerTemplate, float] | None:
         own = frozenset(words)
@@ -160,10 +164,9 @@ def mine(texts: Sequence[str], least: float, least_rows: int) -> Templates:
     leaders = _leaders(counts, least)
     drafts = Templates((AnswerTemplate(words, 0) for words in leaders), casing, least)
     members: defaultdict[Words, list[int]] = defaultdict(list)
-    for number, text in enumerate(texts):
-        found = drafts.match(text)
-        if found:
-            members[found.template.words].append(number)
+    for number, skeleton in enumerate(skeletons):
+        if found := drafts.nearest(skeleton.words):
+            members[found[0].words].append(number)
     mined = [
         _template(words, [texts[row] for row in rows], [skeletons[row] for row in rows])
         for words, rows in members.items()

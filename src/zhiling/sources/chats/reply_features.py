@@ -221,6 +221,7 @@ def _first_of_each(values: NDArray[np.int64]) -> NDArray[np.bool_]:
     return found
 
 
+@cache
 def shipped_file() -> dict[str, Any]:
     """Cues and weights that come along."""
     text = (files("zhiling.sources.chats") / "reply_links.toml").read_text(encoding="utf-8")

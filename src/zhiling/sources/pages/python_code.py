@@ -16,15 +16,20 @@ from zhiling.sources.pages.passages import Document, Section
 _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+def parsed(source: str) -> ast.Module | None:
+    """The tree of a source; None where it is no Python."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # of what is read, not of this program
+            return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
 def read_python(lines: Iterable[tuple[int, str]]) -> Document:
     """The document that these numbered lines hold; its title is the first line of the module's docstring."""
     text = [line for _, line in lines]
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)  # of the file that is read, not of this program
-            module = ast.parse("\n".join(text))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        module = ast.Module(body=[], type_ignores=[])
+    module = parsed("\n".join(text)) or ast.Module(body=[], type_ignores=[])
     told = (ast.get_docstring(module) or "").partition("\n")[0].strip()
     return Document(told, tuple(_sections(module, text)))
 
