@@ -35,7 +35,7 @@ def ask(url: str, database: Path) -> list[object]:
 
 def test_after_kill_9_only_what_was_in_flight_is_sent_again(tmp_path: Path) -> None:
     database = tmp_path / "z.sqlite"
-    with running(Behaviour(latency_s=0.03)) as server:
+    with running(Behaviour(latency_s=0.1)) as server:  # so that a kill hardly falls between two waves
         killed = subprocess.Popen([sys.executable, "-c", PROGRAM, server.url, str(database)])
         while sum(server.answered.values()) < COUNT // 3:
             assert killed.poll() is None
