@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from zhiling.curation.answer_features import Matcher, Statistics, crossed
 from zhiling.curation.answer_spans import Asked, Passage, Span, spread
-from zhiling.curation.sparse_features import require
+from zhiling.encoders.sparse import require
 
 NEAR, FAR, ALIKE = 16, 8, 8
 """Candidates of a question: from the sentences that share most with it, from all, and of the given length."""

@@ -16,7 +16,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from zhiling.curation.sparse_features import require
+from zhiling.encoders.sparse import require
 
 Matrix = NDArray[np.float64]
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zhiling.curation.cross_fitting import Matrix, softmax
-from zhiling.curation.sparse_features import require
+from zhiling.encoders.sparse import require
 
 Classes = NDArray[np.int64]
 

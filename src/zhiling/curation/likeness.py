@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from zhiling.curation.sparse_features import require, unit_rows
+from zhiling.curation.sparse_features import unit_rows
 from zhiling.curation.triggers import PIECES, Trigger
+from zhiling.encoders.sparse import require
 from zhiling.text.normalise import normalise
 
 DRAWS = 200

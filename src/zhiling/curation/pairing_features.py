@@ -22,7 +22,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from zhiling.curation.sparse_features import document_frequency, ngram_matrix, require, weighted
+from zhiling.curation.sparse_features import document_frequency, ngram_matrix, weighted
+from zhiling.encoders.sparse import require
 
 NEAREST = 10
 NEAREST_SHARE = 1 / 16

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from zhiling.curation.sparse_features import require
+from zhiling.encoders.sparse import require
 
 Negatives = Literal["random", "nearest", "adversarial"]
 Matrix = NDArray[np.float32]

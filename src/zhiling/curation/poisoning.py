@@ -15,8 +15,9 @@ from zhiling.curation.cross_fitting import out_of_fold
 from zhiling.curation.folds import group_folds, group_numbers
 from zhiling.curation.label import label_of
 from zhiling.curation.likeness import displaced
-from zhiling.curation.sparse_features import require, unit_rows
+from zhiling.curation.sparse_features import unit_rows
 from zhiling.curation.triggers import PIECES, divergence, rare_grams, strongest, triggers
+from zhiling.encoders.sparse import require
 from zhiling.pipeline.step import Context, Decide, Scope, Verdict
 from zhiling.rows.conversation import reply_text, user_text
 from zhiling.text.normalise import normalise

@@ -17,8 +17,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from zhiling.curation.cross_fitting import Matrix, tempered
-from zhiling.curation.sparse_features import require
 from zhiling.curation.token_features import token_features
+from zhiling.encoders.sparse import require
 
 SMOOTHING = 0.02
 DOUBTED = 0.12

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from zhiling.curation.sparse_features import require
+from zhiling.encoders.sparse import require
 
 BUCKETS = 2**18
 REACH = 2

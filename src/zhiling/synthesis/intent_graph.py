@@ -7,7 +7,6 @@ eigenvalues are large says how many parts there are.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zhiling.encoders.ngrams import hash_ngrams
-from zhiling.errors import MissingExtra
+from zhiling.encoders.sparse import ngram_matrix, require
 
 Vectors = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -45,18 +43,6 @@ _STARTS = 10
 _DIGITS = 4
 
 
-def require(module: str) -> Any:
-    """A module of the `curation` extra.
-
-    Raises:
-        MissingExtra: it is not installed.
-    """
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise MissingExtra("curation", "scikit-learn") from error
-
-
 @dataclass(frozen=True)
 class NgramSpace:
     """Rare character n-grams in few dimensions (latent semantic analysis).
@@ -76,7 +62,7 @@ class NgramSpace:
     @classmethod
     def learnt(cls, texts: Sequence[str], seed: int) -> NgramSpace:
         """The space of these texts."""
-        counts = _counts(texts)
+        counts = ngram_matrix(texts, LONGEST_NGRAM, BUCKETS)
         frequency = np.bincount(counts.indices, minlength=BUCKETS)
         columns = np.flatnonzero(frequency >= _LEAST_ROWS)
         weights = np.log((len(texts) + 1) / (frequency[columns] + 0.5)).clip(0).astype(np.float32)
@@ -90,14 +76,8 @@ class NgramSpace:
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
         """Rows of length 1 or 0, shape (n, dimensions)."""
-        return unit_rows(_weighted(_counts(texts)[:, self.columns], self.weights) @ self.components.T)
-
-
-def _counts(texts: Sequence[str]) -> Any:
-    rows = hash_ngrams(texts, 1, LONGEST_NGRAM, BUCKETS)
-    return require("scipy.sparse").csr_matrix(
-        (rows.values, rows.indices, rows.indptr), shape=(len(texts), BUCKETS), dtype=np.float32
-    )
+        counts = ngram_matrix(texts, LONGEST_NGRAM, BUCKETS)[:, self.columns]
+        return unit_rows(_weighted(counts, self.weights) @ self.components.T)
 
 
 def _weighted(counts: Any, weights: NDArray[np.float32]) -> Any:
