@@ -8,6 +8,7 @@ layers that are freed later and a batch with fewer rows than processes then need
 from __future__ import annotations
 
 import atexit
+import importlib
 import os
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
@@ -106,8 +107,11 @@ def _connect() -> None:
     """Joins the other processes, once, and leaves them when this one ends.
 
     A process that ends without leaving is at times aborted ("terminate called without an active exception"):
-    gloo's threads outlive what they use (pytorch issue 190489).
+    gloo's threads outlive what they use (pytorch issue 190489). They end with the group, and the defaults of
+    `torch.distributed.nn.functional` hold the group that is there when that module is first imported, for
+    good; so it is imported while there is none.
     """
+    importlib.import_module("torch.distributed.nn.functional")
     from accelerate import PartialState
 
     state: Any = PartialState(cpu=True, timeout=PATIENCE)
