@@ -121,7 +121,7 @@ class CodeRuns(Check):
         if truth.language.lower() not in _PYTHON:
             told = f"the tests are written in {truth.language!r}; python can be run"
             return _Case(problem=Problem(self.Reason.OTHER_LANGUAGE, told))
-        reply = reply_of(row["messages"], row["target"], library(context.root, self.own_wordings))
+        reply = reply_of(row["messages"], truth.template, library(context.root, self.own_wordings))
         if isinstance(reply, Unparsed):
             return _Case(problem=Problem(self.Reason.UNREADABLE_REPLY, f"{reply.reason}: {reply.detail}"))
         code = program_of(reply or "")

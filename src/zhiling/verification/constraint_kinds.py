@@ -59,13 +59,18 @@ def occurrences(text: str, word: str, *, inflected: bool = False) -> int:
         word: one or several words.
         inflected: whether regular endings of an English word count too (make: makes, making, maker's).
     """
+    return _standing(folded(text), word, inflected=inflected)
+
+
+def _standing(known: str, word: str, *, inflected: bool = False) -> int:
+    """As `occurrences`, in a text that is folded: long texts are folded once for all words."""
     wanted = folded(word)
     core = re.escape(wanted)
     if inflected and wanted.isascii() and wanted.isalpha() and len(wanted) > 2:
         core = _with_endings(wanted)
     before = f"(?<!{_LATIN_EDGE})" if re.match(_LATIN_EDGE, wanted) else ""
     after = f"(?!{_LATIN_EDGE})" if re.search(rf"{_LATIN_EDGE}\Z", wanted) else ""
-    return len(re.findall(f"{before}(?:{core}){after}", folded(text)))
+    return len(re.findall(f"{before}(?:{core}){after}", known))
 
 
 def _with_endings(word: str) -> str:
@@ -103,12 +108,14 @@ def _length(text: str, constraint: Constraint) -> str | None:
 
 
 def _include(text: str, constraint: Constraint) -> str | None:
-    missing = [word for word in constraint.values if not occurrences(text, word, inflected=True)]
+    known = folded(text)
+    missing = [word for word in constraint.values if not _standing(known, word, inflected=True)]
     return f"does not hold {', '.join(map(repr, missing))}" if missing else None
 
 
 def _exclude(text: str, constraint: Constraint) -> str | None:
-    held = [word for word in constraint.values if occurrences(text, word)]
+    known = folded(text)
+    held = [word for word in constraint.values if _standing(known, word)]
     return f"holds {', '.join(map(repr, held))}" if held else None
 
 

@@ -29,7 +29,7 @@ from zhiling.verification.check import Check, Problem, Row, holds, truth_in
 from zhiling.verification.constraint_kinds import KINDS, Kind, Uncheckable
 from zhiling.verification.replies import library, reply_of
 
-__all__ = ["KINDS", "Constraints", "Kind", "Uncheckable", "check", "problems"]
+__all__ = ["KINDS", "Constraints", "Kind", "Uncheckable", "check"]
 
 
 def check(text: str, constraint: Constraint) -> str | None:
@@ -46,16 +46,6 @@ def check(text: str, constraint: Constraint) -> str | None:
         )
     _refuse_incomplete(constraint, kind)
     return kind.check(text, constraint)
-
-
-def problems(text: str, constraints: list[Constraint]) -> list[str]:
-    """What is wrong with a text by each constraint that it breaks.
-
-    Raises:
-        Uncheckable: as `check`.
-    """
-    found = (check(text, constraint) for constraint in constraints)
-    return [problem for problem in found if problem is not None]
 
 
 def _refuse_incomplete(constraint: Constraint, kind: Kind) -> None:
@@ -126,7 +116,7 @@ class Constraints(Check):
         if isinstance(truth, str):
             yield Problem(self.Reason.BROKEN_TARGET, truth)
             return
-        reply = reply_of(row["messages"], row["target"], library(context.root, self.own_wordings))
+        reply = reply_of(row["messages"], truth.template, library(context.root, self.own_wordings))
         if isinstance(reply, Unparsed):
             yield Problem(self.Reason.UNREADABLE_REPLY, f"{reply.reason}: {reply.detail}")
             return

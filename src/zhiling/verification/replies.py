@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -22,7 +22,35 @@ def library(root: Path, own_wordings: Sequence[str]) -> Library:
     return _read(tuple((path, path.stat().st_mtime_ns if path.is_file() else 0) for path in paths))
 
 
-def reply_of(messages: Messages, target: str | None, wordings: Library) -> str | Unparsed | None:
+class Exchange(NamedTuple):
+    """What a reply was made from, what it says, and the row's target, decoded (`{}` where it has none)."""
+
+    shown: str
+    said: str
+    truth: Mapping[str, Any]
+
+
+def exchange_of(messages: Messages, target: str | None, wordings: Library) -> Exchange | Unparsed:
+    """A row's source and reply without what a template put around them, or why they cannot be read.
+
+    Raises:
+        UnknownName: the row's wording is in no file of wordings.
+    """
+    try:
+        told: Any = orjson.loads(target or "null")
+    except orjson.JSONDecodeError as error:
+        return Unparsed("broken_target", f"its target is no JSON: {error.msg}")
+    truth = cast(dict[str, Any], told) if isinstance(told, dict) else {}
+    template = _template_of(truth)
+    if isinstance(template, Unparsed):
+        return template
+    reply = reply_of(messages, template, wordings)
+    if isinstance(reply, Unparsed):
+        return reply
+    return Exchange(_shown_of(messages, template), reply or "", truth)
+
+
+def reply_of(messages: Messages, template: Template | None, wordings: Library) -> str | Unparsed | None:
     """The reply itself; of a templated row what its template has framed, or why that cannot be read.
 
     None where nobody replies.
@@ -30,14 +58,13 @@ def reply_of(messages: Messages, target: str | None, wordings: Library) -> str |
     Raises:
         UnknownName: the row's wording is in no file of wordings.
     """
+    if template is not None and any(field.message >= len(messages) for field in template.fields):
+        return Unparsed("place_outside", f"the row has {len(messages)} messages only")
     said = [turn["text"] or "" for turn in messages if turn["role"] == "assistant"]
     if not said:
         return None
-    template = template_of(target)
-    if template is None or isinstance(template, Unparsed):
-        return said[-1] if template is None else template
-    if any(field.message >= len(messages) for field in template.fields):
-        return Unparsed("place_outside", f"the row has {len(messages)} messages only")
+    if template is None:
+        return said[-1]
     texts = [turn["text"] or "" for turn in messages]
     found = reading(texts, {"template": template.model_dump()}, wordings)
     if found is None or found.wording.shape != "reply":
@@ -46,13 +73,12 @@ def reply_of(messages: Messages, target: str | None, wordings: Library) -> str |
     return said[-1] if isinstance(told, BaseModel) else told
 
 
-def shown_of(messages: Messages, target: str | None) -> str:
+def _shown_of(messages: Messages, template: Template | None) -> str:
     """What documents, tools and users say before the last reply, joined by line breaks.
 
     Of a templated row the texts of its example alone.
     """
-    template = template_of(target)
-    if isinstance(template, Template):
+    if template is not None:
         fields = (field for field in template.fields if field.role != "system")
         return "\n".join(_piece(messages, field) for field in fields)
     last = max((at for at, turn in enumerate(messages) if turn["role"] == "assistant"), default=len(messages))
@@ -60,12 +86,9 @@ def shown_of(messages: Messages, target: str | None) -> str:
     return "\n".join(shown)
 
 
-def template_of(target: str | None) -> Template | Unparsed | None:
+def _template_of(truth: Mapping[str, Any]) -> Template | Unparsed | None:
     """How a row was templated; None where it was not; in words why what its target tells is no template."""
-    if not target or '"template"' not in target:
-        return None
-    truth: Any = orjson.loads(target)
-    told = cast(dict[str, Any], truth).get("template") if isinstance(truth, dict) else None
+    told = truth.get("template")
     try:
         return None if told is None else Template.model_validate(told)
     except ValidationError as error:

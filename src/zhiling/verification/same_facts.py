@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any, ClassVar, Literal, cast
+from typing import ClassVar, Literal
 
-import orjson
 import polars as pl
 from pydantic import Field
 
@@ -18,7 +17,7 @@ from zhiling.verification.counting import words
 from zhiling.verification.facts import differing
 from zhiling.verification.languages import code_of, other_language
 from zhiling.verification.names import foreign_names
-from zhiling.verification.replies import library, reply_of, shown_of
+from zhiling.verification.replies import exchange_of, library
 
 Compare = Literal["auto", "equal", "supported"]
 _TASKS = {"translation": "equal", "summarisation": "supported"}
@@ -95,19 +94,13 @@ class SameFacts(Check):
 
     def problems(self, row: Row, context: Context) -> Iterator[Problem]:
         """What is wrong with one row."""
-        try:
-            target: Any = orjson.loads(row["target"] or "null")
-        except orjson.JSONDecodeError as error:
-            yield Problem(self.Reason.UNREADABLE_REPLY, f"its target is no JSON: {error.msg}")
+        told = exchange_of(row["messages"], row["target"], library(context.root, self.own_wordings))
+        if isinstance(told, Unparsed):
+            yield Problem(self.Reason.UNREADABLE_REPLY, f"{told.reason}: {told.detail}")
             return
-        document = row["target"] if isinstance(target, dict) else None
-        reply = reply_of(row["messages"], document, library(context.root, self.own_wordings))
-        if isinstance(reply, Unparsed):
-            yield Problem(self.Reason.UNREADABLE_REPLY, f"{reply.reason}: {reply.detail}")
-            return
-        source = shown_of(row["messages"], document)
-        wanted = cast(dict[str, Any], target).get("target_language") if document else None
-        yield from self.between(source, reply or "", how=self._how(row["task"]), language=wanted)
+        wanted = told.truth.get("target_language")
+        language = wanted if isinstance(wanted, str) else None
+        yield from self.between(told.shown, told.said, how=self._how(row["task"]), language=language)
 
     def between(
         self, source: str, reply: str, *, how: str = "equal", language: str | None = None
