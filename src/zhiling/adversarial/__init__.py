@@ -1,0 +1,1 @@
+"""Adversarial construction: generators write rows, discriminators judge them, guards say when to stop."""
