@@ -145,6 +145,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "same_facts": {"compare": "equal"},  # the sample is neither translated nor summed up
     "sample": {"size": 5},
     "select": {"size": 5, "balance": ["language"], "quality": "measured.value"},
+    "summary_support": {"tasks": ["dialogue"]},  # the sample is not summed up
     "tool_calls": {"reply_schema": "evaluation.jsonl"},  # the sample calls no tools
     "threshold": {"column": "m.score", "at_least": 0.5},
 }

@@ -6,5 +6,6 @@ STEPS: dict[str, str] = {
     "same_facts": "zhiling.verification.same_facts:SameFacts",
     "sequence_order": "zhiling.verification.sequence_order:SequenceOrder",
     "spans": "zhiling.verification.spans:Spans",
+    "summary_support": "zhiling.verification.summary_support:SummarySupport",
     "tool_calls": "zhiling.verification.tool_calls:ToolCalls",
 }
