@@ -1,1 +1,7 @@
 """Adversarial construction: generators write rows, discriminators judge them, guards say when to stop."""
+
+STEPS: dict[str, str] = {
+    "accept": "zhiling.adversarial.accept:Accept",
+    "propose": "zhiling.adversarial.propose:Propose",
+    "retrieve": "zhiling.adversarial.generators.retrieve:Retrieve",
+}

@@ -76,7 +76,7 @@ def tempered(scores: Matrix, classes: NDArray[np.int64], hottest: float = 3.0) -
         classes: the given class of each row.
         hottest: the highest temperature that is tried; sums of many logarithms need more than 3.
     """
-    return softmax(scores / _temperature(scores, classes, hottest))
+    return softmax(scores / best_temperature(scores, classes, hottest))
 
 
 def _kernel(features: Sequence[Any]) -> NDArray[np.float32] | None:
@@ -127,7 +127,7 @@ def _solve(multiply: Callable[[Matrix], Matrix], wanted: Matrix, ridge: float) -
     return solution
 
 
-def _temperature(scores: Matrix, classes: NDArray[np.int64], hottest: float) -> float:
+def best_temperature(scores: Matrix, classes: NDArray[np.int64], hottest: float = 3.0) -> float:
     """The temperature with the highest likelihood of the given classes."""
     temperatures = np.geomspace(COLDEST, hottest, 41)
     given = np.arange(len(classes)), classes

@@ -18,7 +18,12 @@ from zhiling.errors import MissingExtra, UnknownName, UsageError
 # noun → (packages with their table, entry-point group)
 _TABLES: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
     "step": (
-        (("zhiling.verification", "STEPS"), ("zhiling.curation", "STEPS"), ("zhiling.synthesis", "STEPS")),
+        (
+            ("zhiling.verification", "STEPS"),
+            ("zhiling.curation", "STEPS"),
+            ("zhiling.synthesis", "STEPS"),
+            ("zhiling.adversarial", "STEPS"),
+        ),
         "zhiling.steps",
     ),
     "source": ((("zhiling.sources", "SOURCES"),), "zhiling.sources"),

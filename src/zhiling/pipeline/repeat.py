@@ -1,8 +1,9 @@
 """`repeat`, the one control block: rounds of inner steps until enough rows are accepted.
 
 An adding Make writes this round's rows from rows outside; every other inner step sees this round's
-rows alone, with what was accepted before and what lies outside as `context.reference`. Of the rows
-beyond the wanted number the last by id are rejected as `surplus`, so exactly N stay.
+rows alone, with what was accepted before and what lies outside (material too, for a step that sees it)
+as `context.reference`. Of the rows beyond the wanted number the last by id are rejected as `surplus`,
+so exactly N stay.
 """
 
 from __future__ import annotations
@@ -71,13 +72,15 @@ class _Rounds:
     def _round(self, number: int) -> None:
         table, runner = self._runner.table, self._runner
         rows_outside = self._outside[~table.material[self._outside]]
+        before = self._made(last=number - 1)
         for step in self._line.steps:
+            visible = self._outside if step.step.material else rows_outside
             if isinstance(step.step, Make) and step.step.effect == "adds":
-                visible = self._outside if step.step.material else rows_outside
-                runner.take(self._position, step, runner.narrow(step, visible), number)
+                told = before if step.step.recalls else None
+                runner.take(self._position, step, runner.narrow(step, visible), number, told)
                 continue
             this_round = self._made(first=number, last=number)
-            reference = np.concatenate([rows_outside, self._made(last=number - 1)])
+            reference = np.concatenate([visible, before])
             runner.take(self._position, step, runner.narrow(step, this_round), number, reference)
 
     def _made(self, *, first: int = 1, last: int | None = None) -> NDArray[np.int64]:

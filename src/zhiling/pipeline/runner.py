@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -231,7 +232,7 @@ class Runner:
         context = Context(
             step_id=line.id, seed=self.plan.seed, round=stage.round, root=self.plan.root,
             run=self.run.id, load_encoder=self.plan.load_encoder, reference=outside,
-            load_models=self.plan.load_models if step.roles() else None,
+            earlier=self._earlier_rounds(stage), load_models=self.plan.load_models if step.roles() else None,
         )  # fmt: skip
         if not step.fits():
             return context
@@ -241,6 +242,14 @@ class Runner:
             learn(step, self.table.read(["id", *step.reads()], numbers).drop("n"), context, state)
             (state / ".done").touch()
         return replace(context, state=state)
+
+    def _earlier_rounds(self, stage: Stage) -> tuple[Path, ...]:
+        """The states of the same step in the rounds before."""
+        return tuple(
+            self.run.path / each.folder / "state"
+            for each in self.run.manifest.stages
+            if each.id == stage.id and each.round < stage.round
+        )
 
     # ---- storing ----
 

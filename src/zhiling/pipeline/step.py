@@ -89,7 +89,9 @@ class Context:
         state: the folder that `fit` filled, where the step has one.
         encoder: the recipe's encoder; reading it where the recipe names none is an error.
         models: the recipe's models, for a step that names `roles()`; opened when first read.
-        reference: rows accepted before and rows outside the round (in `repeat`), with the step's columns.
+        reference: rows accepted before and rows outside the round (in `repeat`), with the step's columns; for
+            a Make that `recalls`, what was accepted of this `repeat`'s earlier rounds.
+        earlier: the folders that `fit` filled in the earlier rounds of `repeat`, in their order.
     """
 
     step_id: str
@@ -101,6 +103,7 @@ class Context:
     load_encoder: Callable[[], Encoder] | None = None
     load_models: Callable[[str], Models] | None = None
     reference: pl.DataFrame | None = None
+    earlier: tuple[Path, ...] = ()
 
     @property
     def encoder(self) -> Encoder:
@@ -301,6 +304,7 @@ class Make(Step):
 
     kind = "make"
     effect: ClassVar[Literal["adds", "replaces"]] = "adds"
+    recalls: ClassVar[bool] = False  # whether in a `repeat` it is told what was accepted before
 
     @abstractmethod
     def make(self, rows: pl.DataFrame, context: Context) -> Made:

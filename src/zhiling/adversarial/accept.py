@@ -1,0 +1,97 @@
+"""Accept: which of a round's proposals join the data, by discriminators that learn anew every round."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, ClassVar
+
+import polars as pl
+from pydantic import Field
+
+from zhiling.adversarial.guards.rounds import Round
+from zhiling.adversarial.guards.rules import Limits, alarms, best_round
+from zhiling.adversarial.marks import mark
+from zhiling.adversarial.real import Shares, labelled
+from zhiling.adversarial.trial import VERDICTS, Reason, Rules, Trial
+from zhiling.errors import UsageError
+from zhiling.pipeline.step import Context, Decide, verdicts
+
+
+class Accept(Decide):
+    """Accepts proposals whose label fits and whose text passes for a real one; ends the rounds.
+
+    `match` is the probability that the row's label fits its text, for a label that is as often wrong as right:
+    by classifiers of the real rows and of what was accepted before. `real` is the probability that the text is
+    a real one and not of this round's generations, if both were as frequent; a row is accepted as often as its
+    odds say (rejection sampling), at 1 : 1 always. `apart` is how far the two views of the ensemble are apart.
+
+    Then the student learns from the real rows and all accepted ones and is scored on the real rows that were
+    held back for it. The guards tell whether that helped, whether the rows collapse, and how often acceptance
+    errs on rows whose answer is known; see `zhiling.adversarial.guards`. As `until: {stop: ...}` of a `repeat`
+    it ends the rounds and returns the best one.
+    """
+
+    name = "accept"
+    about = ("classification",)
+    scope = "table"
+    material = True
+    Reason: ClassVar[type[StrEnum]] = Reason
+    cost: ClassVar[str] = "an encoding a row, then some dozens of least-squares fits a round"
+    limits: ClassVar[str] = (
+        "Rows of task `classification` with one label, inside a `repeat` behind `propose`. A discriminator adds "
+        "no information: what it can't tell from the anchors it accepts or rejects by chance."
+    )
+    source: ClassVar[str] = (
+        "Goodfellow et al. 2014 (adversarial training); Azadi et al. 2019 (discriminator rejection sampling)"
+    )
+
+    held_back: Shares = Field(Shares(), description="as in `propose`: `dev` and `hidden`")
+    least_match: float = Field(0.8, ge=0, le=1, description="probability that the label fits, to be accepted")
+    rejection: bool = Field(True, description="sample by the odds that the text is real, too")
+    per_label: int | None = Field(None, ge=1, description="accepted rows of a label at most, of all rounds")
+    guards: Limits = Field(Limits(), description="bounds of the guards")
+
+    def reads(self) -> tuple[str, ...]:
+        """Texts, labels and marks."""
+        return ("messages", "task", "target", "group", "extra")
+
+    def writes(self) -> dict[str, pl.DataType]:
+        """The scores of a row, and the figures of its round."""
+        return {"match": pl.Float64(), "real": pl.Float64(), "apart": pl.Float64(), "round": pl.String()}
+
+    def uses_encoder(self) -> bool:
+        """One of the two views."""
+        return True
+
+    def applies(self, rows: pl.DataFrame) -> pl.Series:
+        """Proposed rows."""
+        return labelled(rows) & rows.select(mark("generator").is_not_null()).to_series()
+
+    def fit(self, rows: pl.DataFrame, context: Context, folder: Path) -> None:
+        """Holds the trial over the round's rows and writes what came of it."""
+        if context.reference is None:
+            raise UsageError(
+                f"step {context.step_id!r} holds rows against real ones, and sees none",
+                hint="put it into a `repeat`, behind `propose`",
+            )
+        rules = Rules(self.held_back, self.least_match, self.rejection, self.per_label, self.guards)
+        Trial(rows, context.reference, context, rules).write(folder)
+
+    def decide(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
+        """What the trial found."""
+        found = pl.read_parquet(context.fitted / VERDICTS)
+        told = rows.select("id").join(found, on="id", how="left", maintain_order="left")
+        judged = verdicts(told["reason"].is_not_null(), told["reason"], score=told["match"])
+        return judged.with_columns(told.select("match", "real", "apart", "round"))
+
+    def best_round(self, rows: pl.DataFrame) -> int | None:
+        """The best round, once a guard says stop."""
+        column = next(name for name in rows.columns if name.endswith(".round"))
+        told = rows.select("round", column).unique().sort("round")
+        rounds = [Round.from_json(text) for text in told[column].to_list()]
+        stop = any(alarm.follows == "stop" for alarm in alarms(rounds, self.guards))
+        return best_round(rounds, self.guards) if stop else None
+
+
+__all__ = ["Accept", "Reason"]

@@ -1,0 +1,58 @@
+"""The two views that everything adversarial judges texts by: an encoder's vectors, and character n-grams."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zhiling.encoders.hashing import HashingEncoder
+from zhiling.pipeline.step import Encoder
+
+Vectors = NDArray[np.float32]
+
+NGRAM_SHARE = 0.3
+"""Weight of the n-grams beside the encoder where one classifier reads both, as in `label_errors`."""
+MOST_KEPT = 100_000
+"""Texts whose vectors are kept between rounds: every round asks for the anchors' and the logs' again."""
+
+_NGRAMS = HashingEncoder()
+_known: OrderedDict[tuple[str, str], Vectors] = OrderedDict()
+
+
+@dataclass(frozen=True)
+class Features:
+    """Two views of the same texts, each float32 (n, its dimension), rows of length 1 (an empty text: 0)."""
+
+    encoder: Vectors
+    ngrams: Vectors
+
+    @property
+    def views(self) -> tuple[Vectors, Vectors]:
+        """Both, apart: an ensemble has a member for each."""
+        return self.encoder, self.ngrams
+
+    @property
+    def joined(self) -> Vectors:
+        """Both side by side, for one classifier."""
+        return np.hstack([self.encoder * (1 - NGRAM_SHARE) ** 0.5, self.ngrams * NGRAM_SHARE**0.5])
+
+    def __getitem__(self, rows: NDArray[np.integer] | NDArray[np.bool_] | slice) -> Features:
+        return Features(self.encoder[rows], self.ngrams[rows])
+
+
+def features(texts: Sequence[str], encoder: Encoder) -> Features:
+    """Both views of the texts; a text that was encoded lately is not encoded again."""
+    identity = encoder.identity
+    new = [text for text in dict.fromkeys(texts) if (identity, text) not in _known]
+    fresh = dict(zip(new, encoder.encode(new), strict=True)) if new else {}
+    vectors = [fresh[text] if text in fresh else _known[identity, text] for text in texts]
+    _known.update(((identity, text), vector) for text, vector in fresh.items())
+    while len(_known) > MOST_KEPT:
+        _known.popitem(last=False)
+    if not vectors:
+        return Features(np.empty((0, 1), np.float32), _NGRAMS.encode([]))
+    return Features(np.stack(vectors), _NGRAMS.encode(texts))

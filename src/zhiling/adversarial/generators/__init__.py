@@ -1,0 +1,1 @@
+"""Generators: steps that write rows for the adversarial loop, one file each."""

@@ -1,0 +1,258 @@
+"""Propose: the rows of a round, from several generators, aimed at what the student can't do yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import numpy as np
+import orjson
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import Field, SerializeAsAny, field_validator
+
+from zhiling.adversarial import bandit
+from zhiling.adversarial.discriminators.match import Match, fit_match
+from zhiling.adversarial.features import features
+from zhiling.adversarial.marks import marked, tally
+from zhiling.adversarial.real import Shares, labelled, real_rows, with_text
+from zhiling.errors import UsageError
+from zhiling.pipeline import registry
+from zhiling.pipeline.step import Context, Failure, Made, Make, Step
+from zhiling.text.normalise import normalise
+
+SURE = 0.9
+"""An accepted row whose label the anchors alone make surer than this taught nothing: it is of no use."""
+_EVEN, _AIMED = 0, 1  # draws
+_LEAST_WEIGHT = 0.02
+_PLAN = "plan.json"
+
+
+class Propose(Make):
+    """Writes the rows of a round: each generator its share, half of them aimed, half spread evenly.
+
+    A generator is an adding Make step. It sees the anchors and the unlabelled rows, never the real rows that
+    are held back. How many of its rows are proposed, a bandit decides by what was accepted of it before and
+    taught something. Of what it wrote, one part is drawn evenly over the labels; the other is aimed at labels
+    that a classifier of the anchors gets wrong, and at texts on which its two views disagree.
+    """
+
+    name = "propose"
+    about = ("classification",)
+    scope = "table"
+    material = True
+    recalls = True
+    cost: ClassVar[str] = "its generators', and an encoding a row that they write"
+    limits: ClassVar[str] = "Rows of task `classification` with one label. Nothing is judged: see `accept`."
+    source: ClassVar[str] = "Thompson 1933 (which generator); Efraimidis and Spirakis 2006 (weighted draws)"
+
+    generators: tuple[SerializeAsAny[Step], ...] = Field(
+        min_length=1, description="adding Make steps, each written as {use: NAME, ...settings}"
+    )
+    per_round: int = Field(1000, ge=1, description="rows that a round proposes at most")
+    aimed: float = Field(0.5, ge=0, le=1, description="share of them that is aimed at what is not known yet")
+    held_back: Shares = Field(Shares(), description="real rows that no generator sees: `dev` and `hidden`")
+
+    @field_validator("generators", mode="before")
+    @classmethod
+    def _built(cls, given: object) -> object:
+        if not isinstance(given, list | tuple):
+            return given
+        return tuple(_generator(each) for each in cast(Sequence[object], given))
+
+    def reads(self) -> tuple[str, ...]:
+        """What the generators read, and what deals out the real rows."""
+        own = ("messages", "task", "target", "language", "source", "group", "extra")
+        return tuple(dict.fromkeys([*own, *(name for each in self.generators for name in each.reads())]))
+
+    def files(self) -> tuple[str, ...]:
+        """Those of the generators."""
+        return tuple(file for each in self.generators for file in each.files())
+
+    def roles(self) -> tuple[str, ...]:
+        """Those of the generators."""
+        return tuple(dict.fromkeys(role for each in self.generators for role in each.roles()))
+
+    def uses_encoder(self) -> bool:
+        """The aim is taken by its vectors."""
+        return True
+
+    def applies(self, rows: pl.DataFrame) -> pl.Series:
+        """Labelled texts, and what a generator is about."""
+        wanted = labelled(rows)
+        for each in self.generators:
+            applied = each.applies(rows)
+            wanted = wanted | (rows["messages"].is_not_null() if applied is None else applied)
+        return wanted
+
+    @cached_property
+    def _named(self) -> Mapping[str, Make]:
+        """Each generator by its name; a second one of a kind gets a number."""
+        found: dict[str, Make] = {}
+        for each in cast(Sequence[Make], self.generators):
+            number = sum(name.partition("-")[0] == each.name for name in found) + 1
+            found[each.name if number == 1 else f"{each.name}-{number}"] = each
+        return found
+
+    def fit(self, rows: pl.DataFrame, context: Context, folder: Path) -> None:
+        """Plans how many rows each generator writes, and fits those generators that learn."""
+        seen = self._seen(rows, context)
+        aim = _Aim(self, rows, context)
+        past = [
+            {name: (planned, aim.useful.get((name, number), 0)) for name, planned in _plan(state).items()}
+            for number, state in enumerate(context.earlier, start=1)
+        ]
+        shared = bandit.shares(list(self._named), past, context.generator())
+        (folder / _PLAN).write_bytes(orjson.dumps(bandit.counts(shared, self.per_round)))
+        for name, each in self._named.items():
+            if each.fits():
+                own = folder / name
+                own.mkdir()
+                each.fit(_about(each, seen), self._context(name, each, context, folder), own)
+
+    def make(self, rows: pl.DataFrame, context: Context) -> Made:
+        """The drawn rows of every generator, each with its mark in `extra`."""
+        seen, plan = self._seen(rows, context), _plan(context.fitted)
+        aim = _Aim(self, rows, context)
+        chosen: list[pl.DataFrame] = []
+        failures: list[Failure] = []
+        for name, each in self._named.items():
+            if not plan[name]:
+                continue
+            made = each.make(_about(each, seen), self._context(name, each, context, context.fitted))
+            failures += made.failures
+            told = _complete(made.rows, rows)
+            usable = told.filter(labelled(told))
+            failures += [
+                Failure(parents[0], "no_label", f"generator {name!r} wrote a row without a label")
+                for parents in told.filter(~labelled(told))["parents"].to_list()
+            ]
+            drawn = aim.drawn(with_text(usable), plan[name], name)
+            extra = [marked(text, name, context.round or 1) for text in drawn["extra"].to_list()]
+            chosen.append(drawn.with_columns(pl.Series("extra", extra, dtype=pl.String)))
+        together = pl.concat(chosen, how="diagonal_relaxed").unique("key", keep="first", maintain_order=True)
+        return Made(together.drop("text", "label", "key"), failures)
+
+    def _seen(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
+        """What generators see: all rows but the real ones that are held back."""
+        real = real_rows(rows, self.held_back, context.seed, context.step_id)
+        held = pl.concat([real.dev["id"], real.hidden["id"]])
+        return rows.filter(~pl.col("id").is_in(held.implode()))
+
+    def _context(self, name: str, each: Make, context: Context, folder: Path) -> Context:
+        return replace(
+            context, step_id=f"{context.step_id}.{name}", state=folder / name if each.fits() else None,
+            reference=context.reference if each.recalls else None, earlier=(),
+        )  # fmt: skip
+
+
+class _Aim:
+    """A classifier of what is known, and what it says about which rows would teach something."""
+
+    def __init__(self, step: Propose, rows: pl.DataFrame, context: Context) -> None:
+        self._step, self._context = step, context
+        self._anchors = real_rows(rows, step.held_back, context.seed, context.step_id).anchors
+        before = rows.clear() if context.reference is None else context.reference
+        self._before = with_text(before.filter(labelled(before)))
+        self._labels = self._anchors["label"].unique().sort()
+
+    @cached_property
+    def useful(self) -> Mapping[tuple[str, int], int]:
+        """Accepted rows by generator and round whose label the anchors alone did not make sure."""
+        before = self._before.filter(pl.col("label").is_in(self._labels.implode()))
+        if not before.height:
+            return {}
+        chances = self._match.probabilities(features(before["text"].to_list(), self._context.encoder))
+        sure = chances[np.arange(before.height), self._numbers(before["label"])]
+        return tally(before.filter(pl.Series(sure < SURE)))
+
+    def drawn(self, written: pl.DataFrame, count: int, generator: str) -> pl.DataFrame:
+        """`count` of a generator's rows, new texts with known labels: aimed ones first, then an even draw."""
+        written = written.with_columns(normalise(written["text"]).alias("key"))
+        known = pl.concat([self._anchors["text"], self._before["text"]])
+        new = ~pl.col("key").is_in(normalise(known).implode()) & (pl.col("key") != "")
+        new = new & pl.col("label").is_in(self._labels.implode())
+        pool = written.filter(new).unique("key", keep="first", maintain_order=True)
+        if pool.height <= count:
+            return pool
+        aimed = round(self._step.aimed * count)
+        first = self._by_weight(pool, self._worth(pool), _AIMED, generator)[:aimed]
+        rest = np.setdiff1d(np.arange(pool.height), first)
+        even = pool.select(1 / pl.len().over("label")).to_series().to_numpy()
+        second = self._by_weight(pool[rest], even[rest], _EVEN, generator)[: count - len(first)]
+        return pool[np.sort(np.concatenate([first, rest[second]]))]
+
+    @cached_property
+    def _match(self) -> Match:
+        return self._fitted(self._anchors, self._anchors.height)
+
+    @cached_property
+    def _newest(self) -> Match:
+        before = self._before.filter(pl.col("label").is_in(self._labels.implode()))
+        columns = ["text", "label"]
+        return self._fitted(
+            pl.concat([self._anchors.select(columns), before.select(columns)]), self._anchors.height
+        )
+
+    def _fitted(self, rows: pl.DataFrame, anchors: int) -> Match:
+        texts = features(rows["text"].to_list(), self._context.encoder)
+        judged = np.arange(rows.height) < anchors
+        draws = self._context.generator(1)
+        return fit_match(texts, self._numbers(rows["label"]), len(self._labels), draws, judged)
+
+    def _numbers(self, labels: pl.Series) -> NDArray[np.int64]:
+        places = pl.int_range(len(self._labels), eager=True)
+        return labels.replace_strict(self._labels, places, return_dtype=pl.Int64).to_numpy()
+
+    def _worth(self, pool: pl.DataFrame) -> NDArray[np.float64]:
+        """How much a row could teach: labels that are got wrong, texts on which the views disagree."""
+        own = self._numbers(self._anchors["label"])
+        missed = np.bincount(own, weights=1 - self._newest.right, minlength=len(self._labels))
+        missed /= np.maximum(np.bincount(own, minlength=len(self._labels)), 1)
+        apart = self._newest.disagreement(features(pool["text"].to_list(), self._context.encoder))
+        return (missed[self._numbers(pool["label"])] + _LEAST_WEIGHT) * (apart + _LEAST_WEIGHT)
+
+    def _by_weight(
+        self, pool: pl.DataFrame, weights: NDArray[np.float64], draw: int, generator: str
+    ) -> NDArray[np.int64]:
+        """Places in a drawn order, in which a row comes early as often as its weight says."""
+        keys = pool.select(pl.concat_str(pl.lit(generator), "key", "label", separator="\0")).to_series()
+        uniform = np.maximum(self._context.uniform(keys, 10 + draw), 1e-12)
+        return np.argsort(np.log(uniform) / weights, kind="stable")[::-1]
+
+
+def _generator(given: object) -> Step:
+    if isinstance(given, Step):
+        return given
+    if not isinstance(given, Mapping) or not isinstance(given.get("use"), str):
+        raise ValueError(f"a generator is {{use: NAME, ...settings}}, not {given!r}")
+    settings = dict(cast(Mapping[str, Any], given))
+    found = registry.load("step", settings.pop("use"))
+    if not (issubclass(found, Make) and found.effect == "adds"):
+        raise ValueError(f"{found.name!r} is no generator: only a Make step that adds rows is")
+    return found.model_validate(settings)
+
+
+def _plan(folder: Path) -> Mapping[str, int]:
+    return orjson.loads((folder / _PLAN).read_bytes())
+
+
+def _about(step: Make, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows that a generator is about, with its columns."""
+    applied = step.applies(rows)
+    about = rows if applied is None else rows.filter(applied)
+    return about.select("id", *step.reads())
+
+
+def _complete(made: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Made rows with all columns that are read here; a task that is left out is the first parent's."""
+    for name in ("task", "target", "extra"):
+        if name not in made.columns:
+            made = made.with_columns(pl.lit(None, dtype=pl.String).alias(name))
+    tasks = rows.select(pl.col("id").alias("parent"), pl.col("task").alias("inherited"))
+    parent = pl.col("parents").list.first().alias("parent")
+    made = made.with_columns(parent).join(tasks, on="parent", how="left", maintain_order="left")
+    return made.with_columns(pl.coalesce("task", "inherited")).drop("parent", "inherited")

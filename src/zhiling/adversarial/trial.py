@@ -1,0 +1,267 @@
+"""One round's trial: the discriminators learn, judge, and are judged themselves; the student learns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from zhiling.adversarial.discriminators.match import Match, fit_match
+from zhiling.adversarial.discriminators.real import Judged, Side, judge_real
+from zhiling.adversarial.features import Features, features
+from zhiling.adversarial.guards.copies import copied
+from zhiling.adversarial.guards.figures import LEAST_ROWS
+from zhiling.adversarial.guards.judge import fresh_judge
+from zhiling.adversarial.guards.probes import Probes, probed
+from zhiling.adversarial.guards.rounds import Offers, Round
+from zhiling.adversarial.guards.rules import Limits, alarms, last_forward
+from zhiling.adversarial.guards.shift import label_shift, length_shift, topic_shift
+from zhiling.adversarial.guards.spread import spread
+from zhiling.adversarial.guards.usefulness import gain
+from zhiling.adversarial.linear import fitted
+from zhiling.adversarial.marks import mark
+from zhiling.adversarial.real import Real, Shares, labelled, real_rows, with_text
+from zhiling.pipeline.step import Context
+from zhiling.rows.conversation import user_text
+
+VERDICTS, ROUND, RIGHT = "verdicts.parquet", "round.json", "right.npy"
+_TEXTS = pl.String
+
+Flags = NDArray[np.bool_]
+Numbers = NDArray[np.int64]
+
+
+class Reason(StrEnum):
+    """Why a proposal was rejected."""
+
+    MISMATCH = "mismatch"
+    UNREAL = "unreal"
+    UNKNOWN_LABEL = "unknown_label"
+    BEYOND_QUOTA = "beyond_quota"
+    DROPPED = "generator_dropped"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How a proposal is accepted; the settings of `Accept`."""
+
+    held_back: Shares
+    least_match: float
+    rejection: bool
+    per_label: int | None
+    limits: Limits
+
+
+class Trial:
+    """The rows of one round before real rows and those of the rounds before."""
+
+    def __init__(self, rows: pl.DataFrame, reference: pl.DataFrame, context: Context, rules: Rules) -> None:
+        self._context, self._rules = context, rules
+        self._real: Real = real_rows(reference, rules.held_back, context.seed, context.step_id)
+        self._labels = self._real.anchors["label"].unique().sort()
+        marks = [mark("generator"), mark("round")]
+        self._rows = with_text(rows).with_columns(marks).sort("id")
+        before = with_text(reference.filter(labelled(reference))).with_columns(marks).sort("id")
+        self._before = before.filter(pl.col("generator").is_not_null())
+        lines = reference.filter(reference["task"] == "utterance")
+        self._lines = lines.with_columns(user_text(lines["messages"]).alias("text")).sort("id")
+        self._earlier = [Round.from_json((each / ROUND).read_text("utf-8")) for each in context.earlier]
+
+    def write(self, folder: Path) -> None:
+        """Leaves verdicts, the round's figures and the student's answers in `folder`."""
+        told = self._round.as_json()
+        self._verdicts.with_columns(pl.lit(told).alias("round")).write_parquet(folder / VERDICTS)
+        (folder / ROUND).write_text(told, encoding="utf-8")
+        np.save(folder / RIGHT, self._right)
+
+    # ---- the discriminators ----
+
+    @cached_property
+    def _match(self) -> Match:
+        """Learnt from anchors and what was accepted; calibrated on the anchors alone."""
+        anchors = self._real.anchors
+        known = pl.concat([anchors.select("text", "label"), self._before.select("text", "label")])
+        judged = np.arange(known.height) < anchors.height
+        return fit_match(
+            self._features(known["text"]), self._numbers(known["label"]), len(self._labels),
+            self._context.generator(1), judged,
+        )  # fmt: skip
+
+    @cached_property
+    def _judged(self) -> Mapping[str, Judged]:
+        """What tells the rows of each generator from real ones."""
+        hidden = self._features(self._real.hidden["text"])
+        found: dict[str, Judged] = {}
+        for number, name in enumerate(self._generators):
+            made = _side(self._rows.filter(pl.col("generator") == name), self._context)
+            columns = ["id", "text", "group"]
+            real = pl.concat([self._real.anchors.select(columns), self._lines.select(columns)])
+            real = real.filter(~pl.col("text").is_in(made.texts.implode()))
+            found[name] = judge_real(
+                _side(real, self._context), made, hidden, self._context.generator(10 + number)
+            )
+        return found
+
+    @cached_property
+    def _generators(self) -> list[str]:
+        return self._rows["generator"].unique().sort().to_list()
+
+    # ---- the verdicts ----
+
+    @cached_property
+    def _verdicts(self) -> pl.DataFrame:
+        """`id`, `reason` (null: accepted), `match`, `real`, `apart`."""
+        rows = self._rows.with_columns(pl.col("label").is_in(self._labels.implode()).alias("known"))
+        known = rows["known"].to_numpy()
+        texts = self._features(rows["text"])
+        match, apart = np.zeros(rows.height), np.zeros(rows.height)
+        match[known] = self._match.fits(texts[known], self._numbers(rows.filter("known")["label"]))
+        apart[:] = self._match.disagreement(texts)
+        real = np.full(rows.height, 0.5)
+        for name, judged in self._judged.items():
+            real[(rows["generator"] == name).to_numpy()] = judged.real
+        taken = self._accepted(rows["id"], match, real)
+        dropped = rows["generator"].is_in(self._dropped)
+        told = rows.with_columns(
+            pl.Series("match", match), pl.Series("real", real), pl.Series("apart", apart),
+            pl.when(~pl.col("known")).then(pl.lit(str(Reason.UNKNOWN_LABEL)))
+            .when(dropped).then(pl.lit(str(Reason.DROPPED)))
+            .when(pl.Series(match < self._rules.least_match)).then(pl.lit(str(Reason.MISMATCH)))
+            .when(pl.Series(~taken)).then(pl.lit(str(Reason.UNREAL)))
+            .otherwise(None).alias("reason"),
+        )  # fmt: skip
+        return self._within_quota(told).select("id", "reason", "match", "real", "apart")
+
+    def _accepted(self, ids: pl.Series, match: NDArray[np.float64], real: NDArray[np.float64]) -> Flags:
+        """Label and text pass: the text as often as its odds say."""
+        passed = match >= self._rules.least_match
+        if not self._rules.rejection:
+            return passed
+        odds = real / np.maximum(1 - real, 1e-9)
+        return passed & (self._context.uniform(ids) < odds)
+
+    def _within_quota(self, told: pl.DataFrame) -> pl.DataFrame:
+        """Of each label the surest, so many that with those of earlier rounds the quota is not passed."""
+        if self._rules.per_label is None:
+            return told
+        have = self._before.group_by("label").agg(have=pl.len())
+        rank = pl.when(pl.col("reason").is_null()).then(pl.col("match")).otherwise(-1.0)
+        told = told.join(have, on="label", how="left", maintain_order="left").with_columns(
+            pl.col("have").fill_null(0), rank.rank("ordinal", descending=True).over("label").alias("rank")
+        )
+        beyond = pl.col("reason").is_null() & (pl.col("rank") + pl.col("have") > self._rules.per_label)
+        reason = pl.when(beyond).then(pl.lit(str(Reason.BEYOND_QUOTA))).otherwise("reason").alias("reason")
+        return told.with_columns(reason).drop("have", "rank")
+
+    @cached_property
+    def _dropped(self) -> list[str]:
+        """Generators that a guard dropped in an earlier round."""
+        rung = [
+            alarm
+            for count in range(1, len(self._earlier) + 1)
+            for alarm in alarms(self._earlier[:count], self._rules.limits)
+        ]
+        return sorted({alarm.generator for alarm in rung if alarm.follows == "drop" and alarm.generator})
+
+    # ---- the student, the probes, the guards ----
+
+    @cached_property
+    def _now(self) -> pl.DataFrame:
+        """The rows that the round adds."""
+        accepted = self._verdicts.filter(pl.col("reason").is_null())["id"]
+        return self._rows.filter(pl.col("id").is_in(accepted.implode()))
+
+    @cached_property
+    def _all(self) -> pl.DataFrame:
+        """All accepted rows so far: `text`, `label`."""
+        return pl.concat([self._before.select("text", "label"), self._now.select("text", "label")])
+
+    @cached_property
+    def _right(self) -> Flags:
+        """Which dev rows the student of anchors and accepted rows has right."""
+        return self._answers(self._all)
+
+    @cached_property
+    def _right_alone(self) -> Flags:
+        """The same of the anchors' student."""
+        return self._answers(self._all.clear())
+
+    def _answers(self, more: pl.DataFrame) -> Flags:
+        rows = pl.concat([self._real.anchors.select("text", "label"), more])
+        wanted = np.eye(len(self._labels))[self._numbers(rows["label"])]
+        student = fitted(self._features(rows["text"]).joined, wanted)
+        dev = self._real.dev
+        told = student.scores(self._features(dev["text"]).joined).argmax(axis=1)
+        return self._labels.gather(told).to_numpy() == dev["label"].to_numpy()
+
+    @cached_property
+    def _probes(self) -> Probes:
+        """Hidden real rows with their label, and with one that is wrong: by turns the nearest, a random one."""
+        hidden = self._real.hidden.filter(pl.col("label").is_in(self._labels.implode()))
+        if not hidden.height:
+            return probed(np.empty(0, np.bool_), np.empty(0, np.bool_))
+        texts, own = self._features(hidden["text"]), self._numbers(hidden["label"])
+        chances = self._match.probabilities(texts)
+        chances[np.arange(len(own)), own] = -1
+        shift = self._context.generator(2).integers(1, len(self._labels), len(own))
+        wrong = np.where(np.arange(len(own)) % 2, (own + shift) % len(self._labels), chances.argmax(axis=1))
+        real = np.mean([each.beside for each in self._judged.values()] or [np.full(len(own), 0.5)], axis=0)
+        return probed(
+            self._accepted(hidden["id"], self._match.fits(texts, own), real),
+            self._accepted(hidden["id"], self._match.fits(texts, wrong), real),
+        )
+
+    @cached_property
+    def _round(self) -> Round:
+        number = self._context.round or 1
+        forward = last_forward(self._earlier)
+        state = self._context.earlier[forward - 1] if forward else None
+        before = np.load(state / RIGHT) if state else self._right_alone
+        anchors = self._real.anchors
+        real, made = anchors["text"], self._all["text"]
+        ours, theirs = self._features(made), self._features(real)
+        enough = min(made.len(), real.len()) >= LEAST_ROWS
+        judged = enough and real.len() >= 2 * LEAST_ROWS
+        seed = self._context.seed + number
+        return Round(
+            number=number,
+            accepted=self._now.height,
+            utility=float(self._right.mean()) if self._right.size else 0.0,
+            anchors=float(self._right_alone.mean()) if self._right_alone.size else 0.0,
+            gain=gain(before, self._right, seed=seed) if self._right.size else None,
+            generators=self._offers(),
+            judged=fresh_judge(list(theirs.views), list(ours.views), seed) if judged else None,
+            copied=copied(made, real) if enough else None,
+            spread=spread(made, real, (ours.encoder, theirs.encoder), seed) if enough else None,
+            labels=label_shift(self._all["label"].to_list(), anchors["label"].to_list(), seed) if enough else None,
+            topics=topic_shift(ours.encoder, theirs.encoder, seed) if enough else None,
+            lengths=length_shift(made, real) if enough else None,
+            probes=self._probes,
+        )  # fmt: skip
+
+    def _offers(self) -> dict[str, Offers]:
+        proposed = dict(self._rows.group_by("generator").len().iter_rows())
+        accepted = dict(self._now.group_by("generator").len().iter_rows())
+        return {
+            name: Offers(proposed[name], accepted.get(name, 0), judged.auc, judged.telling)
+            for name, judged in self._judged.items()
+        }
+
+    def _features(self, texts: pl.Series) -> Features:
+        return features(texts.to_list(), self._context.encoder)
+
+    def _numbers(self, labels: pl.Series) -> Numbers:
+        places = pl.int_range(len(self._labels), eager=True)
+        return labels.replace_strict(self._labels, places, return_dtype=pl.Int64).to_numpy()
+
+
+def _side(rows: pl.DataFrame, context: Context) -> Side:
+    """Rows as a side of the judge; those of one group, or of one parent, belong together."""
+    owners = rows["group"].fill_null(rows["id"]).rank("dense").to_numpy().astype(np.int64)
+    return Side(rows["text"], features(rows["text"].to_list(), context.encoder), owners)
