@@ -189,8 +189,8 @@ def sinkhorn(task: Task) -> Run:
 
     Source: Cuturi 2013, Sinkhorn Distances, algorithm 1.
     """
+    from zhiling.encoders.semi_supervised.seeds import Seeds, softmax, surest
     from zhiling.training.few_labels.head import fit_head
-    from zhiling.training.few_labels.seeds import Seeds, softmax, surest
 
     remember([each["text"] for each in (*task.labelled, *task.unlabelled, *task.tested)])
     encoder = TransformerEncoder(path=BACKBONE)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from zhiling.training.few_labels.prior import adjust
+from zhiling.encoders.semi_supervised.prior import adjust
 
 SHRINKS = st.floats(0, 4)
 

@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
+from zhiling.encoders.nearest import nearest
 from zhiling.errors import UsageError
 from zhiling.pipeline.step import Context, Made, Make
 from zhiling.rows import target
@@ -21,7 +22,6 @@ from zhiling.synthesis.labelled_sets import Rows
 from zhiling.synthesis.made_rows import MadeRow, frame
 
 _UNIT = re.compile(r"[\u3400-\u9fff]|[^\s\u3400-\u9fff]+\s*|\s+")
-_BLOCK = 1024  # rows whose cosines to all others are in memory at once
 _EQUAL = 0.9999  # a cosine above it: the same sentence
 _OPERATION, _UNIT_DRAW = 0, 1  # draws
 
@@ -195,15 +195,15 @@ def _exchanged(one: str, other: str) -> tuple[str, str]:
 
 def _claims(made: Vectors, real: Vectors, least: float, count: int) -> list[tuple[float, int, int]]:
     """The nearest real sentences of each made one, the surest first: cosine, made, real."""
-    found: list[tuple[float, int, int]] = []
-    count = min(count, len(real))
-    for start in range(0, len(made), _BLOCK):
-        cosines = made[start : start + _BLOCK] @ real.T
-        nearest = np.argpartition(-cosines, count - 1, axis=1)[:, :count]
-        for row, places in enumerate(nearest.tolist()):
-            near = ((float(cosines[row, place]), place) for place in places)
-            found += [(cosine, start + row, place) for cosine, place in near if cosine >= least]
-    return sorted(found, key=lambda claim: (-claim[0], claim[1:]))
+    near, cosines = nearest(made, real, min(count, len(real)))
+    pairs = zip(near.tolist(), cosines.tolist(), strict=True)
+    claims = (
+        (cosine, variant, place)
+        for variant, (places, likeness) in enumerate(pairs)
+        for place, cosine in zip(places, likeness, strict=True)
+        if cosine >= least
+    )
+    return sorted(claims, key=lambda claim: (-claim[0], claim[1:]))
 
 
 def _row(seed: _Seed, text: str, others: Sequence[str], number: int, **extra: object) -> MadeRow:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zhiling.encoders.nearest import nearest
 from zhiling.encoders.sparse import ngram_matrix, require
 
 Vectors = NDArray[np.float32]
@@ -34,7 +35,6 @@ POWER = 3
 """Of the eigenvalues that weight their eigenvectors: the steps of a walk over the graph. Without weights
 BANKING77 lost 3 points of accuracy, with the first eigenvectors alone 1; CLINC150 lost none."""
 
-_BLOCK_ROWS = 1024
 _FEWEST_NEIGHBOURS, _MOST_NEIGHBOURS = 5, 20
 _NEIGHBOURS = 3.5
 _MOST_CLUSTERS = 250
@@ -126,7 +126,7 @@ def clustered(vectors: Vectors, seed: int, clusters: int | None = None) -> Ints:
 def _spectrum(vectors: Vectors, seed: int, clusters: int | None) -> tuple[NDArray[Any], NDArray[Any]]:
     """The largest eigenvalues of the normalised adjacency, falling, and their eigenvectors."""
     sparse = require("scipy.sparse")
-    near, likeness = neighbours(vectors, vectors, neighbours_of(len(vectors)), apart=True)
+    near, likeness = nearest(vectors, vectors, neighbours_of(len(vectors)), apart=True)
     rows = np.repeat(np.arange(len(vectors)), near.shape[1])
     size = (len(vectors), len(vectors))
     graph = sparse.csr_matrix((likeness.clip(1e-6).ravel().astype(np.float64), (rows, near.ravel())), size)
@@ -146,30 +146,6 @@ def _spectrum(vectors: Vectors, seed: int, clusters: int | None) -> tuple[NDArra
 def neighbours_of(rows: int) -> int:
     """How many nearest texts each is joined with: more where there are more texts."""
     return min(max(_FEWEST_NEIGHBOURS, min(_MOST_NEIGHBOURS, round(rows**0.5 / _NEIGHBOURS))), rows - 1)
-
-
-def neighbours(
-    rows: NDArray[Any], known: NDArray[Any], count: int, *, apart: bool = False
-) -> tuple[Ints, NDArray[Any]]:
-    """The nearest known rows of each row by cosine, and the cosines: shape (n, count), no order.
-
-    Args:
-        rows: (n, dimension).
-        known: (m, dimension), m > count.
-        count: how many.
-        apart: the rows are the known ones: none is its own neighbour.
-    """
-    near = np.empty((len(rows), count), dtype=np.int64)
-    likeness = np.empty((len(rows), count), dtype=rows.dtype)
-    for start in range(0, len(rows), _BLOCK_ROWS):
-        block = rows[start : start + _BLOCK_ROWS] @ known.T
-        if apart:
-            block[np.arange(len(block)), np.arange(start, start + len(block))] = -np.inf
-        near[start : start + len(block)] = np.argpartition(-block, count - 1, axis=1)[:, :count]
-        likeness[start : start + len(block)] = np.take_along_axis(
-            block, near[start : start + len(block)], axis=1
-        )
-    return near, likeness
 
 
 def _by_size(labels: Ints) -> Ints:

@@ -11,9 +11,10 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from zhiling.encoders.nearest import nearest
 from zhiling.errors import UsageError
 from zhiling.pipeline.step import Encoder
-from zhiling.synthesis.intent_graph import Ints, NgramSpace, Vectors, clustered, joined, neighbours
+from zhiling.synthesis.intent_graph import Ints, NgramSpace, Vectors, clustered, joined
 from zhiling.synthesis.intent_list import Entry, read_list, write_list
 from zhiling.synthesis.intent_terms import cluster_terms
 
@@ -49,7 +50,7 @@ class Intents:
         """
         found = joined(encoder.encode(texts), self.space.vectors(texts)).astype(np.float64)
         # in double precision, so that the batch a text comes in changes no digit that is told
-        near, likeness = neighbours(found, self.vectors.astype(np.float64), min(VOTES, len(self.vectors)))
+        near, likeness = nearest(found, self.vectors.astype(np.float64), min(VOTES, len(self.vectors)))
         votes = np.zeros((len(texts), len(self.names)))
         np.add.at(votes, (np.arange(len(texts))[:, None], self.labels[near]), likeness.clip(0))
         best = votes.argmax(axis=1)

@@ -20,7 +20,7 @@ from tests.unit.curation.frames import pairs
 from zhiling.encoders.hashing import HashingEncoder
 from zhiling.errors import UsageError
 from zhiling.pipeline.step import Context
-from zhiling.synthesis.intent_graph import clustered, neighbours, unit_rows
+from zhiling.synthesis.intent_graph import clustered, unit_rows
 from zhiling.synthesis.intent_list import Entry, read_list, write_list
 from zhiling.synthesis.intent_terms import cluster_terms
 from zhiling.synthesis.intents import Intents
@@ -184,11 +184,3 @@ def test_terms_tell_a_cluster_from_the_others() -> None:
     assert {"重置", "门锁"} & set(terms[2])
     assert terms[3] == ["开发票"]
     assert cluster_terms(["on March 7th", "3月7日"], [0, 1]) == {0: [], 1: []}
-
-
-def test_neighbours_are_the_nearest() -> None:
-    vectors = unit_rows(np.random.default_rng(0).normal(size=(40, 6)))
-    near, likeness = neighbours(vectors, vectors, 3, apart=True)
-    cosines = vectors @ vectors.T - 2 * np.eye(40)
-    assert np.allclose(np.sort(likeness, axis=1), np.sort(cosines, axis=1)[:, -3:], atol=1e-6)
-    assert all(row not in near[row] for row in range(40))

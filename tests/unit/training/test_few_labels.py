@@ -16,14 +16,14 @@ from pydantic import ValidationError  # noqa: E402
 
 from tests.labelled_rows import accuracy, labelled  # noqa: E402
 from tests.tiny_bert import write_tiny_bert  # noqa: E402
+from zhiling.encoders.semi_supervised.prior import adjust  # noqa: E402
+from zhiling.encoders.semi_supervised.propagation import neighbours  # noqa: E402
+from zhiling.encoders.semi_supervised.seeds import Seeds, softmax, surest, unit  # noqa: E402
 from zhiling.errors import UsageError  # noqa: E402
 from zhiling.training import Examples, TrainSettings, load, text_input, train  # noqa: E402
 from zhiling.training.few_labels.contrastive import Contrast, ProxyHead  # noqa: E402
 from zhiling.training.few_labels.head import fit_head  # noqa: E402
 from zhiling.training.few_labels.plan import WAYS, Plan  # noqa: E402
-from zhiling.training.few_labels.prior import adjust  # noqa: E402
-from zhiling.training.few_labels.propagation import neighbours  # noqa: E402
-from zhiling.training.few_labels.seeds import Seeds, softmax, surest, unit  # noqa: E402
 from zhiling.training.objectives import cross_entropy, supervised_contrastive  # noqa: E402
 
 ROWS = labelled(4)

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from torch.nn.functional import normalize
 
+from zhiling.encoders.semi_supervised.seeds import Vectors
 from zhiling.training.examples import Examples
-from zhiling.training.few_labels.seeds import Vectors
 from zhiling.training.fit import build_encoder_part
 from zhiling.training.model import TaskModel
 from zhiling.training.objectives import supervised_contrastive

@@ -7,12 +7,12 @@ from typing import cast
 import numpy as np
 import torch
 
+from zhiling.encoders.semi_supervised.seeds import Taught
 from zhiling.errors import UsageError
 from zhiling.training.examples import EpochRecord, Evaluate, Examples, Progress
 from zhiling.training.few_labels.choice import choose, name_examples
 from zhiling.training.few_labels.head import Head
 from zhiling.training.few_labels.plan import Learner
-from zhiling.training.few_labels.seeds import Taught
 from zhiling.training.fit import fingerprint, refuse_empty, seeded
 from zhiling.training.inputs import Input
 from zhiling.training.model import TaskModel

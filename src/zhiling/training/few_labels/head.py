@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from zhiling.training.few_labels.seeds import Seeds, Taught, Vectors
+from zhiling.encoders.semi_supervised.seeds import Seeds, Taught, Vectors
 from zhiling.training.tensors import one_thread
 
 TEMPERATURE = 0.05

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from zhiling.training.few_labels import propagation
-from zhiling.training.few_labels.prior import SHRINK
-from zhiling.training.few_labels.seeds import Seeds, Taught, Vectors, softmax, surest, unit
+from zhiling.encoders.semi_supervised import propagation
+from zhiling.encoders.semi_supervised.prior import SHRINK
+from zhiling.encoders.semi_supervised.seeds import Seeds, Taught, Vectors, softmax, surest, unit
 
 CONCENTRATION = 40.0
 """Of each component about its mean. With one seed for each of 150 labels 30 and 45 gave the same within a

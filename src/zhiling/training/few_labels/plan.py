@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from zhiling.encoders.semi_supervised import propagation
+from zhiling.encoders.semi_supervised.seeds import Seeds, Taught, Vectors, unit
 from zhiling.training.examples import Examples
-from zhiling.training.few_labels import mixture, propagation, self_training
+from zhiling.training.few_labels import mixture, self_training
 from zhiling.training.few_labels.contrastive import tune
 from zhiling.training.few_labels.head import Head, fit_head
-from zhiling.training.few_labels.seeds import Seeds, Taught, Vectors, unit
 from zhiling.training.fit import build_encoder_part
 from zhiling.training.inputs import Input
 from zhiling.training.model import TaskModel

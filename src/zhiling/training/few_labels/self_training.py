@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from zhiling.encoders.semi_supervised.prior import adjust
+from zhiling.encoders.semi_supervised.seeds import Seeds, Taught, Vectors, softmax, surest
 from zhiling.training.few_labels.head import fit_head
-from zhiling.training.few_labels.prior import adjust
-from zhiling.training.few_labels.seeds import Seeds, Taught, Vectors, softmax, surest
 
 ROUNDS = 4
 

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zhiling.llm.pretrained import require
-from zhiling.training.few_labels.prior import adjust
-from zhiling.training.few_labels.seeds import Seeds, Taught, Vectors, surest
+from zhiling.encoders.nearest import nearest
+from zhiling.encoders.semi_supervised.prior import adjust
+from zhiling.encoders.semi_supervised.seeds import Seeds, Taught, Vectors, surest
+from zhiling.encoders.sparse import require
 
 NEIGHBOURS = 8
 REACH = 0.95
@@ -18,8 +19,6 @@ vectors, .858 of the other rows are found; with 5 or 12 neighbours .845 and .850
 ROUNDS = 20
 SHARPNESS = 3
 """Power of a cosine as a weight of the graph."""
-CHUNK = 1024
-"""Rows whose cosines to all others are in memory at once."""
 
 
 def teach(seeds: Seeds, vectors: Vectors) -> Taught:
@@ -59,16 +58,8 @@ def neighbours(vectors: Vectors, count: int) -> Any:
     """
     rows = len(vectors)
     count = min(count, rows - 1)
-    places = np.empty((rows, count), dtype=np.int64)
-    weights = np.empty((rows, count), dtype=np.float32)
-    for start in range(0, rows, CHUNK):
-        cosines: NDArray[np.float32] = vectors[start : start + CHUNK] @ vectors.T
-        own = np.arange(len(cosines))
-        cosines[own, start + own] = -np.inf
-        nearest = np.argpartition(-cosines, count - 1, axis=1)[:, :count]
-        places[start : start + CHUNK] = nearest
-        weights[start : start + CHUNK] = np.take_along_axis(cosines, nearest, axis=1)
-    weights = np.maximum(weights, 0) ** SHARPNESS
+    places, cosines = nearest(vectors, vectors, count, apart=True)
+    weights = np.maximum(cosines, 0) ** SHARPNESS
     starts = np.arange(rows + 1) * count
     directed: Any = require("scipy.sparse").csr_array(
         (weights.ravel(), places.ravel(), starts), shape=(rows, rows)

@@ -1,0 +1,1 @@
+"""Labels from a few labelled vectors to many others: what synthesis and training share."""
