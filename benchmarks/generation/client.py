@@ -3,8 +3,8 @@
     python benchmarks/generation/client.py [speed] [refusals]
 
 Each side is a process of its own and asks a fake server in a process of its own; sides take turns. CPU is
-user and system time of the client's process, without its start. The bare loop waits out a Retry-After with
-its place kept; the vendor's client runs with its defaults (two tries more).
+user and system time of the client's process, and of those that it starts, without its start. The bare loop
+waits out a Retry-After with its place kept; peers run with their own retries and without telemetry.
 """
 
 from __future__ import annotations
@@ -19,49 +19,46 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "spine"), str(HERE.parent), str(HERE)]
+sys.path[:0] = [str(HERE.parent), str(HERE)]
 
-from measured import peer_python, versions  # noqa: E402
 from record import record, row  # noqa: E402
 from served import served  # noqa: E402
+from sides import BARE, OURS, SIDES, command, environment, peer_versions  # noqa: E402
 
-SIDES = ("zhiling", "aiohttp", "openai")
 PARALLEL = 256
 Told = dict[str, float]
 Result = dict[str, Any]
 
 
-def python(side: str) -> Path:
-    return peer_python("openai") if side == "openai" else Path(sys.executable)
-
-
 def measured(side: str, url: str, count: int) -> Told:
-    """What one side tells of itself."""
-    with tempfile.TemporaryDirectory() as folder:
-        more = [str(Path(folder) / "zhiling.sqlite")] if side == "zhiling" else []
-        command = [str(python(side)), str(HERE / f"client_{side}.py"), url, str(count), str(PARALLEL), *more]
-        told = subprocess.run(command, check=True, capture_output=True, text=True)
-    print(side, told.stdout.strip(), file=sys.stderr)
-    return json.loads(told.stdout)
+    """What one side tells of itself in the last line that it writes."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        told = subprocess.run(
+            command(side, url, count, PARALLEL, folder),
+            check=True, capture_output=True, text=True, env=environment(folder),
+        ).stdout.splitlines()[-1]  # fmt: skip
+    print(side, told, file=sys.stderr)
+    return json.loads(told)
 
 
 def times(runs: dict[str, list[Told]], name: str) -> list[float]:
     """How many times the bare loop's figure ours is, turn by turn."""
-    return [ours[name] / bare[name] for ours, bare in zip(runs["zhiling"], runs["aiohttp"], strict=True)]
+    return [ours[name] / bare[name] for ours, bare in zip(runs[OURS], runs[BARE], strict=True)]
 
 
 def median(runs: list[Told], name: str) -> float:
     return statistics.median(told[name] for told in runs)
 
 
-def speed(rounds: int = 3, count: int = 1000) -> Iterator[Result]:
+def speed(rounds: int = 5, count: int = 3000) -> Iterator[Result]:
     """CPU and throughput beside the bare loop."""
     runs: dict[str, list[Told]] = {side: [] for side in SIDES}
     with served("--latency", "0.05") as server:
         for _ in range(rounds):
             for side in SIDES:
                 runs[side].append(measured(side, server.url, count))
-    if short := [told for side in SIDES[:2] for told in runs[side] if told["replies"] < count]:
+    if short := [told for side in (OURS, BARE) for told in runs[side] if told["replies"] < count]:
         raise SystemExit(f"rows are missing: {short}")
     ratios, rates = times(runs, "cpu_s"), [1 / ratio for ratio in times(runs, "wall_s")]
     cpu = {f"{side} ms": round(median(runs[side], "cpu_s") / count * 1e3, 3) for side in SIDES}
@@ -93,7 +90,7 @@ def refusals(rounds: int = 3, count: int = 1000) -> Iterator[Result]:
     seconds = {f"{side} s": round(median(runs[side], "wall_s"), 2) for side in SIDES}
     data = f"{count:,} requests, {PARALLEL} at once; 30 % of answers are 429 with Retry-After: 1"
     yield row(
-        "generation.2a", "rows lost", max(lost["zhiling"]), 0, "lower", n=rounds, unit="rows",
+        "generation.2a", "rows lost", max(lost[OURS]), 0, "lower", n=rounds, unit="rows",
         beside={f"{side} lost": max(lost[side]) for side in SIDES[1:]}, data=data, note="most of any seed",
     )  # fmt: skip
     yield row(
@@ -106,6 +103,5 @@ def refusals(rounds: int = 3, count: int = 1000) -> Iterator[Result]:
 
 if __name__ == "__main__":
     parts = {"speed": speed, "refusals": refusals}
-    packages = {"openai": versions(peer_python("openai"), ["openai"])["openai"]}
     for name in sys.argv[1:] or parts:
-        print(record("generation", list(parts[name]()), packages), file=sys.stderr)
+        print(record("generation", list(parts[name]()), peer_versions()), file=sys.stderr)
