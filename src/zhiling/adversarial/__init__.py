@@ -2,6 +2,7 @@
 
 STEPS: dict[str, str] = {
     "accept": "zhiling.adversarial.accept:Accept",
+    "language_model": "zhiling.adversarial.generators.language_model:LanguageModelGenerator",
     "propose": "zhiling.adversarial.propose:Propose",
     "retrieve": "zhiling.adversarial.generators.retrieve:Retrieve",
 }
