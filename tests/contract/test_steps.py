@@ -72,6 +72,7 @@ GROUPS = [f"{pair}{copy}" for copy in range(COPIES) for pair in "aabbccddee"]
 TARGETS: dict[str, str] = {
     "constraints": '{"constraints":[{"kind":"length","values":["words"],"at_most":9},{"kind":"title"}]}',
     "code_runs": '{"tests":["assert add(1, 2) == 3"]}',
+    "dialogue_replay": '{"state":[],"turns":[{"message":0,"acts":[{"act":"request","slot":"area"}]}]}',
     "sequence_order": '{"steps":["Open the lid.","打开盖子"],"operations":[{"after":[1]},{}]}',
     "spans": '{"spans":[{"start":0,"end":5,"label":"a"},{"start":3,"end":40,"label":"b"}]}',
 }

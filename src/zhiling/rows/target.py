@@ -186,10 +186,31 @@ class Slot(_Truth):
     also: list[str] | None = None  # other spellings of the value that count as right
 
 
+class Act(_Truth):
+    """What a turn does, such as `inform`, `request`, `offer`, `confirm`, with the values of its slot."""
+
+    act: str
+    domain: str = ""
+    slot: str = ""
+    values: list[str] = []
+
+
+class DialogueTurn(_Truth):
+    """What one message of a dialogue does, and the state after it where it changes (all slots)."""
+
+    message: Annotated[int, Field(ge=0)]
+    acts: list[Act] = []
+    state: list[Slot] | None = None
+
+
 class DialogueState(_Target):
-    """What the user wants so far, all slots."""
+    """What the user wants so far, all slots; `turns`: how it came to that, in order, where the set tells it.
+
+    A templated row keeps its turns by the messages of its example.
+    """
 
     state: list[Slot]
+    turns: list[DialogueTurn] | None = None
 
 
 class Tests(_Target):

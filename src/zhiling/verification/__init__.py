@@ -3,6 +3,7 @@
 STEPS: dict[str, str] = {
     "constraints": "zhiling.verification.constraints:Constraints",
     "code_runs": "zhiling.verification.code_runs:CodeRuns",
+    "dialogue_replay": "zhiling.verification.dialogue_replay:DialogueReplay",
     "same_facts": "zhiling.verification.same_facts:SameFacts",
     "sequence_order": "zhiling.verification.sequence_order:SequenceOrder",
     "spans": "zhiling.verification.spans:Spans",

@@ -59,10 +59,10 @@ def occurrences(text: str, word: str, *, inflected: bool = False) -> int:
         word: one or several words.
         inflected: whether regular endings of an English word count too (make: makes, making, maker's).
     """
-    return _standing(folded(text), word, inflected=inflected)
+    return standing(folded(text), word, inflected=inflected)
 
 
-def _standing(known: str, word: str, *, inflected: bool = False) -> int:
+def standing(known: str, word: str, *, inflected: bool = False) -> int:
     """As `occurrences`, in a text that is folded: long texts are folded once for all words."""
     wanted = folded(word)
     core = re.escape(wanted)
@@ -109,13 +109,13 @@ def _length(text: str, constraint: Constraint) -> str | None:
 
 def _include(text: str, constraint: Constraint) -> str | None:
     known = folded(text)
-    missing = [word for word in constraint.values if not _standing(known, word, inflected=True)]
+    missing = [word for word in constraint.values if not standing(known, word, inflected=True)]
     return f"does not hold {', '.join(map(repr, missing))}" if missing else None
 
 
 def _exclude(text: str, constraint: Constraint) -> str | None:
     known = folded(text)
-    held = [word for word in constraint.values if _standing(known, word)]
+    held = [word for word in constraint.values if standing(known, word)]
     return f"holds {', '.join(map(repr, held))}" if held else None
 
 

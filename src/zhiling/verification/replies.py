@@ -73,17 +73,34 @@ def reply_of(messages: Messages, template: Template | None, wordings: Library) -
     return said[-1] if isinstance(told, BaseModel) else told
 
 
+class Piece(NamedTuple):
+    """A message of an example, or its text inside of a template's prompt."""
+
+    role: str
+    text: str
+
+
+def pieces_of(messages: Messages, template: Template | None) -> list[Piece]:
+    """A row's messages; of a templated row those of its example, as far as they are there."""
+    if template is None:
+        return [Piece(turn["role"] or "", turn["text"] or "") for turn in messages]
+    return [
+        Piece(field.role, _piece(messages, field))
+        for field in template.fields
+        if field.message < len(messages)
+    ]
+
+
 def _shown_of(messages: Messages, template: Template | None) -> str:
     """What documents, tools and users say before the last reply, joined by line breaks.
 
     Of a templated row the texts of its example alone.
     """
+    pieces = pieces_of(messages, template)
     if template is not None:
-        fields = (field for field in template.fields if field.role != "system")
-        return "\n".join(_piece(messages, field) for field in fields)
-    last = max((at for at, turn in enumerate(messages) if turn["role"] == "assistant"), default=len(messages))
-    shown = [turn["text"] or "" for turn in messages[:last] if turn["role"] in ("document", "tool", "user")]
-    return "\n".join(shown)
+        return "\n".join(piece.text for piece in pieces if piece.role != "system")
+    last = max((at for at, piece in enumerate(pieces) if piece.role == "assistant"), default=len(pieces))
+    return "\n".join(piece.text for piece in pieces[:last] if piece.role in ("document", "tool", "user"))
 
 
 def _template_of(truth: Mapping[str, Any]) -> Template | Unparsed | None:

@@ -89,6 +89,41 @@ def test_states_as_such(state: Any, tmp_path: Path) -> None:
     assert states(rows) == [[("hotel", "area", "east")]] * 2
 
 
+def test_acts_of_every_turn_are_told_where_they_are_wanted(tmp_path: Path) -> None:
+    action = {"act": "INFORM", "slot": "kind", "values": ["Italian"]}
+    frames = [
+        {"speaker": "USER", "utterance": "Italian", "frames": [
+            {**frame("eat", {"kind": ["Italian"]}), "actions": [action]}]},
+        {"speaker": "SYSTEM", "utterance": "When?", "frames": [
+            {"service": "eat", "actions": [{"act": "REQUEST", "slot": "time", "values": []}]}]},
+        {"speaker": "USER", "utterance": "Bye", "frames": [frame("eat", {"kind": ["Italian"]})]},
+    ]  # fmt: skip
+    chinese = [
+        {"speaker": "usr", "text": "吃面", "dialog_act": [
+            ["Inform", "餐馆", "菜", "面"], ["General", "greet", "none", "none"]]}
+    ]  # fmt: skip
+    rows, bad = read_items(
+        tmp_path, [{"id": 1, "turns": frames}, {"id": 2, "turns": chinese}], with_acts=True
+    )
+    state = [{"domain": "eat", "slot": "kind", "value": "Italian"}]
+    first = {"message": 0, "state": state,
+             "acts": [{"act": "inform", "domain": "eat", "slot": "kind", "values": ["Italian"]}]}  # fmt: skip
+    asked = {"message": 1, "acts": [{"act": "request", "domain": "eat", "slot": "time", "values": []}]}
+    assert bad == []
+    assert [each["turns"] for each in targets(rows)] == [
+        [first],
+        [first, asked, {"message": 2, "acts": [], "state": state}],
+        [{"message": 0, "state": [{"domain": "餐馆", "slot": "菜", "value": "面"}], "acts": [
+            {"act": "inform", "domain": "餐馆", "slot": "菜", "values": ["面"]},
+            {"act": "general", "domain": "greet", "slot": "", "values": []}]}],
+    ]  # fmt: skip
+    broken = [
+        {"speaker": "USER", "utterance": "x", "frames": [{**frame("eat", {}), "actions": [{"act": 3}]}]}
+    ]
+    assert read_items(tmp_path, [{"turns": broken}], with_acts=True)[1][0].cls == "wrong_type"
+    assert read_items(tmp_path, [{"turns": broken}])[1] == []
+
+
 @pytest.mark.parametrize(
     ("turns", "cls"),
     [

@@ -110,7 +110,7 @@ class StateShape(Shape):
         return target.DialogueState(state=[target.Slot(**slot) for slot in slots])
 
     def told(self, truth: target.DialogueState) -> target.DialogueState:
-        """The slots; other spellings of a value are not told."""
+        """The slots; other spellings of a value, and the turns before, are not told."""
         return target.DialogueState(state=[slot.model_copy(update={"also": None}) for slot in truth.state])
 
     def names(self, truth: target.DialogueState) -> tuple[str, ...]:

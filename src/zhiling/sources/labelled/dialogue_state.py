@@ -30,14 +30,34 @@ class Turn(NamedTuple):
     told: dict[str, Any]
 
 
+class Told(NamedTuple):
+    """The state after a user's turn, and what the turns up to it did, where that is wanted."""
+
+    state: State
+    turns: list[dict[str, Any]] | None
+
+
 def dialogue_state(values: Values, _: Manner) -> Example:
     """The turns up to a user's one, and all slots that hold a value after it."""
-    state: State = values["state"]
-    return Example(values["turns"], {"state": [slot for told in state.values() for slot in told]})
+    told: Told = values["state"]
+    turns = {} if told.turns is None else {"turns": told.turns}
+    return Example(values["turns"], {"state": _slots(told.state), **turns})
 
 
-def user_turns(item: dict[str, Any], field: str, key: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
+def _slots(state: State) -> list[dict[str, Any]]:
+    return [slot for told in state.values() for slot in told]
+
+
+def user_turns(
+    item: dict[str, Any], field: str, key: str | None, *, with_acts: bool = False
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """A record for each user turn of a dialogue, with its mark, the turns up to it and the state after it.
+
+    Args:
+        item: the record of a dialogue.
+        field: name of its turns.
+        key: name of its key.
+        with_acts: whether the records tell what each turn up to theirs did.
 
     Raises:
         Unreadable: `wrong_type`, `unknown_speaker`, `empty_text`; `no_state` where no turn tells one.
@@ -52,12 +72,18 @@ def user_turns(item: dict[str, Any], field: str, key: str | None) -> Iterator[tu
     rest = {name: value for name, value in item.items() if name != field}
     texts = [Text(turn.role, turn.text) for turn in turns]
     state: State = {}
+    done: list[dict[str, Any]] = []
     for number, turn in enumerate(turns, 1):
-        if turn.role == "user":
-            state = _after(state, turn.told)
+        user = turn.role == "user"
+        state = _after(state, turn.told) if user else state
+        if with_acts:
+            acts = _listed_acts(turn.told)
+            done.append({"message": number - 1, "acts": acts, **({"state": _slots(state)} if user else {})})
+        if user:
             mark = f"#turn {number}"
             named = {TURN_KEY: f"{item[key]}{mark}", DIALOGUE: item[key]} if key and key in item else {}
-            yield mark, {**rest, **named, "turn": turn.told, "turns": texts[:number], "state": state}
+            told = Told(state, list(done) if with_acts else None)
+            yield mark, {**rest, **named, "turn": turn.told, "turns": texts[:number], "state": told}
 
 
 def _turn(value: Any, number: int) -> Turn:
@@ -139,6 +165,29 @@ def _informed(acts: Any) -> State:
         if act.casefold() == "inform" and slot.casefold() not in NOTHING and value.casefold() not in NOTHING:
             found.setdefault((domain, slot), []).append(_slot(domain, slot, value))
     return found
+
+
+def _listed_acts(told: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The acts of a turn, each an `Act` of `zhiling.rows.target`, by frames or as the turn lists them."""
+    if "frames" in told:
+        return [act for frame in as_list(told["frames"]) or [] for act in _acts_of_frame(frame)]
+    acts = told.get("dialog_act", told.get("dialogue_act"))
+    return [
+        {"act": act.casefold(), "domain": domain, "slot": "" if slot.casefold() in NOTHING else slot,
+         "values": [] if value.casefold() in NOTHING else [value]}
+        for act, domain, slot, value in _acts(acts or [])
+    ]  # fmt: skip
+
+
+def _acts_of_frame(frame: Any) -> Iterator[dict[str, Any]]:
+    named = as_object(frame) or {}
+    for each in as_list(named.get("actions")) or []:
+        action = as_object(each) or {}
+        values = as_list(action.get("values")) or []
+        if not isinstance(action.get("act"), str) or not all(isinstance(value, str) for value in values):
+            raise Unreadable("wrong_type", f"an action is {each!r:.60}; act, slot and values are needed")
+        slot, service = action.get("slot") or "", named.get("service") or ""
+        yield {"act": action["act"].casefold(), "domain": str(service), "slot": str(slot), "values": values}
 
 
 def _acts(acts: Any) -> Iterator[tuple[str, str, str, str]]:

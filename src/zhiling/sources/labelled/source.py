@@ -70,6 +70,8 @@ class Labelled(RecordSource):
         answer_as: how the right option is told: its `letter`, its `text`, its `index` from 0 or its
             `number` from 1; `auto` tries the first three.
         languages: of a translation's source and target; columns named by language tags need none.
+        with_acts: whether rows of dialogues tell what every turn up to theirs did (acts and states), for
+            `dialogue_replay`.
     """
 
     name: ClassVar[str] = "labelled"
@@ -92,6 +94,7 @@ class Labelled(RecordSource):
     mismatch: Mismatch = "bad"
     answer_as: AnswerAs = "auto"
     languages: tuple[Tag, Tag] | None = None
+    with_acts: bool = False
 
     @model_validator(mode="after")
     def _is_some_kind(self) -> Self:
@@ -162,7 +165,9 @@ class Labelled(RecordSource):
         if kind.name == "dialogue_state":
             named = key or find("conversations", "conversation", present)
             key, group = TURN_KEY, group or DIALOGUE
-            parts = partial(user_turns, field=str(chosen.get("turns", "turns")), key=named)
+            parts = partial(
+                user_turns, field=str(chosen.get("turns", "turns")), key=named, with_acts=self.with_acts
+            )
         elif group is None and "tokens" in kind.fields and "document" in present:
             group = "document"
         manner = replace(manner, languages=self.languages or languages_of(chosen))
