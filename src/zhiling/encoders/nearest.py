@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK_ROWS = 1024
-"""Rows whose cosines to all known ones are in memory at once."""
+BLOCK_CELLS = 1 << 25
+"""Rows, and pairs of rows, whose cosines are in memory at once: half a GB with their order."""
 
 
 def nearest(
@@ -24,8 +25,9 @@ def nearest(
     """
     near = np.empty((len(rows), count), dtype=np.int64)
     cosines = np.empty((len(rows), count), dtype=rows.dtype)
-    for start in range(0, len(rows), BLOCK_ROWS):
-        block = rows[start : start + BLOCK_ROWS] @ known.T
+    step = min(BLOCK_ROWS, max(BLOCK_CELLS // max(len(known), 1), 1))
+    for start in range(0, len(rows), step):
+        block = rows[start : start + step] @ known.T
         own = slice(start, start + len(block))
         if apart:
             block[np.arange(len(block)), np.arange(start, start + len(block))] = -np.inf

@@ -9,6 +9,7 @@ STEPS: dict[str, str] = {
     "dialogue": "zhiling.synthesis.dialogue:Dialogue",
     "document_qa": "zhiling.synthesis.document_qa:DocumentQA",
     "intents": "zhiling.synthesis.intents:Intents",
+    "label_propagation": "zhiling.synthesis.label_propagation:LabelPropagation",
     "passage_qa": "zhiling.synthesis.passage_qa:PassageQa",
     "qa_pairs": "zhiling.synthesis.qa_pairs:QaPairs",
     "recombine": "zhiling.synthesis.recombine:Recombine",

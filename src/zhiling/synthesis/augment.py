@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -15,26 +15,15 @@ from pydantic import Field
 from zhiling.encoders.nearest import nearest
 from zhiling.errors import UsageError
 from zhiling.pipeline.step import Context, Made, Make
-from zhiling.rows import target
-from zhiling.rows.conversation import flatten
-from zhiling.rows.templates import Turn, Unfit
-from zhiling.synthesis.labelled_sets import Rows
+from zhiling.rows.templates import Turn
 from zhiling.synthesis.made_rows import MadeRow, frame
+from zhiling.synthesis.sentences import Seed, alone, seeds_of, utterances_of
 
 _UNIT = re.compile(r"[\u3400-\u9fff]|[^\s\u3400-\u9fff]+\s*|\s+")
 _EQUAL = 0.9999  # a cosine above it: the same sentence
 _OPERATION, _UNIT_DRAW = 0, 1  # draws
 
 Vectors = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class _Seed:
-    """A labelled sentence: the row's id, its text and truth."""
-
-    id: str
-    text: str
-    truth: target.Labels
 
 
 @dataclass(frozen=True)
@@ -90,35 +79,27 @@ class Augment(Make):
 
     def applies(self, rows: pl.DataFrame) -> pl.Series:
         """Labelled sentences that no template has written; for `snap` utterances, too."""
-        lines = flatten(rows["messages"])
-        told = pl.col("media").list.len().fill_null(0) > 0
-        alone = (pl.len() == 1) & (pl.col("role") == "user").all() & ~told.any()
-        single = lines.group_by("row").agg(alone.alias("alone")).filter("alone")["row"].implode()
-        templated = pl.col("target").str.contains('"template":', literal=True).fill_null(value=False)
-        labelled = (pl.col("task") == "classification") & pl.col("target").is_not_null() & ~templated
-        utterance = (pl.col("task") == "utterance") & pl.lit(self.method == "snap")
-        wanted = (labelled | utterance).fill_null(value=False)
-        return rows.with_row_index("row").select(wanted & pl.col("row").is_in(single)).to_series()
+        wanted = alone(rows)
+        return wanted if self.method == "snap" else wanted & (rows["task"] != "utterance")
 
     def make(self, rows: pl.DataFrame, context: Context) -> Made:
         """At most `per_input` rows for each labelled sentence."""
-        seeds = _seeds(rows.filter(pl.col("task") == "classification"))
+        seeds = seeds_of(rows)
         tried = (self._variants(seed, number, context) for number, seed in enumerate(seeds))
         variants = [variant for several in tried for variant in several]
         if self.method == "eda":
             made = [_row(seeds[each.seed], each.text, (), each.number) for each in variants]
             return Made(frame(made))
-        utterances = rows.filter(pl.col("task") == "utterance")
         if not seeds:
             return Made(frame([]))
-        if utterances.is_empty():
+        if not (rows["task"] == "utterance").any():
             raise UsageError(
                 f"step {context.step_id!r} snaps to real sentences, but no row has task 'utterance'",
                 hint="add a source of unlabelled texts, or set `method: eda`",
             )
-        return Made(frame(list(self._snapped(seeds, variants, utterances, context))))
+        return Made(frame(list(self._snapped(seeds, variants, utterances_of(rows), context))))
 
-    def _variants(self, seed: _Seed, number: int, context: Context) -> Iterator[_Variant]:
+    def _variants(self, seed: Seed, number: int, context: Context) -> Iterator[_Variant]:
         units = _UNIT.findall(seed.text)
         keys = [f"{seed.id}\0{n}\0{unit}" for n in range(self.per_input) for unit in range(len(units))]
         drawn = context.uniform(pl.Series(keys, dtype=pl.String), _UNIT_DRAW).reshape(self.per_input, -1)
@@ -132,15 +113,15 @@ class Augment(Make):
                 yield _Variant(text, number, n)
 
     def _snapped(
-        self, seeds: Sequence[_Seed], made: Sequence[_Variant], utterances: pl.DataFrame, context: Context
+        self,
+        seeds: Sequence[Seed],
+        made: Sequence[_Variant],
+        utterances: Mapping[str, Sequence[str]],
+        context: Context,
     ) -> Iterator[MadeRow]:
         """Real sentences near a seed or one of its variants, the surest first."""
         known = {seed.text for seed in seeds}
-        said = flatten(utterances["messages"])["text"].fill_null("").to_list()
-        told = {
-            text: id for text, id in zip(said, utterances["id"].to_list(), strict=True) if text not in known
-        }
-        texts = sorted(told)
+        texts = [text for text in utterances if text not in known]
         if not texts:
             return
         encoder = context.encoder
@@ -160,17 +141,14 @@ class Augment(Make):
             if labels[int(np.argmax(cosines))] != labels[seed] or cosines.max() > _EQUAL:
                 continue
             taken.add(place)
-            yield _row(seeds[seed], texts[place], (told[texts[place]],), count[seed], cosine=round(cosine, 4))
+            yield _row(
+                seeds[seed],
+                texts[place],
+                (utterances[texts[place]][0],),
+                count[seed],
+                cosine=round(cosine, 4),
+            )
             count[seed] += 1
-
-
-def _seeds(rows: pl.DataFrame) -> list[_Seed]:
-    found = [
-        _Seed(row.id, row.example.turns[0].text, row.example.truth)
-        for row in Rows(rows)
-        if not isinstance(row, Unfit) and isinstance(row.example.truth, target.Labels)
-    ]
-    return sorted(found, key=lambda seed: seed.id)
 
 
 def _changed(units: Sequence[str], draws: NDArray[np.float64], rate: float, *, swap: bool) -> str:
@@ -206,5 +184,5 @@ def _claims(made: Vectors, real: Vectors, least: float, count: int) -> list[tupl
     return sorted(claims, key=lambda claim: (-claim[0], claim[1:]))
 
 
-def _row(seed: _Seed, text: str, others: Sequence[str], number: int, **extra: object) -> MadeRow:
+def _row(seed: Seed, text: str, others: Sequence[str], number: int, **extra: object) -> MadeRow:
     return MadeRow("classification", [Turn("user", text)], seed.truth, [seed.id, *others], number, extra)
