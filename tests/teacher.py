@@ -70,6 +70,7 @@ def any_reply(prompt: str) -> Any:
 _REPLIES: Mapping[str, Mapping[str, Any]] = {
     "output": {"input": "", "output": None},
     "instruction": {"instruction": None},
+    "answerable": {"answerable": True, "evidence": None},
     "score": {"reason": None, "score": 4, "sure": True},
 }
 

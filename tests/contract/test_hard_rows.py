@@ -17,7 +17,7 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from tests.contract.test_steps import QUESTIONS, REPLIES, STEPS, TARGETS, make_step
+from tests.contract.test_steps import QUESTIONS, REPLIES, STEPS, TARGETS, make_step, talks
 from tests.teacher import Scripted, any_reply
 from zhiling.encoders.encoder import unit_rows
 from zhiling.encoders.hashing import HashingEncoder
@@ -26,7 +26,6 @@ from zhiling.pipeline import fingerprint, registry
 from zhiling.pipeline.apply import Outcome, apply, learn
 from zhiling.pipeline.ledger import ATTEMPT
 from zhiling.pipeline.step import Context, Encoder, Step
-from zhiling.rows.conversation import dialogue
 from zhiling.rows.schema import ROW, conform, content_hashes, row_ids
 
 MODELS = {"ifd", "perplexity", "reward"}
@@ -82,7 +81,7 @@ def frame(
     rows = conform(
         pl.DataFrame(
             {
-                "messages": dialogue({"user": pl.Series(questions), "assistant": pl.Series(replies)}),
+                "messages": talks(step, questions, replies),
                 "task": ["dialogue"] * height,
                 "target": [
                     TARGETS.get(step.name, json.dumps({"labels": [labels[at % len(labels)]]}))

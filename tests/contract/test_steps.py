@@ -12,7 +12,7 @@ import subprocess
 import sys
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from hashlib import sha256
@@ -70,6 +70,7 @@ PICTURE = "data:image/x-portable-graymap;base64," + base64.b64encode(PICTURE_BYT
 PICTURE_SHA256 = sha256(PICTURE_BYTES).hexdigest()
 GROUPS = [f"{pair}{copy}" for copy in range(COPIES) for pair in "aabbccddee"]
 TARGETS: dict[str, str] = {
+    "answered_again": '{"answers":[{"text":"parcel"}]}',
     "constraints": '{"constraints":[{"kind":"length","values":["words"],"at_most":9},{"kind":"title"}]}',
     "code_runs": '{"tests":["assert add(1, 2) == 3"]}',
     "dialogue_replay": '{"state":[],"turns":[{"message":0,"acts":[{"act":"request","slot":"area"}]}]}',
@@ -79,15 +80,23 @@ TARGETS: dict[str, str] = {
 """Steps that are about another truth than labels → one of theirs."""
 
 
+DOCUMENTED = {"answered_again"}
+"""Steps that are about rows with a document."""
+
+
+def talks(step: Step, questions: Sequence[str], replies: Sequence[str]) -> pl.Series:
+    """A conversation for each question; a document before it for steps that need one."""
+    asked = {"user": pl.Series(questions), "assistant": pl.Series(replies)}
+    return dialogue({"document": pl.Series(replies), **asked} if step.name in DOCUMENTED else asked)
+
+
 def sample(step: Step) -> pl.DataFrame:
     """Rows with every column that the step reads."""
     height = len(QUESTIONS)
     rows = conform(
         pl.DataFrame(
             {
-                "messages": _with_pictures(
-                    dialogue({"user": pl.Series(QUESTIONS), "assistant": pl.Series(REPLIES)})
-                ),
+                "messages": _with_pictures(talks(step, QUESTIONS, REPLIES)),
                 "task": ["dialogue"] * height,
                 "language": ["en", "zh"] * (height // 2),
                 "target": [

@@ -46,6 +46,9 @@ class Asks(Step):
     """
 
     prompt_folder: ClassVar[Path]
+    prompt_folders: ClassVar[
+        Mapping[str, Path]
+    ] = {}  # of prompts that stand elsewhere
     prompts: ClassVar[Mapping[str, tuple[str, ...]]]  # name of a prompt → the variables that it must use
 
     model: str = Field("teacher", min_length=1, description="role of the recipe's `models` that is asked")
@@ -101,12 +104,15 @@ class Asks(Step):
 
     def _file(self, name: str, language: str) -> str:
         own = self.own_prompts.get(f"{name}.{language}")
-        return own or glob.escape(str(self.prompt_folder / f"{name}.{language}.jinja"))
+        return own or glob.escape(str(self._shipped(name, language)))
+
+    def _shipped(self, name: str, language: str) -> Path:
+        return self.prompt_folders.get(name, self.prompt_folder) / f"{name}.{language}.jinja"
 
     def prompt(self, name: str, language: str, root: Path) -> Prompt:
         """A prompt, read once a process."""
         own = self.own_prompts.get(f"{name}.{language}")
-        path = root / own if own else self.prompt_folder / f"{name}.{language}.jinja"
+        path = root / own if own else self._shipped(name, language)
         return _prompt(path, path.stat().st_mtime_ns if path.exists() else 0, self.prompts[name])
 
     def read_prompts(self, root: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,8 @@ from zhiling.llm.wire import Request
 from zhiling.pipeline.step import Context
 from zhiling.rows.target import CONTEXT, QUESTION, Answer, Answers, Place, spelled
 from zhiling.synthesis.teacher import Draft, FromPassages, Written
+from zhiling.verification.round_trip import PROMPT, Verified, disagreement, overlap, standing
+from zhiling.verification.round_trip import PROMPTS as ANSWERED_AGAIN
 
 Kind = Literal["document_qa", "document_qa_multi_hop", "document_qa_unanswerable"]
 _LONG = 200
@@ -40,13 +41,6 @@ class Unanswered(Said):
     answer: str
 
 
-class Verified(Said):
-    """Whether a passage answers a question, and where."""
-
-    answerable: bool
-    evidence: str
-
-
 class DocumentQA(FromPassages):
     """Writes questions about passages, each with an answer and the words of the passage that support it.
 
@@ -61,7 +55,7 @@ class DocumentQA(FromPassages):
     question about the same passage), and after a round trip `not_answered` (asked again with the passage
     alone, the checker finds no answer or another place) and `answered_after_all`.
 
-    Prompts: document_qa, document_qa_multi_hop, document_qa_unanswerable, document_qa_check.
+    Prompts: document_qa, document_qa_multi_hop, document_qa_unanswerable, answered_again.
     """
 
     name = "document_qa"
@@ -80,8 +74,10 @@ class DocumentQA(FromPassages):
         "document_qa": ("passage",),
         "document_qa_multi_hop": ("passage",),
         "document_qa_unanswerable": ("passage",),
-        "document_qa_check": ("passage", "question"),
+        PROMPT: ("passage", "question"),
     }
+
+    prompt_folders: ClassVar[Mapping[str, Path]] = {PROMPT: ANSWERED_AGAIN}
 
     multi_hop: float = Field(0.0, ge=0, le=1, description="share of rows that need two places of the passage")
     unanswerable: float = Field(
@@ -145,9 +141,7 @@ class DocumentQA(FromPassages):
         asks: list[Ask] = []
         for place, row in found.items():
             values = {"passage": row.messages[0][1], "question": row.messages[1][1]}
-            request = self.request(
-                "document_qa_check", drafts[place].language, context.root, values, Verified
-            )
+            request = self.request(PROMPT, drafts[place].language, context.root, values, Verified)
             asks.append(Ask(request, accept=accepts(Verified)))
         outcomes = context.models.ask(role, asks) if asks else []
         for (place, row), outcome in zip(found.items(), outcomes, strict=True):
@@ -197,39 +191,21 @@ class _Check:
 
 def _places(evidence: Sequence[str], passage: str) -> Iterator[Place | None]:
     """Where each piece first stands in the passage, white space apart; None: nowhere."""
-    return (next(_standing(text, passage), None) for text in evidence)
-
-
-def _standing(text: str, passage: str) -> Iterator[Place]:
-    """All places of a text in the passage."""
-    words = [re.escape(word) for word in text.split()]
-    for found in re.finditer(r"\s+".join(words), passage) if words else ():
-        yield Place(message=0, start=found.start(), end=found.end())
+    return (next(standing(text, passage), None) for text in evidence)
 
 
 def _apart(places: Iterable[Place | None]) -> list[Place]:
     """Those that do not overlap one before them."""
     chosen: list[Place] = []
     for place in places:
-        if place is not None and not any(_overlap(place, other) for other in chosen):
+        if place is not None and not any(overlap(place, other) for other in chosen):
             chosen.append(place)
     return chosen
 
 
-def _overlap(one: Place, other: Place) -> bool:
-    return one.start < other.end and other.start < one.end
-
-
 def _disagrees(told: Verified, row: Written) -> Complaint | None:
     """What a second reader of the passage says against the row."""
-    passage, answers = row.messages[0][1], Answers.model_validate_json(row.target or "").answers
-    if not answers:
-        return Complaint("answered_after_all", f"it says {told.evidence[:80]!r}") if told.answerable else None
-    found = list(_standing(told.evidence, passage))
-    if not told.answerable or not found:
-        return Complaint("not_answered", "asked again, the passage gives no answer")
+    answers = Answers.model_validate_json(row.target or "").answers
     known = [Place.model_validate(each) for each in orjson.loads(row.extra or '{"evidence": []}')["evidence"]]
     known += [answer.place for answer in answers if answer.place is not None]
-    if any(_overlap(place, other) for place in found for other in known):
-        return None
-    return Complaint("not_answered", f"asked again, the answer stands elsewhere: {told.evidence[:80]!r}")
+    return disagreement(told, row.messages[0][1], known)

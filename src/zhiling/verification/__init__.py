@@ -1,6 +1,7 @@
 """Hard truth: checks whose verdict is truth, as plain functions and as steps; usable on anyone's data."""
 
 STEPS: dict[str, str] = {
+    "answered_again": "zhiling.verification.answered_again:AnsweredAgain",
     "constraints": "zhiling.verification.constraints:Constraints",
     "code_runs": "zhiling.verification.code_runs:CodeRuns",
     "dialogue_replay": "zhiling.verification.dialogue_replay:DialogueReplay",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from zhiling.errors import UsageError
-from zhiling.evaluation.metrics.answers import AnswerF1, ExactMatch, words_of
+from zhiling.evaluation.metrics.answers import AnswerF1, ExactMatch
 from zhiling.evaluation.metrics.calibration import Brier, ExpectedCalibrationError
 from zhiling.evaluation.metrics.entities import EntityF1, EntityMacroF1
 from zhiling.evaluation.metrics.labels import MacroF1, MicroF1, WeightedF1
@@ -78,11 +78,6 @@ def test_answers_at_their_anchors() -> None:
     assert AnswerF1().score([answers("北京大学")], [answers("北京")]) == pytest.approx(2 / 3)
     assert AnswerF1().score([answers()], [answers("x")]) == 0
     assert AnswerF1().score([answers("one", "two")], [answers("two")]) == 1
-
-
-def test_words_of_answers_drop_case_articles_and_marks_and_part_chinese() -> None:
-    assert words_of("The “Big” Apple, 1999!") == ("big", "apple", "1999")
-    assert words_of("在２０１０年。") == ("在", "2010", "年")
 
 
 def test_triples_at_their_anchors() -> None:

@@ -16,8 +16,9 @@ from zhiling.llm.role import Role
 from zhiling.llm.verdict import Complaint
 from zhiling.synthesis.backtranslate import Instruction
 from zhiling.synthesis.dialogue import Blueprint, Talk
-from zhiling.synthesis.document_qa import Answered, Unanswered, Verified
+from zhiling.synthesis.document_qa import Answered, Unanswered
 from zhiling.synthesis.self_instruct import Instance, Task
+from zhiling.verification.round_trip import Verified
 
 
 class Word(Said):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache
 from typing import ClassVar
@@ -12,18 +9,7 @@ from typing import ClassVar
 import orjson
 
 from zhiling.evaluation.metrics.row_mean import RowMean
-from zhiling.text.spacing import is_spaceless
-
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
-
-
-@lru_cache(maxsize=200_000)
-def words_of(answer: str) -> tuple[str, ...]:
-    """Words without case, articles and punctuation; Chinese and kana by character."""
-    folded = unicodedata.normalize("NFKC", answer).casefold()
-    kept = "".join(" " if unicodedata.category(letter)[0] in "PSZC" else letter for letter in folded)
-    spaced = "".join(f" {letter} " if is_spaceless(letter) else letter for letter in kept)
-    return tuple(_ARTICLES.sub(" ", spaced).split())
+from zhiling.verification.answers import equal_answers, shared_words
 
 
 @lru_cache(maxsize=200_000)
@@ -40,16 +26,6 @@ def _nearest(truth: str, answer: str, likeness: Callable[[str, str], float]) -> 
     return max(likeness(each, told[0]) for each in right)
 
 
-def _equal(right: str, told: str) -> float:
-    return float(words_of(right) == words_of(told))
-
-
-def _shared(right: str, told: str) -> float:
-    ours, theirs = Counter(words_of(right)), Counter(words_of(told))
-    shared = (ours & theirs).total()
-    return 2 * shared / (ours.total() + theirs.total()) if shared else float(ours == theirs)
-
-
 class ExactMatch(RowMean):
     """The share of answers that equal a right one, without case, articles and punctuation.
 
@@ -63,7 +39,7 @@ class ExactMatch(RowMean):
     @classmethod
     def of_row(cls, truth: str, answer: str) -> float:
         """1 where the first answer equals a right one."""
-        return _nearest(truth, answer, _equal)
+        return _nearest(truth, answer, equal_answers)
 
 
 class AnswerF1(RowMean):
@@ -79,4 +55,4 @@ class AnswerF1(RowMean):
     @classmethod
     def of_row(cls, truth: str, answer: str) -> float:
         """F1 of the shared words."""
-        return _nearest(truth, answer, _shared)
+        return _nearest(truth, answer, shared_words)
