@@ -38,7 +38,7 @@ class Pair(NamedTuple):
 
 
 def frame(rows: list[Row]) -> pl.DataFrame:
-    """`messages`, `target` and `task` of the rows."""
+    """`messages`, `target` and `task` of the rows; no language is told."""
     turns = [turn for row in rows for turn in row.turns]
     flat = pl.DataFrame({"role": [role for role, _ in turns], "text": [text for _, text in turns]})
     return pl.DataFrame(
@@ -46,6 +46,7 @@ def frame(rows: list[Row]) -> pl.DataFrame:
             "messages": nest(flat, [len(row.turns) for row in rows]),
             "target": [orjson.dumps(row.target).decode() for row in rows],
             "task": [row.task for row in rows],
+            "language": pl.Series([None] * len(rows), dtype=pl.String),
         }
     )
 

@@ -1,4 +1,4 @@
-"""generation.12: planted faults of spans, numbers, constraints, order and dependencies; how many are found?
+"""generation.12: planted faults of spans, numbers, constraints, order, …; how many are found?
 
     OMP_NUM_THREADS=1 python benchmarks/generation/verifiers.py
 
@@ -24,9 +24,12 @@ sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent), str(HERE)]
 
 from record import record, row  # noqa: E402
 from verifier_constraints import constrained  # noqa: E402
+from verifier_dialogues import STEPS as REPLAYS  # noqa: E402
+from verifier_dialogues import dialogues  # noqa: E402
 from verifier_notices import notices  # noqa: E402
 from verifier_rows import TRIAL, Pair, answers, entities, frame, summaries, translations, types  # noqa: E402
 from verifier_sequences import lists, procedures  # noqa: E402
+from verifier_summaries import SETS, summed_up  # noqa: E402
 
 from benchmarks.sources.sets import DATA  # noqa: E402
 from zhiling.evaluation.slices import wilson  # noqa: E402
@@ -36,6 +39,7 @@ from zhiling.verification.constraints import Constraints  # noqa: E402
 from zhiling.verification.same_facts import SameFacts  # noqa: E402
 from zhiling.verification.sequence_order import SequenceOrder  # noqa: E402
 from zhiling.verification.spans import Spans  # noqa: E402
+from zhiling.verification.summary_support import SummarySupport  # noqa: E402
 
 SEED = 1 if TRIAL else 12
 STEPS = {
@@ -44,9 +48,11 @@ STEPS = {
     "constraint": "constraints",
     "order": "sequence_order",
     "dependency": "sequence_order",
+    "summary": "summary_support",
+    "dialogue": "dialogue_replay",
 }
 LANGUAGES = {"en": "English", "zh": "Chinese"}
-LETTERS = iter("abcdefghijklmnopqrst")
+LETTERS = iter([*"abcdefghijklmnopqrstuvwxyz", "za", "zb"])
 Part = tuple[str, Check, list[Pair]]
 
 
@@ -68,6 +74,12 @@ def parts(kind: str, language: str) -> Iterator[Part]:
         yield "own replies", Constraints(), list(constrained(language, draw))
     elif kind == "order":
         yield "dolly and alpaca_en" if english else "alpaca_zh", SequenceOrder(), list(lists(language, draw))
+    elif kind == "summary":
+        for name in SETS[language]:
+            yield name, SummarySupport(language=language), list(summed_up(name, draw))
+    elif kind == "dialogue":
+        for name in ("sgd" if english else "crosswoz_state", "own talks"):
+            yield name, REPLAYS[name], list(dialogues(name, language, draw))
     else:
         yield "own procedures", SequenceOrder(), list(procedures(language, draw))
 
