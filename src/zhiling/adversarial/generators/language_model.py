@@ -72,6 +72,7 @@ class LanguageModelGenerator(LanguageModelSettings, Make):
     about = ("classification",)
     scope = "table"
     material = True
+    recalls = True
     cost: ClassVar[str] = (
         "no call; one thread of the CPU, about 0.1 s a step and 10 ms a text that is written, with the "
         "defaults, whatever the number of rows"
@@ -137,7 +138,7 @@ class LanguageModelGenerator(LanguageModelSettings, Make):
         return Made(frame(made), [*broken, *failed])
 
     def _accepted(self, rows: pl.DataFrame, context: Context) -> list[_Anchor]:
-        """Labelled rows of earlier rounds; what lies outside the rounds is among the rows given already."""
+        """Labelled rows of earlier rounds; a row that is given anyway is no accepted one."""
         before = context.reference
         if before is None or self.update == "none":
             return []
