@@ -14,15 +14,18 @@ from zhiling.rows.target import Constraint
 from zhiling.verification.check import Check
 from zhiling.verification.constraints import Constraints, check
 from zhiling.verification.counting import COUNTS
+from zhiling.verification.dialogue_replay import DialogueReplay
 from zhiling.verification.same_facts import SameFacts
 from zhiling.verification.sequence_order import SequenceOrder
 from zhiling.verification.spans import Spans
+from zhiling.verification.summary_support import SummarySupport
 
 STEPS: tuple[Check, ...] = (
     Constraints(),
     Spans(verbatim=True),
     SameFacts(compare="equal", names=True),
     SequenceOrder(),
+    DialogueReplay(never_before={"a": ("b",)}, unsayable=("一",)),
 )
 TEXTS = st.text(st.sampled_from("ab 一二十万点1,.%:-/5年月日“”\"'\n步 step"), max_size=40)
 VALUES: st.SearchStrategy[Any] = st.recursive(
@@ -31,7 +34,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["start", "end", "label", "message", "text", "kind", "values", "at_least", "place"]
+                ["start", "end", "label", "message", "text", "kind", "values", "at_least", "place", "acts"]
             ),
             inner,
         )
@@ -39,7 +42,9 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
     max_leaves=6,
 )
 TARGETS = st.dictionaries(
-    st.sampled_from(["spans", "answers", "relations", "constraints", "steps", "operations", "template"]),
+    st.sampled_from(
+        ["spans", "answers", "relations", "constraints", "steps", "operations", "template", "turns", "state"]
+    ),
     VALUES,
     max_size=3,
 ).map(json.dumps)
@@ -64,6 +69,20 @@ def answered(step: Check, target: str | None, reply: str) -> None:
 def test_any_target_is_answered_for(target: str, reply: str) -> None:
     for step in STEPS:
         answered(step, target, reply)
+
+
+@settings(max_examples=40, deadline=None)
+@given(TARGETS | TEXTS, TEXTS, TEXTS, st.sampled_from([None, "en", "zh-Hant", "??"]))
+def test_any_summary_is_answered_for(target: str, source: str, reply: str, language: str | None) -> None:
+    step = SummarySupport(tasks=("qa",), least_ratio=0.1)
+    rows = turns([("user", f"x{source}"), ("assistant", reply)]).with_columns(
+        target=pl.lit(target), task=pl.lit("qa"), language=pl.lit(language, dtype=pl.String)
+    )
+    assert step.applies(rows).all()
+    verdict, reason, share = step.decide(rows, CONTEXT).select("verdict", "reason", "score").row(0)
+    assert (verdict == "keep") == (reason is None)
+    assert (reason in ("unreadable_reply", "language", "not_comparable")) == (share is None)
+    assert share is None or 0 <= share <= 1
 
 
 @settings(max_examples=40, deadline=None)
