@@ -23,9 +23,10 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]
 
 from record import record, row  # noqa: E402
 from served import served  # noqa: E402
-from sides import BARE, OURS, SIDES, command, environment, peer_versions  # noqa: E402
+from sides import BARE, OURS, PEERS, SIDES, command, environment, peer_versions  # noqa: E402
 
-PARALLEL = 256
+PARALLEL, TURNS, OF_PEERS = 256, 7, 3
+PEERS_TOLD = f"peers: {OF_PEERS} turns"
 Told = dict[str, float]
 Result = dict[str, Any]
 
@@ -51,53 +52,58 @@ def median(runs: list[Told], name: str) -> float:
     return statistics.median(told[name] for told in runs)
 
 
-def speed(rounds: int = 5, count: int = 3000) -> Iterator[Result]:
+def turns() -> Iterator[tuple[int, str]]:
+    """Who is next: ours and the bare loop in each turn, peers in the first few."""
+    for turn in range(TURNS):
+        yield from ((turn, side) for side in SIDES if turn < OF_PEERS or side not in PEERS)
+
+
+def speed(count: int = 3000) -> Iterator[Result]:
     """CPU and throughput beside the bare loop."""
     runs: dict[str, list[Told]] = {side: [] for side in SIDES}
     with served("--latency", "0.05") as server:
-        for _ in range(rounds):
-            for side in SIDES:
-                runs[side].append(measured(side, server.url, count))
+        for _, side in turns():
+            runs[side].append(measured(side, server.url, count))
     if short := [told for side in (OURS, BARE) for told in runs[side] if told["replies"] < count]:
         raise SystemExit(f"rows are missing: {short}")
     ratios, rates = times(runs, "cpu_s"), [1 / ratio for ratio in times(runs, "wall_s")]
     cpu = {f"{side} ms": round(median(runs[side], "cpu_s") / count * 1e3, 3) for side in SIDES}
     rate = {f"{side} req/s": round(count / median(runs[side], "wall_s")) for side in SIDES}
     data = f"{count:,} requests, {PARALLEL} at once, a server that takes 50 ms"
-    note = f"median of {rounds} turns, extremes as interval; with store, ledger and limits"
+    note = f"median of {TURNS} turns, extremes as interval; with store, ledger and limits; {PEERS_TOLD}"
     yield row(
         "generation.1a", "CPU of a request, as times the bare loop's", round(statistics.median(ratios), 2),
-        1.7, "lower", low=round(min(ratios), 2), high=round(max(ratios), 2), n=rounds, unit="times",
+        1.7, "lower", low=round(min(ratios), 2), high=round(max(ratios), 2), n=TURNS, unit="times",
         beside=cpu, data=data, note=note,
     )  # fmt: skip
     yield row(
         "generation.1b", "requests a second, as times the bare loop's", round(statistics.median(rates), 2),
-        0.6, "higher", low=round(min(rates), 2), high=round(max(rates), 2), n=rounds, unit="times",
+        0.6, "higher", low=round(min(rates), 2), high=round(max(rates), 2), n=TURNS, unit="times",
         beside=rate, data=data, note=note,
     )  # fmt: skip
 
 
-def refusals(rounds: int = 3, count: int = 1000) -> Iterator[Result]:
+def refusals(count: int = 1000) -> Iterator[Result]:
     """Rows lost and time taken where 30 % of the answers are a 429 that asks for one second."""
     runs: dict[str, list[Told]] = {side: [] for side in SIDES}
-    for seed in range(rounds):
-        for side in SIDES:
-            options = ("--latency", "0.05", "--faults", '{"rate_limit": 0.3}', "--retry-after", "1")
-            with served(*options, "--seed", str(seed)) as server:
-                runs[side].append(measured(side, server.url, count))
+    options = ("--latency", "0.05", "--faults", '{"rate_limit": 0.3}', "--retry-after", "1")
+    for seed, side in turns():
+        with served(*options, "--seed", str(seed)) as server:
+            runs[side].append(measured(side, server.url, count))
     lost = {side: [count - told["replies"] for told in runs[side]] for side in SIDES}
     ratios = times(runs, "wall_s")
     seconds = {f"{side} s": round(median(runs[side], "wall_s"), 2) for side in SIDES}
     data = f"{count:,} requests, {PARALLEL} at once; 30 % of answers are 429 with Retry-After: 1"
     yield row(
-        "generation.2a", "rows lost", max(lost[OURS]), 0, "lower", n=rounds, unit="rows",
-        beside={f"{side} lost": max(lost[side]) for side in SIDES[1:]}, data=data, note="most of any seed",
+        "generation.2a", "rows lost", max(lost[OURS]), 0, "lower", n=TURNS, unit="rows",
+        beside={f"{side} lost": max(lost[side]) for side in SIDES[1:]}, data=data,
+        note=f"most of any seed; {PEERS_TOLD}",
     )  # fmt: skip
     yield row(
         "generation.2b", "time, as times the bare loop's", round(statistics.median(ratios), 2), 1.3,
-        "lower", low=round(min(ratios), 2), high=round(max(ratios), 2), n=rounds, unit="times",
+        "lower", low=round(min(ratios), 2), high=round(max(ratios), 2), n=TURNS, unit="times",
         beside=seconds, data=data,
-        note="median of seeds, extremes as interval; the bare loop retries without end",
+        note=f"median of seeds, extremes as interval; the bare loop retries without end; {PEERS_TOLD}",
     )  # fmt: skip
 
 
