@@ -19,6 +19,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "10": ("templates.py",),
     "12": ("verifiers.py",),
     "11": ("built_rows.py",),
+    "11c": ("spread.py",),
     "13": ("scripted.py",),
     "14": ("volume.py",),
 }
