@@ -16,9 +16,7 @@ from pydantic import ValidationError  # noqa: E402
 
 from tests.labelled_rows import accuracy, labelled  # noqa: E402
 from tests.tiny_bert import write_tiny_bert  # noqa: E402
-from zhiling.encoders.semi_supervised.prior import adjust  # noqa: E402
-from zhiling.encoders.semi_supervised.propagation import neighbours  # noqa: E402
-from zhiling.encoders.semi_supervised.seeds import Seeds, softmax, surest, unit  # noqa: E402
+from zhiling.encoders.semi_supervised.seeds import Seeds, unit  # noqa: E402
 from zhiling.errors import UsageError  # noqa: E402
 from zhiling.training import Examples, TrainSettings, load, text_input, train  # noqa: E402
 from zhiling.training.few_labels.contrastive import Contrast, ProxyHead  # noqa: E402
@@ -29,7 +27,6 @@ from zhiling.training.objectives import cross_entropy, supervised_contrastive  #
 ROWS = labelled(4)
 SEEDS = ROWS.take(range(12))
 """Each phrase once: four seeds a label."""
-DRAWS = np.random.default_rng(0)
 
 
 @pytest.fixture(scope="module")
@@ -71,37 +68,6 @@ def test_a_row_that_no_seed_reaches_counts_nothing() -> None:
     taught = WAYS["propagation"](seeds, np.concatenate([rows, strangers]))
     assert taught.weights[:60].min() > 0
     assert taught.weights[60:].max() == 0
-
-
-def test_the_prior_is_estimated() -> None:
-    truth = np.repeat([0, 1, 2], [3200, 600, 200])
-    seen = truth + 0.5 * DRAWS.normal(size=len(truth))  # three bells of one width: their posteriors are known
-    logits = (-((seen[:, None] - np.arange(3)) ** 2) / (2 * 0.5**2)).astype(np.float32)
-    found = adjust(softmax(logits), shrink=0)
-    assert found.prior == pytest.approx([0.8, 0.15, 0.05], abs=0.02)
-    drawn = adjust(softmax(logits)).prior
-    assert 1 / 3 < drawn[0] < found.prior[0]
-    assert found.prior[2] < drawn[2] < 1 / 3
-    sure = np.eye(3, dtype=np.float32)[[0, 0, 1, 2]]
-    assert np.array_equal(adjust(sure, shrink=0).posteriors, sure)
-    assert adjust(sure, shrink=0).prior == pytest.approx([0.5, 0.25, 0.25])
-
-
-def test_the_weight_of_an_answer_is_its_lead() -> None:
-    answers = surest(np.array([[0.5, 0.5, 0], [0, 0, 1], [0.7, 0.1, 0.2]], dtype=np.float32))
-    assert answers.numbers.tolist() == [0, 2, 0]
-    assert answers.weights == pytest.approx([0, 1, 0.5])
-
-
-def test_the_graph_joins_nearest_rows_and_none_to_itself() -> None:
-    angles = np.array([0.0, 0.1, 0.25, 3.0, 3.1])
-    rows = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
-    graph = neighbours(rows, 1).toarray()
-    assert np.array_equal(graph, graph.T)
-    assert {tuple(pair) for pair in np.argwhere(graph > 0).tolist()} == {
-        (0, 1), (1, 0), (1, 2), (2, 1), (3, 4), (4, 3)
-    }  # fmt: skip
-    assert graph[0, 1] == pytest.approx(2 * np.cos(0.1) ** 3, rel=1e-5)
 
 
 def test_supervised_contrastive_anchors() -> None:
