@@ -82,7 +82,7 @@ class LabelPropagation(Make):
 
     def make(self, rows: pl.DataFrame, context: Context) -> Made:
         """One row for each text whose label is probable enough."""
-        seeds = seeds_of(rows)
+        seeds = _distinct(seeds_of(rows))
         self._check(seeds, rows, context.step_id)
         known = {seed.text for seed in seeds}
         said = {text: ids for text, ids in utterances_of(rows).items() if text not in known}
@@ -142,6 +142,12 @@ class LabelPropagation(Make):
             text, extra = texts[place], {"confidence": round(confidence, _DIGITS)}
             truth = truths[classes[number]]
             yield MadeRow("classification", [Turn("user", text)], truth, said[text], extra=extra)
+
+
+def _distinct(seeds: Sequence[Seed]) -> list[Seed]:
+    """Of equal sentences with equal labels the first: a copy would tell the label of one that is held out."""
+    first = {(seed.text, _labels(seed)): seed for seed in reversed(seeds)}
+    return sorted(first.values(), key=lambda seed: seed.id)
 
 
 def _labels(seed: Seed) -> Labels:

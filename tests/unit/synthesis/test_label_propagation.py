@@ -153,8 +153,9 @@ def test_neither_order_nor_batches_nor_ids_of_others_change_a_row() -> None:
         (SEEDS[:1], ["refund"], "two labels at least.*only"),
         (SEEDS, [], "no row has task 'utterance'"),
         ([("parcel", "parcel"), ("退款", "退款")], ["refund"], "one sentence for each of 2 labels"),
+        ([("parcel", "parcel"), ("退款", "退款")] * 2, ["refund"], "one sentence for each of 2 labels"),
     ],
-    ids=["no label", "one label", "no utterance", "none held out"],
+    ids=["no label", "one label", "no utterance", "none held out", "copies"],
 )
 def test_what_cannot_spread_is_said(seeds: list[tuple[str, str]], logs: list[str], words: str) -> None:
     with pytest.raises(UsageError, match=words):
