@@ -66,6 +66,15 @@ def copied(made: pl.Series, known: pl.Series) -> Copied:
     )
 
 
+def copying(texts: pl.Series, known: pl.Series) -> Flags:
+    """Which texts copy a known one as a whole or in a stretch (see `grams` above), shape (texts,).
+
+    Raises:
+        UsageError: a text is null.
+    """
+    return _copying(*(normalise(filled("copies", each)) for each in (texts, known)), own=0)
+
+
 def _share(copies: pl.Series | Flags) -> Share:
     return Share(int(copies.sum()), len(copies))
 

@@ -140,7 +140,8 @@ def _of_probes(now: Round, limits: Limits) -> Iterator[Alarm]:
     if now.probes is None:
         return
     if now.probes.real is not None:
-        yield from _beyond(now.number, "real_probes", now.probes.real, limits.real_probes, False)
+        # Good rows that are rejected cost rows, not quality; with five real rows a label many are.
+        yield from _beyond(now.number, "real_probes", now.probes.real, limits.real_probes, False, "tell")
     if now.probes.bad is not None:
         yield from _beyond(now.number, "bad_probes", now.probes.bad, limits.bad_probes, True)
 
