@@ -15,6 +15,7 @@ from verifier_talks import talks
 
 from benchmarks.sources.sets import DATA, sources
 from zhiling.verification.dialogue_replay import DialogueReplay
+from zhiling.verification.replay import UNSPOKEN
 
 STEPS = {
     "sgd": DialogueReplay(
@@ -110,9 +111,9 @@ def _known(talk: Talk, until: int) -> set[str]:
 
 
 def _other(talk: Talk, slot: str, draw: random.Random) -> str | None:
-    """A value of the slot that no act of the talk has, nor its words."""
+    """A value of the slot that no act of the talk has, nor its words; one that is said rather than meant."""
     known, said = _known(talk, len(talk["texts"])), " ".join(text for _, text in talk["texts"]).casefold()
-    fitting = [each for each in talk["values"].get(slot, []) if each.casefold() not in known]
+    fitting = [each for each in talk["values"].get(slot, []) if each.casefold() not in known | UNSPOKEN]
     fitting = [each for each in fitting if each.casefold() not in said]
     return draw.choice(fitting) if fitting else None
 
@@ -209,7 +210,7 @@ def _unsaid(talk: Talk, draw: random.Random) -> bool:
         each["values"] = [value if told == old else told for told in each["values"]]
     for turn in _states(talk):
         _replaced(turn["state"], {**act, "value": old}, value)
-    return value.casefold() not in ("true", "false")
+    return True
 
 
 def _order(talk: Talk, draw: random.Random) -> bool:

@@ -22,10 +22,11 @@ class DialogueReplay(Check):
     `with_acts`). The last state must be the target's own.
 
     Reasons, the first that holds: `broken_target` (it cannot be read, or names messages that are not there),
-    `unfounded_state` (a new value that no act told and, where there are no acts, nobody said), `lost_state`
-    (a slot is gone, its domain is not), `ignored_act` (the user informs of a value that the state lacks),
-    `unsaid_value` (an act's value is not said in its message; numbers by value, yes and no aside),
-    `unanswered_request`, `broken_rule` (of the settings below). Score: how many problems there are.
+    `unfounded_state` (a new value that nobody said and no act tells), `lost_state` (a slot is gone and its
+    domain is not: what the user takes back has another value, such as `dontcare`), `ignored_act` (the user
+    informs of a value that the state lacks), `unsaid_value` (an act's value is not said in its message;
+    numbers by value, yes and no aside), `unanswered_request`, `broken_rule` (of the settings below). Score:
+    how many problems there are.
     """
 
     name: ClassVar[str] = "dialogue_replay"

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from zhiling.rows.target import Act, DialogueTurn, Slot
 from zhiling.verification.constraint_kinds import folded, standing
 from zhiling.verification.facts import facts
-from zhiling.verification.numbers import NUMBER
+from zhiling.verification.numbers import Key as FactKey
 
 Key = tuple[str, str]
 """Domain and slot."""
@@ -97,10 +97,10 @@ Found = Iterator[tuple[Fault, str]]
 def replay(messages: Sequence[Message], turns: Sequence[DialogueTurn], policy: Policy | None = None) -> Found:
     """What is wrong with a dialogue, each with its message.
 
-    A value that is new in a state is that of an act up to there (where there are no acts: was said up to
-    there); a slot stays until its domain is left out whole or another value takes its place; what the user
-    informs of stands in the state; values of acts stand in their turn. Without states acts alone are looked
-    at. Values are compared in NFKC and without case, numbers by value.
+    A value that is new in a state was said up to there or is that of an act; a slot stays until its domain is
+    left out whole or another value takes its place; what the user informs of stands in the state; values of
+    acts stand in their turn. Where the user's acts are not told, values that are meant rather than said are
+    believed. Values are compared in NFKC and without case, numbers by value.
 
     Args:
         messages: of the dialogue, in order.
@@ -113,29 +113,34 @@ def replay(messages: Sequence[Message], turns: Sequence[DialogueTurn], policy: P
     beyond = [turn.message for turn in turns if turn.message >= len(messages)]
     if beyond:
         yield Fault.BROKEN_TARGET, f"turns of messages {beyond}: there are {len(messages)}"
-    run = _Run(policy or Policy(), acted=any(turn.acts for turn in turns))
+    acted = {number for number, turn in told.items() if turn.acts}
+    run = _Run(policy or Policy(), acted=any(messages[at].role == "user" for at in acted - set(beyond)))
     for number, message in enumerate(messages):
         turn = told.get(number, DialogueTurn(message=number))
         yield from ((fault, f"message {number}: {words}") for fault, words in run.after(message, turn))
 
 
 class _Said:
-    """A message as values are looked for in it; its numbers are read when one is first looked for."""
+    """A message as values are looked for in it; its facts are read when one is first looked for."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self.folded = folded(text)
 
     def holds(self, value: str) -> bool:
-        """Whether the value stands there by its words or, where it is made of numbers, by these."""
+        """Whether the value stands there by its words, or its numbers and dates by value and the rest so."""
         if standing(self.folded, value):
             return True
-        numbers = _numbers(value)
-        return bool(numbers) and numbers <= self._numbers
+        read = facts(value)
+        return (
+            bool(read.claims)
+            and read.claims.keys() <= self._facts
+            and all(standing(self.folded, word) for word in read.text.split())
+        )
 
     @cached_property
-    def _numbers(self) -> set[str]:
-        return _numbers(self._text)
+    def _facts(self) -> set[FactKey]:
+        return facts(self._text).mentions
 
 
 class _Run:
@@ -214,11 +219,10 @@ class _Run:
     def _founded(self, slot: Slot) -> bool:
         if _spellings(slot) & self._values:
             return True
-        if self._acted:
-            return False
+        if not self._spoken(slot.domain, slot.slot, slot.value):
+            return not self._acted
         each = [slot.value, *(slot.also or ())]
-        spoken = self._spoken(slot.domain, slot.slot, slot.value)
-        return not spoken or any(said.holds(value) for said in self._heard for value in each)
+        return any(said.holds(value) for said in self._heard for value in each)
 
     def _spoken(self, domain: str, slot: str, value: str) -> bool:
         unspoken = self._policy.unspoken
@@ -273,7 +277,3 @@ def _by_key(slots: Sequence[Slot]) -> State:
     for slot in slots:
         state.setdefault((slot.domain, slot.slot), []).append(slot)
     return state
-
-
-def _numbers(text: str) -> set[str]:
-    return {value for kind, value in facts(text).mentions if kind == NUMBER}
