@@ -66,7 +66,7 @@ def reply_of(messages: Messages, template: Template | None, wordings: Library) -
     if template is None:
         return said[-1]
     texts = [turn["text"] or "" for turn in messages]
-    found = reading(texts, {"template": template.model_dump()}, wordings)
+    found = reading(texts, {"template": template}, wordings)
     if found is None or found.wording.shape != "reply":
         return said[-1]
     told = found.parse(said[-1])
