@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.unit.curation.frames import CONTEXT, pairs, turns
+from zhiling.rows.templates import Example, Turn, builtin, render
 from zhiling.verification.ngrams import support
 from zhiling.verification.summary_support import SummarySupport
 
@@ -119,6 +120,22 @@ def test_a_broken_target_is_a_reason_and_other_rows_pass_by() -> None:
     rows = turns([("user", ENGLISH)], [("assistant", "Mara.")], [("user", " "), ("assistant", "x")])
     assert not step.applies(rows.with_columns(task=pl.lit("summarisation"))).any()
     assert step.applies(pairs((ENGLISH, "Mara."))).to_list() == [False]
+
+
+def test_a_templates_words_are_no_part_of_source_and_summary() -> None:
+    for language, source, summary in (
+        ("en", ENGLISH, "Storms stopped the ferry; the clerk offered Mara a morning ticket."),
+        ("zh", CHINESE, "暴风雨让渡船停航，办事员给玛拉换了明早的票。"),
+    ):
+        example = Example("summarisation", [Turn("user", source), Turn("assistant", summary)], None)
+        wordings = [each for each in builtin("summarisation").values() if each.language == language]
+        for wording in wordings:
+            row = render(example, wording)
+            rows = turns([(role, text) for role, text, *_ in row.messages]).with_columns(
+                task=pl.lit("summarisation"), language=pl.lit(language), target=pl.lit(row.target)
+            )
+            line = SummarySupport().decide(rows, CONTEXT).row(0, named=True)
+            assert line == judged(SummarySupport(), source, summary, language), wording.name
 
 
 WORDS = st.lists(st.sampled_from(["lamp", "river", "the", "灯", "的", "河流", ",", "。"]), max_size=12).map(
