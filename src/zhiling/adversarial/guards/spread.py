@@ -16,8 +16,8 @@ from zhiling.errors import UsageError
 
 COMPARED_ROWS = 1000
 """Rows of each side that are compared: both measures move with the number of rows."""
-DRAWS = 4
-"""Equal-size samples whose ratios are averaged, and as many half-size ones that give the error."""
+WHOLE, HALVES = 3, 8
+"""Equal-size samples whose ratios are averaged, and half-size ones that give the error."""
 
 Rows = NDArray[np.int64]
 Measure = Callable[["_Side", Rows], float]
@@ -83,7 +83,7 @@ def spread(
     sides = _sides(made, real, vectors)
     count = min(len(made), len(real), COMPARED_ROWS)
     rng = np.random.default_rng([seed, len(made), len(real)])
-    draws = [[rng.permutation(len(side)) for side in sides] for _ in range(DRAWS)]
+    draws = [[rng.permutation(len(side)) for side in sides] for _ in range(HALVES)]
     measures: list[Measure] = [_Side.distinct] if vectors is None else [_Side.distinct, _Side.vendi]
     found = [_ratio(measure, sides, draws, count) for measure in measures]
     return Spread(found[0], found[1] if len(found) > 1 else None, count)
@@ -99,7 +99,7 @@ def _ratio(measure: Measure, sides: tuple[_Side, _Side], draws: list[list[Rows]]
             )
         return values[0] / values[1]
 
-    whole = [once(orders, count) for orders in draws]
+    whole = [once(orders, count) for orders in draws[:WHOLE]]
     halves = [once(orders, count // 2) for orders in draws]
     return Estimate(float(np.mean(whole)), float(np.std(halves, ddof=1)))
 
