@@ -1,0 +1,15 @@
+"""Rows of adversarial construction, by their numbers in docs/benchmarks.md; see `benchmarks.rows`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.rows import main
+
+SCRIPTS: dict[str, tuple[str, ...]] = {
+    "4": ("collapse.py",),
+    "5": ("language_model.py",),
+}
+
+if __name__ == "__main__":
+    main(Path(__file__).parent, SCRIPTS)
