@@ -7,11 +7,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from zhiling.encoders.nearest import nearest
 from zhiling.encoders.semi_supervised.propagation import neighbours, spread
 from zhiling.encoders.semi_supervised.seeds import Numbers, Seeds, Vectors
 from zhiling.encoders.sparse import require
 
 FOLDS = 5
+NOISE = 4.0
+"""Odds of being a seed that are lower than expected by less than 4/√(seeds), a fifth for 400, are as expected.
+On halves of BANKING77 and CLINC150, all labels known, .77 and .85 of the texts get one; with 0 here .60 and .84,
+and .87 is claimed where .94 are right. With half of the labels unknown .89 and .85 of what is given is right;
+with 0 here .92 and .94."""
 
 Floats = NDArray[np.float64]
 
@@ -22,7 +28,7 @@ class Guesses(NamedTuple):
     numbers: Numbers
     """The class of each, shape (m,)."""
     scores: Floats
-    """The lead of the class over the second one, times what came of all labels; at least 0, shape (m,)."""
+    """The lead of the class over the second one, times what came of all labels, over its mean; shape (m,)."""
 
 
 class Believed(NamedTuple):
@@ -48,7 +54,8 @@ def believed(seeds: Seeds, vectors: Vectors) -> Believed:
 
     Seeds of a class take turns in being held out; one at least stays. The share of them that is right falls
     with their place (`right_at`). Texts of none of the classes are not among the seeds: where there are more
-    texts at a score than the seeds explain, the others count as such (`in_scope`).
+    texts at a score than the seeds explain, the others count as such (`in_scope`); so does a text that is
+    less like every seed than any seed is like the others (of n texts like seeds about n / (s + 1) are).
 
     Args:
         seeds: the labelled texts; at least one class has two.
@@ -60,8 +67,15 @@ def believed(seeds: Seeds, vectors: Vectors) -> Believed:
     told[: len(seeds.numbers)] = seeds.one_hot()
     found = _guesses(graph, told)
     held_out = _held_out(graph, told, seeds.numbers)
-    right = right_at(held_out, places(found, found))
-    return Believed(found.numbers, np.where(found.scores > 0, right * in_scope(held_out, found.scores), 0))
+    chance = right_at(held_out, places(found, found)) * in_scope(held_out, found.scores)
+    return Believed(found.numbers, np.where((found.scores > 0) & _like(seeds.vectors, vectors), chance, 0))
+
+
+def _like(seeds: Vectors, vectors: Vectors) -> NDArray[np.bool_]:
+    """Which texts are as like a seed as the least like one of the seeds is; shape (m,)."""
+    _, among = nearest(seeds, seeds, 1, apart=True)
+    _, cosines = nearest(vectors, seeds, 1)
+    return cosines[:, 0] >= among.min()
 
 
 def _guesses(graph: Any, told: NDArray[np.float32]) -> Guesses:
@@ -72,7 +86,7 @@ def _guesses(graph: Any, told: NDArray[np.float32]) -> Guesses:
     told these far worse: area under the curve .80 instead of .88 (BANKING77), .81 instead of .92 (CLINC150).
     """
     taught, mass = spread(graph, told)
-    return Guesses(taught.numbers, taught.weights.astype(np.float64) * mass)
+    return Guesses(taught.numbers, taught.weights.astype(np.float64) * mass / max(float(mass.mean()), 1e-30))
 
 
 def _held_out(graph: Any, told: NDArray[np.float32], numbers: Numbers) -> HeldOut:
@@ -147,11 +161,15 @@ def in_scope(held_out: HeldOut, scores: Floats) -> Floats:
     are more texts than the seeds explain. Anchor: 1 everywhere where texts and seeds are alike.
 
     Source: Elkan and Noto 2008, Learning Classifiers from Only Positive and Unlabeled Data. Deviation: odds
-    are compared with those of the upper half, not with the greatest.
+    are compared with those of the upper half, not with the greatest, and may be lower by `NOISE`:
+    up to 16 seeds tell nothing, and all is 1.
     """
     values = np.concatenate([held_out.scores, scores])
     is_seed = np.arange(len(values)) < len(held_out.scores)
     chance = require("sklearn.isotonic").IsotonicRegression().fit(values, is_seed).predict(scores)
     median = np.median(held_out.scores)
     upper = (held_out.scores >= median).sum() / max((scores >= median).sum(), 1)
-    return np.minimum(1, chance / np.maximum(1 - chance, 1e-9) / upper)
+    expected = upper * (1 - NOISE / len(held_out.scores) ** 0.5)
+    if expected <= 0:
+        return np.ones(len(scores))
+    return np.minimum(1, chance / np.maximum(1 - chance, 1e-9) / expected)
