@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from zhiling.errors import UsageError
@@ -15,6 +15,7 @@ from zhiling.evaluation.slices import wilson
 
 FIGURES = ConfigDict(extra="forbid", allow_inf_nan=False)
 """Figures are written to disk and compared with bounds: NaN would pass every bound, so none holds it."""
+Fraction = Annotated[float, Field(ge=0, le=1)]
 LEAST_ROWS = 20
 """Of fewer rows no figure of a round means anything."""
 
@@ -98,12 +99,16 @@ def finite(place: str, parts: Sequence[Any]) -> None:
             hint="give one matrix or more, each with one row per text",
         )
     for number, part in enumerate(parts):
-        values = part if isinstance(part, np.ndarray) else part.data
-        if not np.isfinite(values).all():
+        if not np.isfinite(part.data if sparse(part) else part).all():
             raise UsageError(
                 f"{place}: feature matrix {number} holds NaN or infinite values",
                 hint="encode the texts again; a text without features is a row of zeros",
             )
+
+
+def sparse(part: Any) -> bool:
+    """Whether a feature matrix is a sparse one of scipy's, whose stored values are its `data`."""
+    return hasattr(part, "indptr")
 
 
 def filled(place: str, texts: pl.Series) -> pl.Series:

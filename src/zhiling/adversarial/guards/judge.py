@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 
-from zhiling.adversarial.guards.figures import FIGURES, enough, finite
+from zhiling.adversarial.guards.figures import FIGURES, enough, finite, sparse
 from zhiling.curation.length_matched import length_matched
+from zhiling.encoders.sparse import require
 from zhiling.errors import UsageError
 
 JUDGED_ROWS = 1000
@@ -29,6 +30,7 @@ RIDGE = 1.0
 
 Groups = tuple[Sequence[str], Sequence[str]]
 Numbers = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, config=FIGURES)
@@ -80,8 +82,10 @@ def fresh_judge(real: Sequence[Any], made: Sequence[Any], seed: int, groups: Gro
     halves = rng.permutation(sizes[0])[: 2 * count]
     drawn = rng.permutation(sizes[1])[:count]
     owners = _owners(halves, drawn, groups)
-    kernel = sum(_products(one[halves], other[drawn]) for one, other in zip(real, made, strict=True)) + 1.0
-    court = _Court(kernel.astype(np.float64), owners, rng)
+    kernel = np.ones((3 * count, 3 * count))  # what a constant feature adds: the bias
+    for one, other in zip(real, made, strict=True):
+        kernel += _products(one[halves], other[drawn])
+    court = _Court(kernel, owners, rng)
     floors = np.array([court.auc(rng.permutation(2 * count), count) for _ in range(SPLITS)])
     against = np.arange(2 * count, 3 * count)
     aucs = [court.auc(np.concatenate([against, half]), count) for half in _halves(rng.permutation(2 * count))]
@@ -93,7 +97,7 @@ def fresh_judge(real: Sequence[Any], made: Sequence[Any], seed: int, groups: Gro
 class _Court:
     """Products of all rows with each other, and who belongs together."""
 
-    kernel: NDArray[np.float64]
+    kernel: Floats
     owners: Numbers
     rng: np.random.Generator
 
@@ -109,8 +113,8 @@ class _Court:
             rest, held = folds != fold, folds == fold
             block = self.kernel[np.ix_(rows[rest], rows[rest])]
             block[np.diag_indices_from(block)] += RIDGE
-            duals = np.linalg.solve(block, wanted[rest] - wanted[rest].mean())
-            scores[held] = self.kernel[np.ix_(rows[held], rows[rest])] @ duals
+            around: Floats = wanted[rest] - wanted[rest].mean()
+            scores[held] = self.kernel[np.ix_(rows[held], rows[rest])] @ np.linalg.solve(block, around)
         return float(np.mean([_auc(scores[folds == fold], first[folds == fold]) for fold in (0, 1)]))
 
     def _folds(self, rows: Numbers) -> Numbers:
@@ -119,7 +123,7 @@ class _Court:
         return (self.rng.permutation(int(owner.max()) + 1) % 2)[owner]
 
 
-def _auc(scores: NDArray[np.float64], first: NDArray[np.bool_]) -> float:
+def _auc(scores: Floats, first: NDArray[np.bool_]) -> float:
     """.5 where one side is missing: nothing was told apart."""
     found = length_matched(scores, np.ones(len(scores)), first).share
     return float(np.nan_to_num(found, nan=0.5))
@@ -132,15 +136,11 @@ def _halves(rows: Numbers) -> Iterator[Numbers]:
 
 def _products(real: Any, made: Any) -> NDArray[np.float32]:
     """All products of the rows of one part: (real + made) squared."""
-    if isinstance(real, np.ndarray):
-        both = np.concatenate([real, made]).astype(np.float32, copy=False)
-        return both @ both.T
-    return np.block(
-        [
-            [(real @ real.T).toarray(), (real @ made.T).toarray()],
-            [(made @ real.T).toarray(), (made @ made.T).toarray()],
-        ]
-    )
+    if sparse(real):
+        both = require("scipy.sparse").vstack([real, made]).tocsr()
+        return (both @ both.T).toarray()
+    dense = np.concatenate([real, made]).astype(np.float32, copy=False)
+    return dense @ dense.T
 
 
 def _owners(halves: Numbers, drawn: Numbers, groups: Groups | None) -> Numbers:

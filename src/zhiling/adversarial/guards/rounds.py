@@ -10,7 +10,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from zhiling.adversarial.guards.copies import Copied
-from zhiling.adversarial.guards.figures import FIGURES, Share
+from zhiling.adversarial.guards.figures import FIGURES, Fraction, Share
 from zhiling.adversarial.guards.judge import Judged
 from zhiling.adversarial.guards.probes import Probes
 from zhiling.adversarial.guards.shift import Lengths, Shift
@@ -19,7 +19,6 @@ from zhiling.adversarial.guards.usefulness import Gain
 from zhiling.errors import DamagedFile
 
 Count = Annotated[int, Field(ge=0)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True, config=FIGURES)

@@ -18,7 +18,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from zhiling.adversarial.guards.figures import Estimate, Share
+from zhiling.adversarial.guards.figures import Estimate, Fraction, Share
 from zhiling.adversarial.guards.rounds import Round
 from zhiling.adversarial.guards.shift import Shift
 
@@ -38,18 +38,28 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    patience: int = Field(2, ge=1, description="rounds without a gain of one standard error that stop")
-    distinct: float = Field(0.8, ge=0, description="least distinct-2 over that of as many real rows")
-    vendi: float = Field(0.9, ge=0, description="least Vendi score over that of as many real rows")
-    copies: float = Field(0.05, ge=0, le=1, description="share of copies beyond that of real rows")
-    accepted_least: float = Field(0.05, ge=0, le=1, description="least share of a generator's rows to accept")
-    accepted_most: float = Field(0.9, ge=0, le=1, description="largest share of a generator's rows to accept")
-    real_probes: float = Field(0.8, ge=0, le=1, description="least share of hidden real rows to accept")
-    bad_probes: float = Field(0.05, ge=0, le=1, description="largest share of planted bad rows to accept")
-    leak: float = Field(0.95, ge=0.5, le=1, description="AUC from which a generator gives itself away")
-    leak_rounds: int = Field(2, ge=1, description="rounds in a row at that AUC that drop the generator")
-    shift: float = Field(0.25, ge=0, le=1, description="distance of labels or topics beyond the floor")
-    length: float = Field(2.0, ge=1, description="times that the median length may be longer or shorter")
+    patience: int = Field(default=2, ge=1, description="rounds without a gain of one error that stop")
+    distinct: float = Field(default=0.8, ge=0, description="least distinct-2 over that of as many real rows")
+    vendi: float = Field(default=0.9, ge=0, description="least Vendi score over that of as many real rows")
+    copies: Fraction = Field(default=0.05, description="share of copies beyond that of real rows")
+    accepted_least: float = Field(
+        default=0.05, ge=0, le=1, description="least share of a generator's rows to accept"
+    )
+    accepted_most: float = Field(
+        default=0.9, ge=0, le=1, description="largest share of a generator's rows to accept"
+    )
+    real_probes: float = Field(
+        default=0.8, ge=0, le=1, description="least share of hidden real rows to accept"
+    )
+    bad_probes: float = Field(
+        default=0.05, ge=0, le=1, description="largest share of planted bad rows to accept"
+    )
+    leak: float = Field(default=0.95, ge=0.5, le=1, description="AUC at which a generator gives itself away")
+    leak_rounds: int = Field(default=2, ge=1, description="rounds at that AUC that drop the generator")
+    shift: float = Field(
+        default=0.25, ge=0, le=1, description="distance of labels or topics beyond the floor"
+    )
+    length: float = Field(default=2.0, ge=1, description="times that the median may be longer or shorter")
 
 
 @plain(frozen=True)

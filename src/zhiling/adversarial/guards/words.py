@@ -26,7 +26,7 @@ def told(alarm: Alarm, language: str) -> str:
     if language not in LANGUAGES:
         raise UnknownName("language", language, LANGUAGES)
     between, colon, semicolon = _JOINTS[language]
-    named = _table()["figures"] if alarm.guard == "unmeasured" else {}
+    named = _table()["figures"] if alarm.guard == "unmeasured" else dict[str, Mapping[str, str]]()
     features = [named[name][language] if name in named else name for name in alarm.features]
     words = _table()["alarms"][alarm.guard][language].format(
         value=f"{alarm.value:.3g}", bound=f"{alarm.bound:.3g}",
