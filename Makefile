@@ -7,7 +7,7 @@ STAMP   := .venv/.made
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test quick lint types layers unit versions format docs bench-spine bench-sources bench-curation bench-models bench-generation fuzz clean
+.PHONY: help env demo test quick lint types layers unit versions format docs bench-spine bench-sources bench-curation bench-models bench-generation bench-adversarial fuzz clean
 
 help:         ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -57,6 +57,9 @@ bench-models: env  ## tasks beside other tools: benchmarks/results/models.json (
 
 bench-generation: env  ## model calls beside other clients: benchmarks/results/generation.json (ROW=2 measures that row only)
 	@$(BIN)/python -m benchmarks.generation
+
+bench-adversarial: env  ## generators, discriminators, guards beside controls: benchmarks/results/adversarial.json (ROW=2 measures that row only)
+	@$(BIN)/python -m benchmarks.adversarial
 
 fuzz: env     ## damaged files against a source until something breaks: make fuzz KIND=pdf SECONDS=300
 	@$(INSTALL) -r tools/fuzz.txt && $(BIN)/python tools/fuzz.py $(or $(KIND),jsonl) --seconds $(or $(SECONDS),60)

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import rows
 
-TOPICS = ("curation", "generation", "models", "sources", "spine")
+TOPICS = ("adversarial", "curation", "generation", "models", "sources", "spine")
 
 
 @pytest.mark.parametrize(
