@@ -132,15 +132,15 @@ class LabelPropagation(Make):
         vectors = context.encoder.encode([*(seed.text for seed in seeds), *texts])
         found = believed(Seeds(vectors[: len(seeds)], numbers, len(classes)), vectors[len(seeds) :])
         given: Counter[int] = Counter()
-        for place in np.argsort(-found.confidence, kind="stable").tolist():
+        order: list[int] = np.argsort(-found.confidence, kind="stable").tolist()
+        for place in order:
             number, confidence = int(found.numbers[place]), float(found.confidence[place])
             if confidence < self.confidence or confidence == 0:
                 return
             if given[number] == self.per_label:
                 continue
             given[number] += 1
-            text: str = texts[place]
-            truth = truths[classes[number]]
+            text, truth = texts[place], truths[classes[number]]
             extra = {"confidence": round(confidence, _DIGITS)}
             yield MadeRow("classification", [Turn("user", text)], truth, said[text], extra=extra)
 
