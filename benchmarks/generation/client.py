@@ -10,6 +10,7 @@ waits out a Retry-After with its place kept; peers run with their own retries an
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -26,7 +27,6 @@ from served import served  # noqa: E402
 from sides import BARE, OURS, PEERS, SIDES, command, environment, peer_versions  # noqa: E402
 
 PARALLEL, TURNS, OF_PEERS = 256, 7, 3
-PEERS_TOLD = f"peers: {OF_PEERS} turns"
 Told = dict[str, float]
 Result = dict[str, Any]
 
@@ -52,6 +52,11 @@ def median(runs: list[Told], name: str) -> float:
     return statistics.median(told[name] for told in runs)
 
 
+def conditions() -> str:
+    """How often peers had their turn, and how busy the machine was with these processes and with others."""
+    return f"peers: {OF_PEERS} turns; load {os.getloadavg()[1]:.1f} on {os.cpu_count()} cores"
+
+
 def turns() -> Iterator[tuple[int, str]]:
     """Who is next: ours and the bare loop in each turn, peers in the first few."""
     for turn in range(TURNS):
@@ -70,7 +75,7 @@ def speed(count: int = 3000) -> Iterator[Result]:
     cpu = {f"{side} ms": round(median(runs[side], "cpu_s") / count * 1e3, 3) for side in SIDES}
     rate = {f"{side} req/s": round(count / median(runs[side], "wall_s")) for side in SIDES}
     data = f"{count:,} requests, {PARALLEL} at once, a server that takes 50 ms"
-    note = f"median of {TURNS} turns, extremes as interval; with store, ledger and limits; {PEERS_TOLD}"
+    note = f"median of {TURNS} turns, extremes as interval; with store, ledger and limits; {conditions()}"
     yield row(
         "generation.1a", "CPU of a request, as times the bare loop's", round(statistics.median(ratios), 2),
         1.7, "lower", low=round(min(ratios), 2), high=round(max(ratios), 2), n=TURNS, unit="times",
@@ -97,13 +102,13 @@ def refusals(count: int = 1000) -> Iterator[Result]:
     yield row(
         "generation.2a", "rows lost", max(lost[OURS]), 0, "lower", n=TURNS, unit="rows",
         beside={f"{side} lost": max(lost[side]) for side in SIDES[1:]}, data=data,
-        note=f"most of any seed; {PEERS_TOLD}",
+        note=f"most of any seed; {conditions()}",
     )  # fmt: skip
     yield row(
         "generation.2b", "time, as times the bare loop's", round(statistics.median(ratios), 2), 1.3,
         "lower", low=round(min(ratios), 2), high=round(max(ratios), 2), n=TURNS, unit="times",
         beside=seconds, data=data,
-        note=f"median of seeds, extremes as interval; the bare loop retries without end; {PEERS_TOLD}",
+        note=f"median of seeds, extremes as interval; the bare loop retries without end; {conditions()}",
     )  # fmt: skip
 
 
