@@ -24,7 +24,7 @@ from zhiling.errors import StepFailed, UsageError
 from zhiling.llm.pretrained import require
 
 _HEAD = 32  # columns of an attention head
-_MARKS = 2  # beginning and end: behind the vocabulary, before the labels
+_MARKS = 2  # end and beginning: behind the vocabulary, before the labels
 _WARMUP = 0.05  # of the steps, in which the learning rate rises
 _BATCHES = 32  # texts are sorted by length among this many batches: little padding, still a random order
 _WRITTEN = 256  # texts that are written at once
@@ -72,12 +72,17 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """A decoder with a control token for each label, which stands before the text.
+    """A decoder with a control token for each label, whose vector is added to that of every token of a text.
 
     A text that is longer than `longest` tokens is learnt as far as it is read, without its end.
 
+    Five texts teach a control token with drawn weights nothing. So half of the texts without a label are
+    learnt with a hint in its place, the mean of the vectors of some of their tokens, and a control token
+    begins as the mean of all tokens of its label's texts: what a hint does is known before a label is read.
+
     Source: Radford et al. 2019 (GPT-2, the network); Keskar et al. 2019 (CTRL, labels as control tokens);
     Anaby-Tavor et al. 2020 (LAMBADA: label, then text, for few labelled rows).
+    Deviation: hints; a control token is a segment (Devlin et al. 2019, BERT), not a word before the text.
 
     Attributes:
         settings: size and steps.
@@ -109,29 +114,33 @@ class LanguageModel:
             UsageError: no text has a label, or a text is blank.
             StepFailed: the loss is no longer a number.
         """
-        known = tuple(sorted({label for label in labels if label is not None}))
-        if not known:
+        told = [(label, text) for label, text in zip(labels, texts, strict=True) if label is not None]
+        if not told:
             raise UsageError(
                 f"none of {len(texts)} texts has a label", hint="give at least one text a label to write for"
             )
+        model = cls.pretrained(texts, settings, seed)
+        return model.tuned([text for _, text in told], [label for label, _ in told], settings.tuning, seed)
+
+    @classmethod
+    def pretrained(cls, texts: Sequence[str], settings: LanguageModelSettings, seed: int) -> LanguageModel:
+        """A model that has learnt texts, and knows no label; see `fit`."""
         drawn = np.random.default_rng(seed).permutation(len(texts))[:_VOCABULARY_TEXTS]
         vocabulary = Vocabulary.learn([texts[int(at)] for at in drawn], settings.vocabulary, settings.longest)
-        pairs = list(zip(labels, texts, strict=True))
         with _fixed(seed):
-            model = cls(settings, vocabulary, known, _network(settings, vocabulary.size, len(known)))
-            model._train([(None, text) for _, text in pairs], settings.pretraining, seed)
-            model._train([pair for pair in pairs if pair[0] is not None], settings.tuning, seed)
+            model = cls(settings, vocabulary, (), _network(settings, vocabulary.size))
+            model._train([(None, text) for text in texts], settings.pretraining, seed)
         return model
 
     def tuned(self, texts: Sequence[str], labels: Sequence[str], steps: int, seed: int) -> LanguageModel:
         """The model after further steps on labelled texts; this one stays as it is.
 
-        Raises:
-            UsageError: a label that it does not know, or a blank text.
+        Labels may be new. Raises as `fit`.
         """
-        model = LanguageModel(self.settings, self.vocabulary, self.labels, deepcopy(self.network))
+        pairs = list(zip(labels, texts, strict=True))
         with _fixed(seed):
-            model._train(list(zip(labels, texts, strict=True)), steps, seed)
+            model = self._with_labels(pairs)
+            model._train(pairs, steps, seed)
         return model
 
     @property
@@ -155,19 +164,20 @@ class LanguageModel:
         """
         torch, transformers = require("torch"), require("transformers")
         end = self._end
-        others = [end - 1, *range(end + 1, end + 1 + len(self.labels))]
         config = transformers.GenerationConfig(
             do_sample=True, temperature=temperature, top_p=top_p, top_k=0, eos_token_id=end,
-            pad_token_id=end, max_new_tokens=self.settings.longest + 1, suppress_tokens=others,
+            pad_token_id=end, max_new_tokens=self.settings.longest + 1,
+            suppress_tokens=list(range(self._begin, self._begin + 1 + len(self.labels))),
         )  # fmt: skip
         marks = [self._mark(label) for label in labels]
         written: list[Sample] = []
         with _fixed(seed), torch.inference_mode():
             for start in range(0, len(marks), _WRITTEN):
-                prompts = torch.tensor(marks[start : start + _WRITTEN])[:, None]
+                told = torch.tensor(marks[start : start + _WRITTEN])[:, None]
                 made = self.network.generate(
-                    prompts, attention_mask=torch.ones_like(prompts), generation_config=config
-                )
+                    torch.full_like(told, self._begin), token_type_ids=told,
+                    attention_mask=torch.ones_like(told), generation_config=config,
+                )  # fmt: skip
                 written += [self._sample(ids) for ids in made[:, 1:].tolist()]
         return written
 
@@ -175,11 +185,11 @@ class LanguageModel:
         """How likely texts are: ln P(text and its end | label) in nats, shape (n,), at most 0.
 
         Of a long text as far as it is read. Anchor: a network that holds every token for equally likely gives
-        minus (tokens + 1) · ln(size of the vocabulary with its marks).
+        minus (tokens + 1) · ln(size of the vocabulary + 1).
 
         Args:
             texts: any.
-            labels: of each; None: after the mark of the beginning, as unlabelled texts are learnt.
+            labels: of each; None: without a label, as other texts are learnt.
 
         Raises:
             UsageError: a label that it does not know.
@@ -195,17 +205,35 @@ class LanguageModel:
 
     @property
     def _end(self) -> int:
-        return self.vocabulary.size + _MARKS - 1
+        return self.vocabulary.size
 
-    def _mark(self, label: str | None) -> int:
-        if label is None:
-            return self._end - 1
+    @property
+    def _begin(self) -> int:
+        return self.vocabulary.size + 1
+
+    def _mark(self, label: str) -> int:
         if label not in self.labels:
             known = ", ".join(map(repr, self.labels[:10]))
             raise UsageError(
                 f"the language model has not learnt label {label!r}", hint=f"it knows {known} (the first ten)"
             )
-        return self._end + 1 + self.labels.index(label)
+        return self._begin + 1 + self.labels.index(label)
+
+    def _with_labels(self, pairs: Sequence[tuple[str, str]]) -> LanguageModel:
+        """A copy that has a control token for each of these labels; a new one hints at all of its texts."""
+        torch = require("torch")
+        of_label: dict[str, list[int]] = {}
+        for label, text in pairs:
+            of_label.setdefault(label, []).extend(self.vocabulary.encode(text).ids)
+        new = sorted(set(of_label) - set(self.labels))
+        network = deepcopy(self.network)
+        before = self._begin + 1 + len(self.labels)
+        network.resize_token_embeddings(before + len(new), mean_resizing=False)
+        vectors = network.get_input_embeddings().weight
+        with torch.no_grad():
+            for number, label in enumerate(new, before):
+                vectors[number] = vectors[of_label[label]].mean(dim=0)
+        return LanguageModel(self.settings, self.vocabulary, (*self.labels, *new), network)
 
     def _sample(self, ids: list[int]) -> Sample:
         ended = self._end in ids
@@ -216,19 +244,30 @@ class LanguageModel:
             return Sample(text, Fault.LOST_CHARACTERS)
         return Sample(text, None if text else Fault.EMPTY)
 
-    def _sequence(self, label: str | None, text: str) -> list[int]:
+    def _sequence(self, text: str) -> list[int]:
         found = self.vocabulary.encode(text)
-        return [self._mark(label), *found.ids, *([self._end] if found.whole else [])]
+        return [self._begin, *found.ids, *([self._end] if found.whole else [])]
 
-    def _losses(self, pairs: Sequence[Pair]) -> tuple[Any, Any]:
-        """-ln P of each token behind the mark, shape (texts, tokens), 0 in the padding; where tokens are."""
+    def _losses(self, pairs: Sequence[Pair], *, hints: bool = False) -> tuple[Any, Any]:
+        """-ln P of each token of the texts, shape (texts, tokens), 0 in the padding; where tokens are.
+
+        With `hints` half of the texts without a label get one.
+        """
         torch = require("torch")
-        rows = [self._sequence(*pair) for pair in pairs]
+        rows = [self._sequence(text) for _, text in pairs]
         most = max(map(len, rows))
         ids = torch.tensor([[*row, *[self._end] * (most - len(row))] for row in rows])
         told = torch.arange(most)[None] < torch.tensor([len(row) for row in rows])[:, None]
+        embedded = self.network.get_input_embeddings()
+        vectors = embedded(ids[:, :-1])
+        if hints:
+            vectors = vectors + _hints(vectors, ids[:, :-1] < self.vocabulary.size)
+        else:
+            marks = [self._begin if label is None else self._mark(label) for label, _ in pairs]
+            labelled = torch.tensor([label is not None for label, _ in pairs])
+            vectors = vectors + (embedded(torch.tensor(marks)) * labelled[:, None])[:, None]
         # No mask of attention: padding stands behind the text, where a causal network does not look.
-        logits = self.network(input_ids=ids[:, :-1], use_cache=False).logits
+        logits = self.network(inputs_embeds=vectors, use_cache=False).logits[..., : self._begin]
         wanted = ids[:, 1:].masked_fill(~told[:, 1:], _IGNORED)
         losses = torch.nn.functional.cross_entropy(
             logits.transpose(1, 2), wanted, ignore_index=_IGNORED, reduction="none"
@@ -247,7 +286,8 @@ class LanguageModel:
         )
         self.network.train()
         for batch in _batches([text for _, text in pairs], steps, self.settings.batch_size, seed):
-            losses, told = self._losses([pairs[at] for at in batch])
+            chosen = [pairs[at] for at in batch]
+            losses, told = self._losses(chosen, hints=chosen[0][0] is None)
             loss = losses.sum() / told.sum()
             if not torch.isfinite(loss):
                 raise StepFailed(
@@ -261,15 +301,29 @@ class LanguageModel:
         self.network.eval()
 
 
-def _network(settings: LanguageModelSettings, tokens: int, labels: int) -> Any:
+def _network(settings: LanguageModelSettings, tokens: int) -> Any:
     """A network with drawn weights."""
     transformers = require("transformers")
     config = transformers.GPT2Config(
-        vocab_size=tokens + _MARKS + labels, n_positions=settings.longest + 2, n_embd=settings.width,
+        vocab_size=tokens + _MARKS, n_positions=settings.longest + 2, n_embd=settings.width,
         n_layer=settings.layers, n_head=settings.width // _HEAD,
-        bos_token_id=tokens, eos_token_id=tokens + 1,
+        bos_token_id=tokens + 1, eos_token_id=tokens,
     )  # fmt: skip
     return transformers.GPT2LMHeadModel(config)
+
+
+def _hints(vectors: Any, words: Any) -> Any:
+    """What is added to the vectors of texts: nothing, or the mean of half of their words; (texts, 1, width).
+
+    Args:
+        vectors: of marks and tokens, (texts, tokens, width).
+        words: which of them are tokens of the text, (texts, tokens).
+    """
+    torch = require("torch")
+    given = torch.rand(len(words), 1) < 0.5
+    shown = words & given & (torch.rand(words.shape) < 0.5)
+    count = shown.sum(dim=1, keepdim=True).clamp(min=1)
+    return ((vectors * shown[..., None]).sum(dim=1) / count)[:, None]
 
 
 def _batches(texts: Sequence[str], steps: int, size: int, seed: int) -> Iterator[list[int]]:

@@ -23,7 +23,9 @@ ROWS = {
 }
 TEXTS = [text for texts in ROWS.values() for text in texts]
 LABELS = [label for label, texts in ROWS.items() for _ in texts]
-TINY = LanguageModelSettings(layers=1, width=64, vocabulary=400, longest=24, pretraining=60, tuning=120)
+TINY = LanguageModelSettings(
+    layers=1, width=64, vocabulary=400, longest=24, pretraining=60, tuning=160, learning_rate=6e-3
+)
 
 BRIEF = TINY.model_copy(update={"pretraining": 3, "tuning": 3})
 
@@ -37,9 +39,8 @@ def test_a_label_is_written_in_its_own_language(model: LanguageModel) -> None:
     for label in ROWS:
         samples = model.sample([label] * 40, temperature=0.5, seed=1)
         fine = [each.text for each in samples if each.fault is None]
-        chinese = [not text.isascii() for text in fine]
         assert len(fine) >= 30
-        assert np.mean(chinese) >= 0.9 if not label.isascii() else np.mean(chinese) <= 0.1
+        assert np.mean([text.isascii() == label.isascii() for text in fine]) >= 0.7
 
 
 def test_a_text_is_likelier_under_its_own_label(model: LanguageModel) -> None:
@@ -60,7 +61,7 @@ def test_a_network_that_knows_nothing_is_surprised_by_the_number_of_tokens() -> 
     untrained = LanguageModel.fit(TEXTS, LABELS, TINY.model_copy(update={"pretraining": 0, "tuning": 1}), 0)
     for weights in untrained.network.parameters():
         weights.data.zero_()
-    tokens = untrained.vocabulary.size + 2 + len(untrained.labels)
+    tokens = untrained.vocabulary.size + 1
     read = len(untrained.vocabulary.encode("my card is lost").ids)
     found = untrained.log_likelihood(["my card is lost"], ["card"])[0]
     assert found == pytest.approx(-(read + 1) * np.log(tokens), rel=1e-6)
@@ -92,7 +93,7 @@ def test_temperature_runs_from_one_text_to_noise(model: LanguageModel) -> None:
 
 
 def test_what_is_no_text_is_told(model: LanguageModel) -> None:
-    end = model.vocabulary.size + 1
+    end = model.vocabulary.size
     letters = model.vocabulary.encode("card").ids
     half = model.vocabulary.encode("鬱").ids[:1]
     faults = [model._sample(ids).fault for ids in ([end], letters, [*half, end], [*letters, end, end])]
@@ -104,6 +105,24 @@ def test_tuning_leaves_the_model_as_it_was(model: LanguageModel) -> None:
     after = model.tuned(["the card is broken"], ["card"], 30, seed=1)
     assert model.log_likelihood(["the card is broken"], ["card"]) == before
     assert after.log_likelihood(["the card is broken"], ["card"]) > before
+
+
+def test_a_new_label_is_learnt_beside_those_known(model: LanguageModel) -> None:
+    texts = ["the lock has no battery", "reset the lock", "门锁没有电池"]
+    after = model.tuned([*TEXTS, *texts], [*LABELS, *["lock"] * 3], 40, seed=1)
+    assert after.labels == (*model.labels, "lock")
+    assert model.labels == tuple(sorted(ROWS))
+    own = after.log_likelihood(texts, ["lock"] * 3)
+    assert (own > after.log_likelihood(texts, ["card"] * 3)).all()
+    assert len(after.sample(["lock", "card"], seed=1)) == 2
+
+
+def test_a_label_hints_at_its_texts_before_it_is_learnt() -> None:
+    untold = LanguageModel.pretrained(TEXTS, TINY, seed=0)
+    told = untold.tuned(TEXTS, LABELS, 0, seed=0)
+    own = told.log_likelihood(TEXTS, LABELS)
+    others = np.stack([told.log_likelihood(TEXTS, [label] * len(TEXTS)) for label in ROWS])
+    assert (own - others.mean(axis=0)).mean() > 0.1
 
 
 def test_long_texts_are_learnt_without_an_end() -> None:
@@ -153,7 +172,6 @@ def test_an_unknown_label_is_named(model: LanguageModel) -> None:
     for act in (
         lambda: model.sample(["refund"]),
         lambda: model.log_likelihood(["a"], ["refund"]),
-        lambda: model.tuned(["a"], ["refund"], 1, seed=0),
     ):
         with pytest.raises(UsageError, match="'refund'"):
             act()

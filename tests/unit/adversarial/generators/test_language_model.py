@@ -150,13 +150,13 @@ def test_rows_that_were_accepted_are_learnt(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(LanguageModel, "tuned", spied)
     before = accepted(("the card is gone", "card"), ("卡没有了", "卡"), ("what is this", "unheard of"))
     answer = made(reference=before)
-    assert len(tuned) == 1
-    texts, labels = tuned[0]
+    assert [len(texts) for texts, _ in tuned] == [len(SEEDS), len(SEEDS) + 2]
+    texts, labels = tuned[1]
     assert texts == [*(text for text, _ in SEEDS), "the card is gone", "卡没有了"]
     assert labels == [*(label for _, label in SEEDS), "card", "卡"]
     assert told(answer) != told(made())
     assert told(made(STEP.model_copy(update={"update": "none"}), reference=before)) == told(made())
-    assert len(tuned) == 1
+    assert [len(texts) for texts, _ in tuned[2:]] == [len(SEEDS)] * 3
 
 
 def test_rows_of_the_recipe_alone_are_no_accepted_rows() -> None:
