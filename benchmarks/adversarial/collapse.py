@@ -38,7 +38,8 @@ from zhiling.adversarial.guards.rules import COLLAPSE, Alarm, alarms  # noqa: E4
 from zhiling.adversarial.guards.shift import length_shift, topic_shift  # noqa: E402
 from zhiling.adversarial.guards.spread import spread  # noqa: E402
 from zhiling.adversarial.guards.words import told  # noqa: E402
-from zhiling.curation.cross_fitting import out_of_fold  # noqa: E402
+from zhiling.adversarial.linear import cross_fitted, fitted  # noqa: E402
+from zhiling.curation.cross_fitting import tempered  # noqa: E402
 from zhiling.encoders.hashing import HashingEncoder  # noqa: E402
 
 SEEDS = (1, 2, 3)
@@ -47,7 +48,7 @@ REAL, MADE, CANDIDATES = 3000, 500, 8000
 TEMPERATURE = 0.9
 ORDER = 3
 LONGEST = 60
-FOLDS, RIDGE = 5, 1.0
+FOLDS = 5
 START, END = "\0", "\1"
 ENCODER = HashingEncoder(buckets=512)
 
@@ -69,7 +70,7 @@ class Corpus:
 def corpus(language: str) -> Corpus:
     """CLINC150's questions, or the Chinese side of tatoeba; of equal texts the first."""
     if language == "en":
-        texts = [line["text"] for line in _lines("clinc150/data_small") if line["label"] != "oos"]
+        texts: list[str] = [line["text"] for line in _lines("clinc150/data_small") if line["label"] != "oos"]
         return Corpus("en", "clinc150", list(dict.fromkeys(texts)), str.split, " ")
     texts = [line["zh"] for line in _lines("tatoeba_en_zh/en_zh")]
     return Corpus("zh", "tatoeba_en_zh", list(dict.fromkeys(texts)), list, "")
@@ -122,7 +123,8 @@ class NgramModel:
         if context not in self._known:
             seen, lower = self._counts[context], self._counts[context[1:]]
             own = seen.total() / (seen.total() + len(seen))
-            chances = {word: (1 - own) * times / lower.total() for word, times in lower.items()}
+            rest = (1 - own) / lower.total()
+            chances = {word: rest * times for word, times in lower.items()}
             for word, times in seen.items():
                 chances[word] += own * times / seen.total()
             cooled = np.array(list(chances.values())) ** (1 / TEMPERATURE)
@@ -163,8 +165,10 @@ class Loop:
         fresh = fresh.filter(pl.Series(~copying(fresh, pl.Series(known))))
         vectors = np.concatenate([self._vectors, ENCODER.encode(fresh.to_list())])
         real = (np.arange(len(vectors)) < REAL).astype(np.int64)
+        wanted = np.eye(2)[real]
         folds = self._rng.permutation(len(vectors)) % FOLDS
-        chances = out_of_fold([vectors], real, folds, RIDGE)[REAL:]
+        scores = cross_fitted(lambda rows: fitted(vectors[rows], wanted[rows]), vectors, folds)
+        chances = tempered(scores, real)[REAL:]
         keys = np.log(self._rng.random(len(fresh))) * chances[:, 0] / chances[:, 1]
         return fresh.gather(np.argsort(-keys, kind="stable")[:MADE]).to_list()
 
