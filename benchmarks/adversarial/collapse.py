@@ -38,7 +38,7 @@ from zhiling.adversarial.guards.rules import COLLAPSE, Alarm, alarms  # noqa: E4
 from zhiling.adversarial.guards.shift import length_shift, topic_shift  # noqa: E402
 from zhiling.adversarial.guards.spread import spread  # noqa: E402
 from zhiling.adversarial.guards.words import told  # noqa: E402
-from zhiling.adversarial.linear import cross_fitted, fitted  # noqa: E402
+from zhiling.adversarial.linear import fitted  # noqa: E402
 from zhiling.curation.cross_fitting import tempered  # noqa: E402
 from zhiling.encoders.hashing import HashingEncoder  # noqa: E402
 
@@ -167,7 +167,10 @@ class Loop:
         real = (np.arange(len(vectors)) < REAL).astype(np.int64)
         wanted = np.eye(2)[real]
         folds = self._rng.permutation(len(vectors)) % FOLDS
-        scores = cross_fitted(lambda rows: fitted(vectors[rows], wanted[rows]), vectors, folds)
+        scores = np.empty(wanted.shape)
+        for fold in range(FOLDS):
+            held = folds == fold
+            scores[held] = fitted(vectors[~held], wanted[~held]).scores(vectors[held])
         chances = tempered(scores, real)[REAL:]
         keys = np.log(self._rng.random(len(fresh))) * chances[:, 0] / chances[:, 1]
         return fresh.gather(np.argsort(-keys, kind="stable")[:MADE]).to_list()
