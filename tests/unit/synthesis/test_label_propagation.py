@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zhiling.encoders.hashing import HashingEncoder
+from zhiling.encoders.semi_supervised.seeds import Seeds, unit
 from zhiling.errors import UsageError
 from zhiling.pipeline.apply import apply
 from zhiling.pipeline.fingerprint import row_keys
@@ -189,12 +190,32 @@ def test_the_anchors_of_the_probabilities() -> None:
     strangers = np.concatenate([scores, np.zeros(150)])
     assert in_scope(alike, strangers)[-150:].max() < 0.1
     assert in_scope(alike, strangers)[1:50] == pytest.approx(1)
+    few = HeldOut(alike.places[::4], scores[::4], alike.right[::4])
+    assert in_scope(few, strangers) == pytest.approx(1), "so few tell nothing"
+
+
+def test_a_single_text_far_from_all_seeds_gets_no_label() -> None:
+    for stranger in ("xylophone zebra", "钢琴斑马"):
+        assert stranger not in made(frame(SEEDS, [*TRUTH, stranger]), confidence=0)
+
+
+def test_where_most_texts_are_of_unknown_classes_few_of_them_get_a_label() -> None:
+    draws = np.random.default_rng(0)
+    known = unit(draws.normal(size=(6, 24)).astype(np.float32))
+    away = 0.4 * known[draws.integers(6, size=8)] + 0.6 * unit(draws.normal(size=(8, 24)).astype(np.float32))
+    truth = np.repeat(np.arange(14), 60)
+    middles = np.concatenate([known, unit(away.astype(np.float32))])
+    vectors = unit((middles[truth] + 0.15 * draws.normal(size=(840, 24))).astype(np.float32))
+    told = np.arange(840) % 60 < 15
+    told[truth >= 6] = False
+    found = believed(Seeds(vectors[told], truth[told], 6), vectors[~told])
+    sure = found.confidence >= 0.7
+    assert (found.numbers == truth[~told])[sure].mean() > 0.9, "without `in_scope` about two thirds"
+    assert sure[truth[~told] < 6].mean() > 0.9
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 5), st.integers(1, 40))
 def test_confidence_is_a_probability_and_nothing_is_lost(seed: int, classes: int, texts: int) -> None:
-    from zhiling.encoders.semi_supervised.seeds import Seeds, unit
-
     draws = np.random.default_rng(seed)
     vectors = unit(draws.normal(size=(2 * classes + texts, 8)).astype(np.float32))
     vectors[-1] = 0
