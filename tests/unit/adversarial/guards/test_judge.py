@@ -26,24 +26,9 @@ def drawn(count: int, seed: int, shift: float = 0.0, dimension: int = 24) -> Vec
 def sentences(language: str, count: int, seed: int, tail: str = "") -> list[str]:
     """Short texts of random words."""
     rng = np.random.default_rng(seed)
-    words = (
-        ["send", "money", "card", "bill", "when", "how", "my", "the", "to", "please", "cancel", "order"]
-        if language == "en"
-        else [
-            "转账",
-            "账单",
-            "银行卡",
-            "怎么",
-            "我的",
-            "什么时候",
-            "取消",
-            "订单",
-            "请",
-            "一下",
-            "查询",
-            "退款",
-        ]
-    )
+    english = ["send", "money", "card", "bill", "when", "how", "my", "the", "to", "please", "cancel", "order"]
+    chinese = ["转账", "账单", "银行卡", "怎么", "我的", "什么时候", "取消", "订单", "请", "查询", "退款"]
+    words = english if language == "en" else chinese
     joint = " " if language == "en" else ""
     return [joint.join(rng.choice(words, size=6)) + tail for _ in range(count)]
 
@@ -124,6 +109,14 @@ def test_bad_input_is_refused(real: list[Vectors], made: list[Vectors], said: st
     with pytest.raises(UsageError) as error:
         fresh_judge(real, made, 1)
     assert said in str(error.value)
+
+
+def test_a_sparse_part_with_nan_is_refused() -> None:
+    part = ngram_matrix(sentences("zh", 60, 1), 2, 256)
+    broken = part.copy()
+    broken.data[0] = np.nan
+    with pytest.raises(UsageError, match="feature matrix 0 holds NaN"):
+        fresh_judge([part], [broken], 1)
 
 
 def test_groups_of_other_rows_are_refused() -> None:
