@@ -9,6 +9,7 @@ list(replay(said, [DialogueTurn(message=0, acts=[asked], state=[wrong])]))
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -20,6 +21,7 @@ from zhiling.verification.constraint_kinds import folded, standing
 from zhiling.verification.facts import facts
 from zhiling.verification.numbers import Key as FactKey
 
+_WORD = re.compile(r"[^\W_]+")
 Key = tuple[str, str]
 """Domain and slot."""
 State = dict[Key, list[Slot]]
@@ -135,7 +137,7 @@ class _Said:
         return (
             bool(read.claims)
             and read.claims.keys() <= self._facts
-            and all(standing(self.folded, word) for word in read.text.split())
+            and all(standing(self.folded, word) for word in _WORD.findall(read.text))
         )
 
     @cached_property

@@ -166,6 +166,7 @@ def test_numbers_are_said_by_value_and_the_words_beside_them_as_they_are() -> No
         ("一共两位，七点半到", "2", True),
         ("at 7:30 pm", "seven thirty", True),
         ("at 12:30", "twelve pm", False),
+        ("人均100到150元", "100-150元", True),
         ("两位，木瓜园", "双鹭楼", False),
         ("on March 5th", "5 March", True),
         ("三月五日", "3月6日", False),
