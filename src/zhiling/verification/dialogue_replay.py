@@ -31,7 +31,7 @@ class DialogueReplay(Check):
 
     name: ClassVar[str] = "dialogue_replay"
     about = ("dialogue",)
-    cost: ClassVar[str] = "cheap: about 0.3 ms a message"
+    cost: ClassVar[str] = "cheap: 0.2 to 1 ms a message; most where a value is not said in its own words"
     limits: ClassVar[str] = (
         "Knows what the target tells: a wish that neither act nor state holds is not missed. A value counts "
         "as said in its own words, not in others: name slots of which that is not so in `unspoken`. "
