@@ -39,7 +39,7 @@ class SummarySupport(Check):
 
     name: ClassVar[str] = "summary_support"
     about = ("summarisation",)
-    cost: ClassVar[str] = "cheap: about 0.4 ms a row; where a language in Latin letters is asked for 2 ms more"
+    cost: ClassVar[str] = "cheap: about 0.4 ms a row; a language in Latin letters 2 ms more"
     limits: ClassVar[str] = (
         "Finds summaries of something else, not a wrong word in a right one: a false name, an exchange or a "
         "negation hardly lowers the share. A free summary in words of its own has a low share, a copied "
