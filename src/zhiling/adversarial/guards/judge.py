@@ -22,7 +22,7 @@ from zhiling.encoders.sparse import require
 from zhiling.errors import UsageError
 
 JUDGED_ROWS = 1000
-"""Rows of each side that are judged: the error of an AUC is then .013, and the products of all pairs take 72 MB."""
+"""Rows of each side that are judged: an AUC then errs by .013, and the products of all pairs take 72 MB."""
 SPLITS = 8
 """Random halves of the real rows that make the floor."""
 RIDGE = 1.0
