@@ -7,8 +7,8 @@ hidden. Told is the share of the given labels that is right, beside how many of 
 label got one (coverage), beside the confidence that the step itself claims, and beside the label of the
 nearest known text, given to as many texts, the nearest first. CLINC150 has its texts without any label among
 the others; in a second turn only every other label is known at all, so more than half of the texts have none
-that is right. The test part of `built_rows.py` is left out; of the other texts settings were chosen on one
-half by hash (`dev`), the other half is told.
+that is right. The test part of `built_rows.py` is left out; of the other texts the settings were chosen on
+one half by hash (`dev`), what the score is made of on both, and the other half is told.
 """
 
 from __future__ import annotations
