@@ -1,4 +1,11 @@
-"""Hard truth: checks whose verdict is truth, as plain functions and as steps; usable on anyone's data."""
+"""Hard truth: checks whose verdict is truth, as plain functions and as steps; usable on anyone's data.
+
+Plain functions, which need no recipe: `constraints.check` (one demand on a text), `facts.differing` (numbers,
+dates, links, codes of two texts), `ngrams.support` (a summary beside its source), `places.fault` (a span),
+`quotes.false_quotes`, `sequences` (order of steps), `tools.faults` (calls of tools), `replay.replay` (states
+and acts of a dialogue), `sandbox.run` (programs), `agreement.agreement` (a second tagger, passed as a
+function), `round_trip.disagreement` (an answer and a second reader's).
+"""
 
 STEPS: dict[str, str] = {
     "answered_again": "zhiling.verification.answered_again:AnsweredAgain",

@@ -162,7 +162,7 @@ class AnsweredAgain(Asks, Decide):
 
     def _line(self, question: Question, outcome: Any) -> tuple[Any, ...]:
         if isinstance(outcome, CallFailure):
-            return (*_broken("")[:6], outcome.reason or outcome.cls.value)
+            return _failed(outcome.reason or outcome.cls.value)
         told = said(Verified, outcome)
         likeness = question.likeness(told)
         problem = self._problem(question, told, likeness)
@@ -193,6 +193,11 @@ def _question(messages: Messages, target: str) -> Question | str:
         return truth
     question = Question.of(messages, truth)
     return question if question.question.strip() else "the row asks nothing"
+
+
+def _failed(cls: str) -> tuple[Any, ...]:
+    """A line of a row that failed: the runner takes the class, and not the verdict."""
+    return str(Verdict.KEEP), None, None, None, None, None, cls
 
 
 def _broken(told: str) -> tuple[Any, ...]:
