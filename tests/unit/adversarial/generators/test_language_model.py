@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,10 @@ from zhiling.adversarial.generators.causal_model import Fault, LanguageModel, Sa
 from zhiling.adversarial.generators.language_model import LanguageModelGenerator
 from zhiling.errors import UsageError
 from zhiling.pipeline.apply import Outcome, apply
-from zhiling.pipeline.step import Context, Made
+from zhiling.pipeline.plan import Plan, RepeatLine, SourceLine, StepLine, Until
+from zhiling.pipeline.runner import Runner
+from zhiling.pipeline.step import Batch, Context, Made, Source
+from zhiling.pipeline.store import Manifest, Project, RunFolder
 from zhiling.rows.conversation import dialogue, user_text
 from zhiling.rows.schema import conform
 from zhiling.rows.target import LABEL
@@ -206,3 +209,63 @@ def test_the_runner_takes_what_it_makes() -> None:
     assert counts["made"] + counts["passed"] == len(SEEDS) + len(LOGS)
     assert counts["made"] == outcome.made["parents"].explode().n_unique()
     assert outcome.made.height + counts.get("attempt", 0) == 4 * STEP.per_label
+
+
+class Sentences(Source):
+    """A line is a label, a tab and a sentence; without a label it is an utterance."""
+
+    name = "sentences"
+
+    def read(self, files: Sequence[Path], root: Path) -> Iterator[Batch]:
+        for file in files:
+            lines = [line.split("\t") for line in file.read_text(encoding="utf-8").splitlines()]
+            labels = [label or None for label, _ in lines]
+            yield Batch(
+                pl.DataFrame(
+                    {
+                        "messages": dialogue({"user": pl.Series([text for _, text in lines])}),
+                        "task": ["classification" if label else "utterance" for label in labels],
+                        "target": [label and f'{{"labels":["{label}"]}}' for label in labels],
+                        "locator": [f"{file.name}:{number}" for number in range(len(lines))],
+                        "group": [None] * len(lines),
+                    },
+                    schema_overrides={"group": pl.String, "target": pl.String},
+                )
+            )
+
+
+def world(root: Path) -> tuple[RunFolder, Project, Plan]:
+    """A run of two rounds, not begun."""
+    root.mkdir()
+    lines = [f"{label}\t{text}" for text, label in SEEDS] + [f"\t{text}" for text in LOGS]
+    file = root / "sentences.txt"
+    file.write_text("\n".join(lines), encoding="utf-8")
+    source = SourceLine("sentences", Sentences(path="sentences.txt"), (file,))
+    rounds = RepeatLine("rounds", Until(accepted=1000), 2, (StepLine("lm", STEP),))
+    project = Project(root)
+    folder = RunFolder.create(project.next_path("toy"), Manifest(run="toy", recipe="toy"))
+    return folder, project, Plan("toy", root, 7, (source,), (rounds,), max_failed=1.0)
+
+
+def written(folder: RunFolder, project: Project, plan: Plan) -> list[str]:
+    """All texts after the run."""
+    table = Runner(plan, folder, project, lambda event: None).rows()
+    return user_text(table.read(["messages"], table.kept())["messages"]).to_list()
+
+
+def test_rounds_learn_from_those_before_and_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    learnt: list[int] = []
+    tune = LanguageModel.tuned
+
+    def spied(self: Any, texts: Any, labels: Any, steps: int, seed: int) -> LanguageModel:
+        learnt.append(len(texts))
+        return tune(self, texts, labels, steps, seed)
+
+    monkeypatch.setattr(LanguageModel, "tuned", spied)
+    one, other = world(tmp_path / "one"), world(tmp_path / "other")
+    texts = written(*one)
+    assert learnt[:2] == [len(SEEDS)] * 2
+    assert len(SEEDS) < learnt[2] < len(texts) - len(LOGS)
+    assert written(*one) == texts
+    assert len(learnt) == 3, "a finished round is not written again"
+    assert written(*other) == texts
