@@ -48,11 +48,11 @@ class LanguageModelSettings(BaseModel):
         default=48, ge=4, le=1024, description="tokens of a text that are read, and that are written at most"
     )
     pretraining: int = Field(
-        default=600, ge=0, le=100_000, description="steps on all texts, labelled or not, without labels"
+        default=800, ge=0, le=100_000, description="steps on all texts, labelled or not, without labels"
     )
-    tuning: int = Field(default=200, ge=1, le=100_000, description="steps on texts with their labels")
+    tuning: int = Field(default=100, ge=1, le=100_000, description="steps on texts with their labels")
     batch_size: int = Field(default=64, ge=1, le=1024, description="texts of a step")
-    learning_rate: float = Field(default=2e-3, gt=0, le=0.1, description="at its highest (AdamW)")
+    learning_rate: float = Field(default=4e-3, gt=0, le=0.1, description="at its highest (AdamW)")
 
 
 class Fault(StrEnum):
