@@ -6,8 +6,9 @@ The generator is a trigram language model (words of CLINC150's questions, charac
 sentences), sampled cool. In the control each round learns from nothing but the output of the round before.
 The anchored run learns from real texts and all accepted ones; of 16 times as many candidates it accepts
 those that copy no known text, drawn by the odds that a cross-fitted discriminator gives for a real text;
-beside it the same without any filter. All are judged by the guards' default limits. Temperature, candidates and rows of a round were chosen on
-English samples of seed 0; the seeds told here and the Chinese sets came after.
+beside it the same without any filter. All are judged by the guards' default limits. Temperature, candidates
+and rows of a round were chosen on English samples of seed 0, looked at once in Chinese, and left as they were
+for the seeds that are told.
 """
 
 from __future__ import annotations
