@@ -27,6 +27,7 @@ from pydantic import BaseModel
 
 from tests.teacher import Scripted, any_reply
 from tests.tiny_lm import write_tiny_lm, write_tiny_reward
+from zhiling.adversarial.marks import marked
 from zhiling.encoders.hashing import HashingEncoder
 from zhiling.pipeline import fingerprint, registry
 from zhiling.pipeline.apply import apply
@@ -84,6 +85,10 @@ DOCUMENTED = {"answered_again"}
 """Steps that are about rows with a document."""
 
 
+TASKS = {"accept": "classification", "propose": "classification", "retrieve": "classification"}
+"""Steps that are about one task alone."""
+
+
 def talks(step: Step, questions: Sequence[str], replies: Sequence[str]) -> pl.Series:
     """A conversation for each question; a document before it for steps that need one."""
     asked = {"user": pl.Series(questions), "assistant": pl.Series(replies)}
@@ -97,7 +102,7 @@ def sample(step: Step) -> pl.DataFrame:
         pl.DataFrame(
             {
                 "messages": _with_pictures(talks(step, QUESTIONS, REPLIES)),
-                "task": ["dialogue"] * height,
+                "task": [TASKS.get(step.name, "dialogue")] * height,
                 "language": ["en", "zh"] * (height // 2),
                 "target": [
                     TARGETS.get(step.name, f'{{"labels":["{label}"]}}') for label in "ab" * (height // 2)
@@ -116,6 +121,8 @@ def sample(step: Step) -> pl.DataFrame:
         row_ids("s", keys, contents),
         conform(pl.DataFrame({"origin": _origins(origin)}))["origin"],
     )
+    if step.name == "accept":  # it judges rows that were proposed
+        rows = rows.with_columns(extra=pl.lit(marked(None, "retrieve", 1)))
     measured = {
         name: pl.Series(np.linspace(0, 1, height))
         for name in step.reads()
@@ -151,6 +158,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "document_qa": {"checker": "judge"},
     "grounding": {"against": "prompt"},  # the sample has no documents
     "mixture": {"size": 5},
+    "propose": {"generators": [{"use": "retrieve"}]},
     "pattern": {"patterns": [{"pattern": "parcel|包裹"}]},
     "same_facts": {"compare": "equal"},  # the sample is neither translated nor summed up
     "sample": {"size": 5},
@@ -200,6 +208,7 @@ def context(root: Path, step: Step | None = None) -> Context:
     found = Context(
         step_id="x", seed=3, root=root, load_encoder=lambda: HashingEncoder(),
         load_models=lambda step: Scripted(any_reply),
+        reference=sample(registry.load("step", "retrieve")()) if step and step.name == "accept" else None,
     )  # fmt: skip
     if step is None or not step.fits():
         return found

@@ -1,5 +1,9 @@
 """Adversarial construction: generators write rows, discriminators judge them, guards say when to stop."""
 
+BLOCKS: dict[str, str] = {
+    "adversarial": "zhiling.adversarial.block:Adversarial",
+}
+
 STEPS: dict[str, str] = {
     "accept": "zhiling.adversarial.accept:Accept",
     "language_model": "zhiling.adversarial.generators.language_model:LanguageModelGenerator",

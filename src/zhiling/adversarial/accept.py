@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import polars as pl
 from pydantic import Field
@@ -21,15 +21,16 @@ from zhiling.pipeline.step import Context, Decide, verdicts
 class Accept(Decide):
     """Accepts proposals whose label fits and whose text passes for a real one; ends the rounds.
 
-    `match` is the probability that the row's label fits its text, for a label that is as often wrong as right:
-    by classifiers of the real rows and of what was accepted before. `real` is the probability that the text is
-    a real one and not of this round's generations, if both were as frequent; a row is accepted as often as its
-    odds say (rejection sampling), at 1 : 1 always. `apart` is how far the two views of the ensemble are apart.
+    `match` is the probability that the row's label fits its text, for a label that is as often wrong as
+    right: by classifiers of the real rows and of what was accepted before. What it must be at least follows
+    from the share of wrong labels that may pass. `real` is the probability that the text is a real one and
+    not of this round's generations, if both were as frequent; a row is accepted as often as its odds say
+    (rejection sampling), at 1 : 1 always. `apart` is how far the two views of the ensemble are apart.
 
-    Then the student learns from the real rows and all accepted ones and is scored on the real rows that were
-    held back for it. The guards tell whether that helped, whether the rows collapse, and how often acceptance
-    errs on rows whose answer is known; see `zhiling.adversarial.guards`. As `until: {stop: ...}` of a `repeat`
-    it ends the rounds and returns the best one.
+    Then the student learns from the real rows and all accepted ones, and is scored on the real rows that
+    were held back for it. The guards tell whether that helped, whether the rows collapse, and how often
+    acceptance errs on rows whose answer is known; see `zhiling.adversarial.guards`. As `until: {stop: ...}`
+    of a `repeat` it ends the rounds and returns the best one.
     """
 
     name = "accept"
@@ -39,18 +40,22 @@ class Accept(Decide):
     Reason: ClassVar[type[StrEnum]] = Reason
     cost: ClassVar[str] = "an encoding a row, then some dozens of least-squares fits a round"
     limits: ClassVar[str] = (
-        "Rows of task `classification` with one label, inside a `repeat` behind `propose`. A discriminator adds "
-        "no information: what it can't tell from the anchors it accepts or rejects by chance."
+        "Rows of task `classification` with one label, inside a `repeat` behind `propose`. A discriminator "
+        "adds no information: what it can't tell by the anchors it accepts or rejects by chance."
     )
     source: ClassVar[str] = (
         "Goodfellow et al. 2014 (adversarial training); Azadi et al. 2019 (discriminator rejection sampling)"
     )
 
-    held_back: Shares = Field(Shares(), description="as in `propose`: `dev` and `hidden`")
-    least_match: float = Field(0.8, ge=0, le=1, description="probability that the label fits, to be accepted")
+    held_back: Shares = Field(
+        default=Shares(), description="as in `propose`: `dev` and `hidden`", examples=[{"dev": 0.3}]
+    )
+    wrong: float = Field(
+        0.05, gt=0, lt=1, description="share of wrong labels that may pass, by real rows out of fold"
+    )
     rejection: bool = Field(True, description="sample by the odds that the text is real, too")
     per_label: int | None = Field(None, ge=1, description="accepted rows of a label at most, of all rounds")
-    guards: Limits = Field(Limits(), description="bounds of the guards")
+    guards: Limits = Field(default=Limits(), description="bounds of the guards", examples=[{"patience": 3}])
 
     def reads(self) -> tuple[str, ...]:
         """Texts, labels and marks."""
@@ -75,8 +80,8 @@ class Accept(Decide):
                 f"step {context.step_id!r} holds rows against real ones, and sees none",
                 hint="put it into a `repeat`, behind `propose`",
             )
-        rules = Rules(self.held_back, self.least_match, self.rejection, self.per_label, self.guards)
-        Trial(rows, context.reference, context, rules).write(folder)
+        rules = Rules(self.held_back, self.wrong, self.rejection, self.per_label, self.guards)
+        Trial(rows.filter(self.applies(rows)), context.reference, context, rules).write(folder)
 
     def decide(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
         """What the trial found."""

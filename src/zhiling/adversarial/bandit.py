@@ -1,11 +1,12 @@
 """Which generator writes how many rows of a round: those whose rows were accepted and useful get more.
 
-Source: Thompson 1933 (posterior sampling); Chapelle and Li 2011, An Empirical Evaluation of Thompson Sampling.
+Source: Thompson 1933 (posterior sampling); Chapelle and Li 2011, An Empirical Evaluation of Thompson
+Sampling.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -28,12 +29,13 @@ def shares(
         past: for each earlier round generator → (rows proposed, rows accepted and useful).
         draws: for the posterior draws.
     """
-    won, lost = Counter[str](), Counter[str]()
+    won, lost = defaultdict[str, float](float), defaultdict[str, float](float)
     for told in past:
         for name, (proposed, useful) in told.items():
-            share = min(useful / proposed, 1.0) if proposed else 0.0
-            won[name] += STRENGTH * share  # pyright: ignore[reportArgumentType] - counts of a fraction
-            lost[name] += STRENGTH * (1 - share)  # pyright: ignore[reportArgumentType]
+            if proposed:
+                share = min(useful / proposed, 1.0)
+                won[name] += STRENGTH * share
+                lost[name] += STRENGTH * (1 - share)
     sampled = np.column_stack([draws.beta(1 + won[name], 1 + lost[name], SLICES) for name in names])
     taken = np.bincount(sampled.argmax(axis=1), minlength=len(names)) / SLICES
     return {

@@ -45,14 +45,30 @@ class Features:
 
 
 def features(texts: Sequence[str], encoder: Encoder) -> Features:
-    """Both views of the texts; a text that was encoded lately is not encoded again."""
-    identity = encoder.identity
-    new = [text for text in dict.fromkeys(texts) if (identity, text) not in _known]
-    fresh = dict(zip(new, encoder.encode(new), strict=True)) if new else {}
-    vectors = [fresh[text] if text in fresh else _known[identity, text] for text in texts]
-    _known.update(((identity, text), vector) for text, vector in fresh.items())
-    while len(_known) > MOST_KEPT:
-        _known.popitem(last=False)
-    if not vectors:
-        return Features(np.empty((0, 1), np.float32), _NGRAMS.encode([]))
-    return Features(np.stack(vectors), _NGRAMS.encode(texts))
+    """Both views of the texts."""
+    return Features(Remembered(encoder).encode(texts), _NGRAMS.encode(texts))
+
+
+class Remembered:
+    """An encoder that does not encode a text again that it encoded lately; all of one identity share it."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+
+    @property
+    def identity(self) -> str:
+        """The encoder's."""
+        return self._encoder.identity
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """The encoder's vectors, float32 (n, dimension)."""
+        identity = self.identity
+        new = [text for text in dict.fromkeys(texts) if (identity, text) not in _known]
+        fresh = dict(zip(new, self._encoder.encode(new), strict=True))
+        if not texts:
+            return self._encoder.encode([])
+        vectors = np.stack([fresh[text] if text in fresh else _known[identity, text] for text in texts])
+        _known.update(((identity, text), vector) for text, vector in fresh.items())
+        while len(_known) > MOST_KEPT:
+            _known.popitem(last=False)
+        return vectors

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import orjson
 import polars as pl
 from numpy.typing import NDArray
-from pydantic import Field, SerializeAsAny, field_validator
+from pydantic import Field, model_validator
 
 from zhiling.adversarial import bandit
 from zhiling.adversarial.discriminators.match import Match, fit_match
-from zhiling.adversarial.features import features
+from zhiling.adversarial.features import Remembered, features
 from zhiling.adversarial.marks import marked, tally
 from zhiling.adversarial.real import Shares, labelled, real_rows, with_text
 from zhiling.errors import UsageError
 from zhiling.pipeline import registry
-from zhiling.pipeline.step import Context, Failure, Made, Make, Step
+from zhiling.pipeline.fingerprint import digest
+from zhiling.pipeline.step import Context, Failure, Made, Make
 from zhiling.text.normalise import normalise
 
 SURE = 0.9
@@ -34,10 +35,11 @@ _PLAN = "plan.json"
 class Propose(Make):
     """Writes the rows of a round: each generator its share, half of them aimed, half spread evenly.
 
-    A generator is an adding Make step. It sees the anchors and the unlabelled rows, never the real rows that
-    are held back. How many of its rows are proposed, a bandit decides by what was accepted of it before and
-    taught something. Of what it wrote, one part is drawn evenly over the labels; the other is aimed at labels
-    that a classifier of the anchors gets wrong, and at texts on which its two views disagree.
+    A generator is a Make step; the rows that it writes are added. It sees the anchors and the unlabelled
+    rows, never the real rows that are held back. How many of its rows are proposed, a bandit decides by what
+    was accepted of it before and taught something. Of what it wrote, one part is drawn evenly over the
+    labels; the other is aimed at labels that a classifier of the anchors gets wrong, and at texts on which
+    its two views disagree.
     """
 
     name = "propose"
@@ -49,32 +51,44 @@ class Propose(Make):
     limits: ClassVar[str] = "Rows of task `classification` with one label. Nothing is judged: see `accept`."
     source: ClassVar[str] = "Thompson 1933 (which generator); Efraimidis and Spirakis 2006 (weighted draws)"
 
-    generators: tuple[SerializeAsAny[Step], ...] = Field(
-        min_length=1, description="adding Make steps, each written as {use: NAME, ...settings}"
+    generators: tuple[dict[str, Any], ...] = Field(
+        min_length=1,
+        description="Make steps, each written as {use: NAME, ...settings}",
+        examples=[[{"use": "retrieve"}], [{"use": "augment", "method": "eda"}]],
     )
     per_round: int = Field(1000, ge=1, description="rows that a round proposes at most")
     aimed: float = Field(0.5, ge=0, le=1, description="share of them that is aimed at what is not known yet")
-    held_back: Shares = Field(Shares(), description="real rows that no generator sees: `dev` and `hidden`")
+    held_back: Shares = Field(
+        default=Shares(),
+        description="real rows that no generator sees: `dev` and `hidden`",
+        examples=[{"dev": 0.3}],
+    )
 
-    @field_validator("generators", mode="before")
-    @classmethod
-    def _built(cls, given: object) -> object:
-        if not isinstance(given, list | tuple):
-            return given
-        return tuple(_generator(each) for each in cast(Sequence[object], given))
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        self._named  # noqa: B018 - a generator that can't be built is told of now
+        return self
 
     def reads(self) -> tuple[str, ...]:
         """What the generators read, and what deals out the real rows."""
         own = ("messages", "task", "target", "language", "source", "group", "extra")
-        return tuple(dict.fromkeys([*own, *(name for each in self.generators for name in each.reads())]))
+        return tuple(dict.fromkeys([*own, *(name for each in self._steps for name in each.reads())]))
 
     def files(self) -> tuple[str, ...]:
         """Those of the generators."""
-        return tuple(file for each in self.generators for file in each.files())
+        return tuple(file for each in self._steps for file in each.files())
+
+    def outside(self, root: Path, run: str) -> str:
+        """What the generators are: their names, versions and settings, and what each depends on."""
+        told = [
+            (name, each.version, each.model_dump_json(), each.outside(root, run))
+            for name, each in self._named.items()
+        ]
+        return digest(repr(told).encode())
 
     def roles(self) -> tuple[str, ...]:
         """Those of the generators."""
-        return tuple(dict.fromkeys(role for each in self.generators for role in each.roles()))
+        return tuple(dict.fromkeys(role for each in self._steps for role in each.roles()))
 
     def uses_encoder(self) -> bool:
         """The aim is taken by its vectors."""
@@ -83,7 +97,7 @@ class Propose(Make):
     def applies(self, rows: pl.DataFrame) -> pl.Series:
         """Labelled texts, and what a generator is about."""
         wanted = labelled(rows)
-        for each in self.generators:
+        for each in self._steps:
             applied = each.applies(rows)
             wanted = wanted | (rows["messages"].is_not_null() if applied is None else applied)
         return wanted
@@ -92,10 +106,15 @@ class Propose(Make):
     def _named(self) -> Mapping[str, Make]:
         """Each generator by its name; a second one of a kind gets a number."""
         found: dict[str, Make] = {}
-        for each in cast(Sequence[Make], self.generators):
+        for given in self.generators:
+            each = _generator(given)
             number = sum(name.partition("-")[0] == each.name for name in found) + 1
             found[each.name if number == 1 else f"{each.name}-{number}"] = each
         return found
+
+    @property
+    def _steps(self) -> Iterable[Make]:
+        return self._named.values()
 
     def fit(self, rows: pl.DataFrame, context: Context, folder: Path) -> None:
         """Plans how many rows each generator writes, and fits those generators that learn."""
@@ -146,6 +165,7 @@ class Propose(Make):
         return replace(
             context, step_id=f"{context.step_id}.{name}", state=folder / name if each.fits() else None,
             reference=context.reference if each.recalls else None, earlier=(),
+            load_encoder=lambda: Remembered(context.encoder),
         )  # fmt: skip
 
 
@@ -224,15 +244,15 @@ class _Aim:
         return np.argsort(np.log(uniform) / weights, kind="stable")[::-1]
 
 
-def _generator(given: object) -> Step:
-    if isinstance(given, Step):
-        return given
-    if not isinstance(given, Mapping) or not isinstance(given.get("use"), str):
-        raise ValueError(f"a generator is {{use: NAME, ...settings}}, not {given!r}")
-    settings = dict(cast(Mapping[str, Any], given))
-    found = registry.load("step", settings.pop("use"))
-    if not (issubclass(found, Make) and found.effect == "adds"):
-        raise ValueError(f"{found.name!r} is no generator: only a Make step that adds rows is")
+def _generator(given: Mapping[str, Any]) -> Make:
+    settings = dict(given)
+    use = settings.pop("use", None)
+    try:
+        found = registry.load("step", use) if isinstance(use, str) else None
+    except UsageError as error:
+        raise ValueError(" ".join(filter(None, (error.message, error.hint)))) from error
+    if found is None or not issubclass(found, Make):
+        raise ValueError(f"a generator is {{use: NAME, ...settings}} of a Make step, not {given!r}")
     return found.model_validate(settings)
 
 

@@ -1,4 +1,4 @@
-"""The real rows, dealt out once for all rounds: anchors to learn from, dev rows to score on, hidden probes."""
+"""The real rows, dealt out once for all rounds: anchors to learn from, dev rows to score on, probes."""
 
 from __future__ import annotations
 
@@ -23,8 +23,12 @@ class Shares(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    dev: float = Field(0.2, gt=0, lt=1, description="share of real rows that the student is scored on")
-    hidden: float = Field(0.1, ge=0, lt=1, description="share of real rows that are sent through as probes")
+    dev: float = Field(
+        default=0.2, gt=0, lt=1, description="share of real rows that the student is scored on"
+    )
+    hidden: float = Field(
+        default=0.1, ge=0, lt=1, description="share of real rows that are sent through as probes"
+    )
 
 
 @dataclass(frozen=True)
@@ -63,10 +67,11 @@ def real_rows(rows: pl.DataFrame, shares: Shares, seed: int, place: str) -> Real
         UsageError: there are no real rows of two labels to hold generations against.
     """
     real = with_text(rows.filter(labelled(rows))).filter(mark("generator").is_null()).sort("id")
-    if real["label"].n_unique() < LEAST_LABELS:
+    labels = real["label"].n_unique()
+    if labels < LEAST_LABELS:
         raise UsageError(
-            f"step {place!r} has {real.height} real labelled rows of {real['label'].n_unique()} labels to hold "
-            "generations against; real rows of two labels are needed",
+            f"step {place!r} has {real.height} real labelled rows of {labels} labels to hold generations "
+            "against; real rows of two labels are needed",
             hint="add a source with labelled rows: without real ones nothing tells good rows from bad ones",
         )
     owners = real["group"].fill_null(real["id"])

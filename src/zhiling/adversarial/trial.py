@@ -24,14 +24,12 @@ from zhiling.adversarial.guards.rules import Limits, alarms, last_forward
 from zhiling.adversarial.guards.shift import label_shift, length_shift, topic_shift
 from zhiling.adversarial.guards.spread import spread
 from zhiling.adversarial.guards.usefulness import gain
-from zhiling.adversarial.linear import fitted
 from zhiling.adversarial.marks import mark
 from zhiling.adversarial.real import Real, Shares, labelled, real_rows, with_text
 from zhiling.pipeline.step import Context
 from zhiling.rows.conversation import user_text
 
 VERDICTS, ROUND, RIGHT = "verdicts.parquet", "round.json", "right.npy"
-_TEXTS = pl.String
 
 Flags = NDArray[np.bool_]
 Numbers = NDArray[np.int64]
@@ -52,7 +50,7 @@ class Rules:
     """How a proposal is accepted; the settings of `Accept`."""
 
     held_back: Shares
-    least_match: float
+    wrong: float
     rejection: bool
     per_label: int | None
     limits: Limits
@@ -84,14 +82,19 @@ class Trial:
 
     @cached_property
     def _match(self) -> Match:
-        """Learnt from anchors and what was accepted; calibrated on the anchors alone."""
-        anchors = self._real.anchors
-        known = pl.concat([anchors.select("text", "label"), self._before.select("text", "label")])
-        judged = np.arange(known.height) < anchors.height
-        return fit_match(
-            self._features(known["text"]), self._numbers(known["label"]), len(self._labels),
-            self._context.generator(1), judged,
-        )  # fmt: skip
+        """Learnt from anchors and what was accepted before, calibrated on the anchors alone."""
+        texts, labels = self._known(self._before)
+        real = np.arange(len(labels)) < self._real.anchors.height
+        return fit_match(texts, labels, len(self._labels), self._context.generator(1), real)
+
+    @cached_property
+    def _least(self) -> float:
+        return self._match.strictness(self._rules.wrong)
+
+    def _known(self, more: pl.DataFrame) -> tuple[Features, Numbers]:
+        """The anchors and these rows."""
+        rows = pl.concat([each.select("text", "label") for each in (self._real.anchors, more)])
+        return self._features(rows["text"]), self._numbers(rows["label"])
 
     @cached_property
     def _judged(self) -> Mapping[str, Judged]:
@@ -132,7 +135,7 @@ class Trial:
             pl.Series("match", match), pl.Series("real", real), pl.Series("apart", apart),
             pl.when(~pl.col("known")).then(pl.lit(str(Reason.UNKNOWN_LABEL)))
             .when(dropped).then(pl.lit(str(Reason.DROPPED)))
-            .when(pl.Series(match < self._rules.least_match)).then(pl.lit(str(Reason.MISMATCH)))
+            .when(pl.Series(match <= self._least)).then(pl.lit(str(Reason.MISMATCH)))
             .when(pl.Series(~taken)).then(pl.lit(str(Reason.UNREAL)))
             .otherwise(None).alias("reason"),
         )  # fmt: skip
@@ -140,7 +143,7 @@ class Trial:
 
     def _accepted(self, ids: pl.Series, match: NDArray[np.float64], real: NDArray[np.float64]) -> Flags:
         """Label and text pass: the text as often as its odds say."""
-        passed = match >= self._rules.least_match
+        passed = match > self._least
         if not self._rules.rejection:
             return passed
         odds = real / np.maximum(1 - real, 1e-9)
@@ -193,16 +196,15 @@ class Trial:
         return self._answers(self._all.clear())
 
     def _answers(self, more: pl.DataFrame) -> Flags:
-        rows = pl.concat([self._real.anchors.select("text", "label"), more])
-        wanted = np.eye(len(self._labels))[self._numbers(rows["label"])]
-        student = fitted(self._features(rows["text"]).joined, wanted)
+        """Which dev rows a student has right that learns from the anchors and these rows."""
         dev = self._real.dev
-        told = student.scores(self._features(dev["text"]).joined).argmax(axis=1)
+        student = self._match.learning(*self._known(more))
+        told = student.probabilities(self._features(dev["text"])).argmax(axis=1)
         return self._labels.gather(told).to_numpy() == dev["label"].to_numpy()
 
     @cached_property
     def _probes(self) -> Probes:
-        """Hidden real rows with their label, and with one that is wrong: by turns the nearest, a random one."""
+        """Hidden real rows with their label, and with a wrong one: by turns the nearest and a random one."""
         hidden = self._real.hidden.filter(pl.col("label").is_in(self._labels.implode()))
         if not hidden.height:
             return probed(np.empty(0, np.bool_), np.empty(0, np.bool_))
@@ -226,6 +228,7 @@ class Trial:
         anchors = self._real.anchors
         real, made = anchors["text"], self._all["text"]
         ours, theirs = self._features(made), self._features(real)
+        labels = self._all["label"].to_list(), anchors["label"].to_list()
         enough = min(made.len(), real.len()) >= LEAST_ROWS
         judged = enough and real.len() >= 2 * LEAST_ROWS
         seed = self._context.seed + number
@@ -239,7 +242,7 @@ class Trial:
             judged=fresh_judge(list(theirs.views), list(ours.views), seed) if judged else None,
             copied=copied(made, real) if enough else None,
             spread=spread(made, real, (ours.encoder, theirs.encoder), seed) if enough else None,
-            labels=label_shift(self._all["label"].to_list(), anchors["label"].to_list(), seed) if enough else None,
+            labels=label_shift(*labels, seed) if enough else None,
             topics=topic_shift(ours.encoder, theirs.encoder, seed) if enough else None,
             lengths=length_shift(made, real) if enough else None,
             probes=self._probes,

@@ -26,6 +26,7 @@ _TABLES: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
         ),
         "zhiling.steps",
     ),
+    "block": ((("zhiling.adversarial", "BLOCKS"),), "zhiling.blocks"),
     "source": ((("zhiling.sources", "SOURCES"),), "zhiling.sources"),
     "format": ((("zhiling.rows.formats", "FORMATS"),), "zhiling.formats"),
     "gate": ((("zhiling.pipeline.gates", "GATES"),), "zhiling.gates"),

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from zhiling.errors import RecipeError, UnknownName, UsageError, ZhilingError, did_you_mean
 from zhiling.llm.role import Role
 from zhiling.pipeline import registry
+from zhiling.pipeline.block import Block
 from zhiling.pipeline.evaluation_gates import Counterfactual, EvaluationGate, Score
 from zhiling.pipeline.gates import Contaminated, Gate
 from zhiling.pipeline.plan import RepeatLine, StepLine, Until
@@ -118,9 +119,26 @@ class Reader:
 
     def _steps(self, at: Path_, value: Any) -> Iterator[StepLine | RepeatLine]:
         for path, item in self._items(at, value):
-            line = self._repeat(path, item) if item.get("use") == "repeat" else self._step(path, item)
+            line = self._line(path, item)
             if line is not None:
                 yield line
+
+    def _line(self, path: Path_, item: Mapping[str, Any]) -> StepLine | RepeatLine | None:
+        """A step, a `repeat`, or the `repeat` that a block stands for."""
+        use = item.get("use")
+        if use == "repeat":
+            return self._repeat(path, item)
+        if use not in registry.table("block"):
+            return self._step(path, item)
+        settings = {key: value for key, value in item.items() if key not in _STEP_KEYS}
+        block = self._component("block", use, settings, path)
+        if not isinstance(block, Block):
+            return None
+        block_id = str(item.get("id", use))
+        told = block.unfolded(block_id)
+        narrowed = {key: item[key] for key in ("from", "only") if key in item}
+        steps = [{**narrowed, **each} for each in told["steps"]]
+        return self._repeat(path, {**told, "id": block_id, "use": "repeat", "steps": steps})
 
     def _step(self, path: Path_, item: Mapping[str, Any]) -> StepLine | None:
         known = set(self._ids)

@@ -33,7 +33,7 @@ def recipe_schema() -> dict[str, Any]:
             "steps": {"type": "array", "items": {"$ref": "#/$defs/step"}},
         },
     }
-    defs["step"] = {"anyOf": [*_variants("step", "use", step_line, defs), repeat]}
+    defs["step"] = {"anyOf": [*_variants("step", "use", step_line, defs), *_variants("block", "use", step_line, defs), repeat]}
     properties: dict[str, Any] = {
         "version": {"const": 1},
         "name": {"type": "string"},

@@ -10,20 +10,19 @@ Source: Karpukhin et al. 2020 (hard negatives, mined by the model that is traine
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zhiling.adversarial.features import Features
-from zhiling.adversarial.linear import Linear, Matrix, cross_fitted, fitted
+from zhiling.adversarial.linear import Classes, Linear, Matrix, cross_fitted, discriminant
 from zhiling.curation.cross_fitting import best_temperature, softmax
 from zhiling.encoders.sparse import require
 
-Classes = NDArray[np.int64]
-
 FOLDS = 5
+HOTTEST = 300.0
 _TINY = 1e-9
 
 
@@ -35,13 +34,15 @@ class Match:
         members: the classifier of each view.
         temperatures: of each view's scores.
         scale: slope and bias that make a probability of the evidence.
-        right: out-of-fold probability that the own label of each row fits it, (rows,).
+        right: out-of-fold probability that the own label of each judged row fits it, (judged,).
+        wrong: the same of the wrong labels that it was calibrated on, (2 · judged,).
     """
 
     members: tuple[Linear, ...]
     temperatures: tuple[float, ...]
     scale: tuple[float, float]
     right: NDArray[np.float64]
+    wrong: NDArray[np.float64]
 
     def by_view(self, texts: Features) -> list[Matrix]:
         """Probability of each label for each text, (n, labels), one matrix a view."""
@@ -56,16 +57,21 @@ class Match:
 
     def fits(self, texts: Features, labels: Classes) -> NDArray[np.float64]:
         """Probability that a label that is as often wrong as right fits its text, (n,)."""
-        return self._calibrated(evidence(self.probabilities(texts), labels))
+        return _sigmoid(evidence(self.probabilities(texts), labels), self.scale)
 
     def disagreement(self, texts: Features) -> NDArray[np.float64]:
         """How far the views are apart on each text: half the L1 distance of their probabilities, 0 to 1."""
         first, second = self.by_view(texts)
         return np.abs(first - second).sum(axis=1) / 2
 
-    def _calibrated(self, given: NDArray[np.float64]) -> NDArray[np.float64]:
-        slope, bias = self.scale
-        return 1 / (1 + np.exp(-np.clip(slope * given + bias, -50, 50)))
+    def strictness(self, wrong: float) -> float:
+        """The probability above which at most this share of wrong labels passes, out of fold; at least .5."""
+        return max(0.5, float(np.quantile(self.wrong, 1 - wrong, method="higher")))
+
+    def learning(self, texts: Features, labels: Classes) -> Match:
+        """The same judge with members that are fitted on other rows; its calibration stays."""
+        count = len(self.members[0].bias)
+        return replace(self, members=tuple(discriminant(view, labels, count) for view in texts.views))
 
 
 def fit_match(
@@ -80,17 +86,19 @@ def fit_match(
         draws: deals out the folds and draws random wrong labels.
         judged: rows that calibrate it: the real ones. What was accepted is learnt from, and proves nothing.
     """
-    wanted = np.eye(count)[labels]
     folds = _folds(labels, draws)
-    outside = [cross_fitted(view, wanted, folds) for view in texts.views]
-    heats = tuple(best_temperature(each[judged], labels[judged]) for each in outside)
+    outside = [
+        cross_fitted(lambda rows, view=view: discriminant(view[rows], labels[rows], count), view, folds)
+        for view in texts.views
+    ]
+    heats = tuple(best_temperature(each[judged], labels[judged], HOTTEST) for each in outside)
     chances = pooled([softmax(each / heat) for each, heat in zip(outside, heats, strict=True)])[judged]
     own = labels[judged]
-    right, wrong = evidence(chances, own), [evidence(chances, each) for each in _wrong(chances, own, draws)]
-    scale = _platt(right, np.concatenate(wrong))
-    members = tuple(fitted(view, wanted) for view in texts.views)
-    found = Match(members, heats, scale, right)
-    return Match(members, heats, scale, found._calibrated(right))
+    right = evidence(chances, own)
+    wrong = np.concatenate([evidence(chances, each) for each in _wrong(chances, own, draws)])
+    scale = _platt(right, wrong)
+    members = tuple(discriminant(view, labels, count) for view in texts.views)
+    return Match(members, heats, scale, _sigmoid(right, scale), _sigmoid(wrong, scale))
 
 
 def pooled(views: Sequence[Matrix]) -> Matrix:
@@ -121,6 +129,11 @@ def _folds(labels: Classes, draws: np.random.Generator) -> Classes:
     folds = np.empty(len(labels), dtype=np.int64)
     folds[order] = np.arange(len(labels)) % FOLDS
     return folds
+
+
+def _sigmoid(given: NDArray[np.float64], scale: tuple[float, float]) -> NDArray[np.float64]:
+    slope, bias = scale
+    return 1 / (1 + np.exp(-np.clip(slope * given + bias, -50, 50)))
 
 
 def _platt(right: NDArray[np.float64], wrong: NDArray[np.float64]) -> tuple[float, float]:

@@ -24,6 +24,8 @@ from zhiling.evaluation.terms import telling_terms, terms_of
 from zhiling.text.normalise import normalise
 from zhiling.text.tokens import token_counts
 
+Numbers = NDArray[np.int64]
+
 FOLDS = 5
 LENGTHS = 8
 """Classes of length that real rows and generations are made equal in."""
@@ -39,7 +41,7 @@ class Judged:
     Attributes:
         real: probability that each generation is a real row, if both were as frequent, (n,).
         beside: the same of the rows that were only scored.
-        auc: how well it tells generations from real rows, out of fold: .5 not at all; None: nothing was learnt.
+        auc: how well it tells generations from real rows, out of fold: .5 not at all; None: not learnt.
         telling: the words that speak most for a generation, the clearest first.
     """
 
@@ -55,7 +57,7 @@ class Side:
 
     texts: pl.Series
     features: Features
-    owners: NDArray[np.int64]
+    owners: Numbers
 
     def __getitem__(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> Side:
         return Side(
@@ -78,46 +80,46 @@ def judge_real(real: Side, made: Side, beside: Features, draws: np.random.Genera
     truth = np.repeat([1.0, 0.0], [len(chosen.texts), len(made.texts)])
     folds = np.concatenate([_dealt(each.owners, draws) for each in (chosen, made)])
     views = [np.vstack(each) for each in zip(chosen.features.views, made.features.views, strict=True)]
-    scores = np.mean([cross_fitted(view, truth[:, None], folds)[:, 0] for view in views], axis=0)
-    others = np.mean(
-        [
-            fitted(view, truth[:, None]).scores(own)[:, 0]
-            for view, own in zip(views, beside.views, strict=True)
-        ],
-        axis=0,
-    )
+    wanted = truth[:, None]
+    outside = [
+        cross_fitted(lambda rows, view=view: fitted(view[rows], wanted[rows]), view, folds) for view in views
+    ]
+    scores = np.mean(outside, axis=0)[:, 0]
+    inside = [fitted(view, wanted).scores(own) for view, own in zip(views, beside.views, strict=True)]
+    others = np.mean(inside, axis=0)[:, 0]
     calibrated = _platt(scores, truth)
     auc = float(require("sklearn.metrics").roc_auc_score(truth, scores))
     telling = _telling(chosen.texts, made.texts)
     return Judged(calibrated(scores)[len(chosen.texts) :], calibrated(others), auc, telling)
 
 
-def matched(
-    real: NDArray[np.int64], made: NDArray[np.int64], draws: np.random.Generator
-) -> NDArray[np.int64]:
-    """Places of real rows whose lengths are spread as those of the generations; as many as can be had."""
+def matched(real: Numbers, made: Numbers, draws: np.random.Generator) -> Numbers:
+    """Places of real rows whose lengths are spread as those of the generations; as many as can be had.
+
+    Where lengths have hardly anything in common, all of them: then length gives the generator away.
+    """
     if not len(made):
         return np.empty(0, dtype=np.int64)
     edges = np.unique(np.quantile(made, np.linspace(0, 1, LENGTHS + 1)[1:-1]))
-    of_real, of_made = (np.searchsorted(edges, each, side="right") for each in (real, made))
-    have = np.bincount(of_real, minlength=len(edges) + 1)
-    wanted = np.bincount(of_made, minlength=len(edges) + 1)
-    used = wanted > 0
-    share = min(1.0, float((have[used] / wanted[used]).min())) if used.any() else 0.0
-    if share * len(made) < LEAST:  # one class of lengths has hardly a real row: the others are matched alone
-        share = min(1.0, have.sum() / wanted.sum())
+    of_real, of_made = (np.searchsorted(edges, each) for each in (real, made))
+    have, wanted = (np.bincount(each, minlength=len(edges) + 1) for each in (of_real, of_made))
+    common = np.minimum(have, wanted).sum() / len(made)
+    share = min(1.0, float((have[wanted > 0] / wanted[wanted > 0]).min()))
+    if share * len(made) < LEAST:  # a class of lengths has hardly a real row: the others are matched alone
+        share = common
     taken = [
         draws.permutation(np.flatnonzero(of_real == each))[: int(np.ceil(share * wanted[each]))]
         for each in range(len(edges) + 1)
     ]
-    return np.sort(np.concatenate(taken))
+    chosen = np.sort(np.concatenate(taken))
+    return chosen if len(chosen) >= LEAST else np.arange(len(real))
 
 
-def _lengths(texts: pl.Series) -> NDArray[np.int64]:
+def _lengths(texts: pl.Series) -> Numbers:
     return token_counts(normalise(texts)).to_numpy().astype(np.int64)
 
 
-def _dealt(owners: NDArray[np.int64], draws: np.random.Generator) -> NDArray[np.int64]:
+def _dealt(owners: Numbers, draws: np.random.Generator) -> Numbers:
     """Folds in which rows of one owner stay together."""
     _, place = np.unique(owners, return_inverse=True)
     return (draws.permutation(int(place.max(initial=-1)) + 1) % FOLDS)[place]

@@ -39,8 +39,12 @@ class Retrieve(Make):
     )
     source: ClassVar[str] = "Cover and Hart 1967, Nearest neighbor pattern classification"
 
-    neighbours: int = Field(3, ge=1, le=50, description="known rows of a label that a line is compared with")
-    least: float = Field(0.4, ge=-1, le=1, description="mean cosine to them from which a line is taken")
+    neighbours: int = Field(
+        default=3, ge=1, le=50, description="known rows of a label that a line is compared with"
+    )
+    least: float = Field(
+        default=0.4, ge=-1, le=1, description="mean cosine to them from which a line is taken"
+    )
 
     def reads(self) -> tuple[str, ...]:
         """The labelled rows and the lines."""
@@ -62,7 +66,7 @@ class Retrieve(Make):
         lines = rows.filter(rows["task"] == "utterance")
         lines = lines.with_columns(user_text(lines["messages"]).alias("text")).sort("id")
         lines = lines.unique("text", keep="first", maintain_order=True).filter(
-            pl.col("text").str.len_chars() > 0
+            pl.col("text").str.strip_chars() != ""
         )
         lines = lines.join(known, on="text", how="anti", maintain_order="left")
         if not known.height:
@@ -86,15 +90,19 @@ def _nearest(
     names, starts, sizes = np.unique(labels.to_numpy(), return_index=True, return_counts=True)
     best = np.full(len(lines), -1, dtype=np.int64)
     similarity = np.full(len(lines), -np.inf)
+    places = list(zip(starts.tolist(), sizes.tolist(), strict=True))
     for start in range(0, len(lines), _BLOCK):
         cosines = lines[start : start + _BLOCK] @ known.T
-        means = np.column_stack([
-            -np.partition(-cosines[:, first : first + size], min(count, size) - 1, axis=1)[:, :count].mean(axis=1)
-            for first, size in zip(starts.tolist(), sizes.tolist(), strict=True)
-        ])  # fmt: skip
+        means = np.column_stack([_largest(cosines[:, first : first + size], count) for first, size in places])
         best[start : start + _BLOCK] = means.argmax(axis=1)
         similarity[start : start + _BLOCK] = means.max(axis=1)
     return pl.Series("label", names[best], dtype=pl.String), pl.Series("similarity", similarity)
+
+
+def _largest(cosines: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """The mean of the `count` largest of each row, or of all where there are fewer."""
+    count = min(count, cosines.shape[1])
+    return np.partition(cosines, -count, axis=1)[:, -count:].mean(axis=1)
 
 
 def _rows(lines: pl.DataFrame) -> pl.DataFrame:

