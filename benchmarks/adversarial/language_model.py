@@ -31,6 +31,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from hashlib import blake2b
 from importlib.util import find_spec
 from pathlib import Path
@@ -120,9 +121,9 @@ class Bench:
         self.labels = sorted({label for _, label in self.known})
         self.copies = set(normalise(pl.Series([text for text, _ in self.data.pool])).to_list())
         self.ngrams = HashingEncoder()
-        self.judge = self.discriminator()
 
-    def discriminator(self) -> Match:
+    @cached_property
+    def judge(self) -> Match:
         """Which label fits, learnt from the known rows."""
         texts, labels = zip(*self.known, strict=True)
         draws = np.random.default_rng(self.seed)
@@ -138,6 +139,7 @@ class Bench:
         """Places of labels in their order."""
         return np.searchsorted(self.labels, labels)
 
+    @cached_property
     def model(self) -> LanguageModel:
         """The language model of the pool, with labels from the known rows."""
         untold = kept(WORK / f"{hashed(SETTINGS.model_dump(exclude={'tuning'}))}.pickle", self.pretrained)
@@ -237,8 +239,9 @@ def some(rows: Labelled) -> Labelled:
     return taken
 
 
-def arms(bench: Bench, temperature: float, model: LanguageModel) -> Run:
+def arms(bench: Bench, temperature: float) -> Run:
     """Figures of each arm at a temperature."""
+    model = bench.model
     drafts = later = bench.written(model, temperature, 0)
     for number in range(1, UPDATES + 1):
         model = bench.updated(model, later, number)
@@ -276,9 +279,8 @@ def run(data: Scored, seed: int, folder: Path) -> Run:
     """All arms of one draw; their names end with the temperature."""
     bench = Bench(data, seed)
     found: Run = kept(folder / f"{seed}.pickle", lambda: beside(bench))
-    model = bench.model()
     for heat in TEMPERATURES:
-        told: Run = kept(folder / f"{seed}-{heat}.pickle", lambda heat=heat: arms(bench, heat, model))
+        told: Run = kept(folder / f"{seed}-{heat}.pickle", lambda heat=heat: arms(bench, heat))
         found |= {f"{name}, {heat}": each for name, each in told.items()}
     return found
 
