@@ -79,10 +79,11 @@ class LanguageModelGenerator(LanguageModelSettings, Make):
     )
     limits: ClassVar[str] = (
         "A model of this size from a few rows a label writes much that belongs to no label, or to another: "
-        "unfiltered its rows make a classifier worse. It knows nothing beyond the texts it is given, and "
-        "may repeat itself: put checks, a discriminator and deduplication behind it. A made row names one "
-        "labelled row of its label as parent and has its licence, though all texts shaped the model. Other "
-        "processors may give other weights."
+        "on CLINC150, five rows a label, its rows made a classifier worse, the best of eight and those after "
+        "two updates, too (adversarial.5). It knows nothing beyond the texts it is given, and may repeat "
+        "itself: put checks, a discriminator and deduplication behind it. A made row names one labelled row "
+        "of its label as parent and has its licence, though all texts shaped the model. Other processors may "
+        "give other weights."
     )
     source: ClassVar[str] = (
         "Radford et al. 2019 (GPT-2); Keskar et al. 2019 (CTRL); Anaby-Tavor et al. 2020 (LAMBADA); Dong et "
