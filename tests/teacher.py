@@ -71,6 +71,7 @@ _REPLIES: Mapping[str, Mapping[str, Any]] = {
     "output": {"input": "", "output": None},
     "instruction": {"instruction": None},
     "answerable": {"answerable": True, "evidence": None},
+    "choice": {"choice": 1},
     "score": {"reason": None, "score": 4, "sure": True},
 }
 

@@ -72,6 +72,7 @@ PICTURE_SHA256 = sha256(PICTURE_BYTES).hexdigest()
 GROUPS = [f"{pair}{copy}" for copy in range(COPIES) for pair in "aabbccddee"]
 TARGETS: dict[str, str] = {
     "answered_again": '{"answers":[{"text":"parcel"}]}',
+    "chosen_again": '{"choice":1}',
     "constraints": '{"constraints":[{"kind":"length","values":["words"],"at_most":9},{"kind":"title"}]}',
     "code_runs": '{"tests":["assert add(1, 2) == 3"]}',
     "dialogue_replay": '{"state":[],"turns":[{"message":0,"acts":[{"act":"request","slot":"area"}]}]}',
@@ -89,8 +90,23 @@ TASKS = {"accept": "classification", "propose": "classification", "retrieve": "c
 """Steps that are about one task alone."""
 
 
+CHOOSING = {"chosen_again"}
+"""Steps that are about rows with choices."""
+
+
+def choosing(questions: Sequence[str], replies: Sequence[str]) -> pl.Series:
+    """A question with the reply and one other as its choices."""
+    asked = [(asked, reply, "none of these") for asked, reply in zip(questions, replies, strict=True)]
+    texts = [text for texts in asked for text in texts]
+    names = ["question", "choice", "choice"] * len(asked)
+    said = pl.DataFrame({"role": ["user"] * len(texts), "text": texts, "name": names})
+    return nest(said, [3] * len(asked))
+
+
 def talks(step: Step, questions: Sequence[str], replies: Sequence[str]) -> pl.Series:
-    """A conversation for each question; a document before it for steps that need one."""
+    """A conversation for each question; a document before it, choices behind it, for steps that need them."""
+    if step.name in CHOOSING:
+        return choosing(questions, replies)
     asked = {"user": pl.Series(questions), "assistant": pl.Series(replies)}
     return dialogue({"document": pl.Series(replies), **asked} if step.name in DOCUMENTED else asked)
 

@@ -9,6 +9,7 @@ function), `round_trip.disagreement` (an answer and a second reader's).
 
 STEPS: dict[str, str] = {
     "answered_again": "zhiling.verification.answered_again:AnsweredAgain",
+    "chosen_again": "zhiling.verification.chosen_again:ChosenAgain",
     "constraints": "zhiling.verification.constraints:Constraints",
     "code_runs": "zhiling.verification.code_runs:CodeRuns",
     "dialogue_replay": "zhiling.verification.dialogue_replay:DialogueReplay",

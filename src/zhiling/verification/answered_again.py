@@ -6,21 +6,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import polars as pl
 from pydantic import Field
 
-from zhiling.llm.asking import Asks, accepts, said
-from zhiling.llm.failures import CallFailure
+from zhiling.llm.asking import accepts, said
+from zhiling.llm.reply import Reply
 from zhiling.llm.verdict import Ask, Complaint
-from zhiling.pipeline.step import VERDICT_SCHEMA, Context, Decide, Verdict
+from zhiling.pipeline.step import Context, Verdict
 from zhiling.rows.conversation import flatten
 from zhiling.rows.target import Answers, Place
 from zhiling.verification.answers import shared_words
 from zhiling.verification.check import holds, truth_in
 from zhiling.verification.replies import Messages
-from zhiling.verification.round_trip import PROMPT, PROMPTS, Verified, disagreement, standing
+from zhiling.verification.round_trip import PROMPT, Verified, disagreement, standing
+from zhiling.verification.second_reader import Line, SecondReader
 
 _BETWEEN = "\n\n"
 
@@ -31,13 +32,13 @@ class Question:
 
     Attributes:
         passage: the row's documents, one after the other.
-        question: the user's last turn.
+        text: the user's last turn, the question.
         answers: right ones in words; none: the passage does not answer.
         places: of the answers in the passage; none: no answer says where, and its words stand nowhere.
     """
 
     passage: str
-    question: str
+    text: str
     answers: Sequence[str]
     places: Sequence[Place]
 
@@ -73,7 +74,7 @@ def _places(truth: Answers, passage: str, starts: Mapping[int, int]) -> Iterator
             yield Place(start=start + place.start, end=start + place.end)
 
 
-class AnsweredAgain(Asks, Decide):
+class AnsweredAgain(SecondReader):
     """Rejects questions whose answer a second reader does not find again in the document.
 
     A role of the recipe's `models` reads document and question, and says whether the document answers, and in
@@ -98,16 +99,11 @@ class AnsweredAgain(Asks, Decide):
         "are held to the row's own. Templated rows pass by: put it before `template`."
     )
     source: ClassVar[str] = "Alberti et al. 2019, Synthetic QA corpora generation with roundtrip consistency"
-    prompt_folder = PROMPTS
     prompts = {PROMPT: ("passage", "question")}
 
-    model: str = Field(
-        "checker", min_length=1, description="role of the recipe's `models` that answers again"
-    )
     least_f1: float = Field(
         0.3, ge=0, le=1, description="least F1 of words with an answer that stands nowhere in the document"
     )
-    max_tokens: int = Field(512, ge=1, description="longest reply; one that is longer is a failure")
 
     class Reason(StrEnum):
         """Why a row is rejected."""
@@ -115,10 +111,6 @@ class AnsweredAgain(Asks, Decide):
         BROKEN_TARGET = "broken_target"
         NOT_ANSWERED = "not_answered"
         ANSWERED_AFTER_ALL = "answered_after_all"
-
-    def reads(self) -> tuple[str, ...]:
-        """Conversation, truth and language."""
-        return ("messages", "target", "language")
 
     def writes(self) -> dict[str, pl.DataType]:
         """The words that the reader found, and what is wrong; null where nothing is."""
@@ -131,45 +123,30 @@ class AnsweredAgain(Asks, Decide):
         documents = pl.Series([row in shown for row in range(rows.height)], dtype=pl.Boolean)
         return documents & holds(rows["target"], "answers") & ~holds(rows["target"], "template")
 
-    def first_asks(self, rows: pl.DataFrame, context: Context) -> list[Ask]:
-        """The question of each row that has one."""
-        return self._asks(rows, _questions(rows), context)
+    def posed(self, rows: pl.DataFrame, context: Context) -> list[Question | str]:
+        """The question of each row, or in words why there is none."""
+        cells = rows.select("messages", "target").rows()
+        return [_question(messages or [], target) for messages, target in cells]
 
-    def decide(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
-        """Verdicts by what the second reader says, and the class of each call that failed."""
-        questions = _questions(rows)
-        asks = self._asks(rows, questions, context)
-        outcomes = iter(context.models.ask(self.model, asks) if asks else [])
-        lines = [
-            _broken(question) if isinstance(question, str) else self._line(question, next(outcomes))
-            for question in questions
-        ]
-        schema = {**VERDICT_SCHEMA, **self.writes(), "failure": pl.String()}
-        return pl.DataFrame(lines, schema=schema, orient="row")
+    def asks(self, posed: Question, language: str, root: Path) -> list[Ask]:
+        """The question beside its passage."""
+        values = {"passage": posed.passage, "question": posed.text}
+        return [Ask(self.request(PROMPT, language, root, values, Verified), accept=accepts(Verified))]
 
-    def _asks(self, rows: pl.DataFrame, questions: Sequence[Question | str], context: Context) -> list[Ask]:
-        texts = pl.Series([each if isinstance(each, str) else each.question for each in questions])
-        languages = self.languages_of(rows, texts.cast(pl.String), context)
-        return [
-            Ask(self._request(question, language, context.root), accept=accepts(Verified))
-            for question, language in zip(questions, languages, strict=True)
-            if isinstance(question, Question)
-        ]
-
-    def _request(self, question: Question, language: str, root: Path) -> Any:
-        values = {"passage": question.passage, "question": question.question}
-        return self.request(PROMPT, language, root, values, Verified)
-
-    def _line(self, question: Question, outcome: Any) -> tuple[Any, ...]:
-        if isinstance(outcome, CallFailure):
-            return _failed(outcome.reason or outcome.cls.value)
-        told = said(Verified, outcome)
-        likeness = question.likeness(told)
-        problem = self._problem(question, told, likeness)
-        evidence = told.evidence if told.answerable else None
+    def line(self, posed: Question, replies: Sequence[Reply]) -> Line:
+        """The row's line, by the likeness of both answers."""
+        told = said(Verified, replies[0])
+        likeness = posed.likeness(told)
+        problem = self._problem(posed, told, likeness)
+        found = {"score": likeness, "evidence": told.evidence if told.answerable else None}
         if problem is None:
-            return str(Verdict.KEEP), None, likeness, None, evidence, None, None
-        return str(Verdict.REJECT), problem.cls, likeness, None, evidence, problem.message, None
+            return {**found, "verdict": str(Verdict.KEEP)}
+        return {
+            **found,
+            "verdict": str(Verdict.REJECT),
+            "reason": problem.cls,
+            "problems": problem.message,
+        }
 
     def _problem(self, question: Question, told: Verified, likeness: float) -> Complaint | None:
         if question.places or not question.answers:
@@ -180,25 +157,9 @@ class AnsweredAgain(Asks, Decide):
         return Complaint("not_answered", f"asked again, {found}")
 
 
-def _questions(rows: pl.DataFrame) -> list[Question | str]:
-    """What is asked about each row, or in words why nothing can be."""
-    return [
-        _question(messages or [], target) for messages, target in rows.select("messages", "target").rows()
-    ]
-
-
 def _question(messages: Messages, target: str) -> Question | str:
     truth = truth_in(target, Answers)
     if isinstance(truth, str):
         return truth
     question = Question.of(messages, truth)
-    return question if question.question.strip() else "the row asks nothing"
-
-
-def _failed(cls: str) -> tuple[Any, ...]:
-    """A line of a row that failed: the runner takes the class, and not the verdict."""
-    return str(Verdict.KEEP), None, None, None, None, None, cls
-
-
-def _broken(told: str) -> tuple[Any, ...]:
-    return str(Verdict.REJECT), str(AnsweredAgain.Reason.BROKEN_TARGET), None, None, None, told, None
+    return question if question.text.strip() else "the row asks nothing"

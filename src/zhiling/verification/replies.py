@@ -78,14 +78,15 @@ class Piece(NamedTuple):
 
     role: str
     text: str
+    name: str | None = None
 
 
 def pieces_of(messages: Messages, template: Template | None) -> list[Piece]:
     """A row's messages; of a templated row those of its example, as far as they are there."""
     if template is None:
-        return [Piece(turn["role"] or "", turn["text"] or "") for turn in messages]
+        return [Piece(turn["role"] or "", turn["text"] or "", turn["name"]) for turn in messages]
     return [
-        Piece(field.role, _piece(messages, field))
+        Piece(field.role, _piece(messages, field), field.name)
         for field in template.fields
         if field.message < len(messages)
     ]
