@@ -1,4 +1,4 @@
-"""Whether a second tagger agrees with a row's truth: labels, entities and answers, by a passed `predict`.
+"""Whether a second tagger, a passed `predict`, agrees with a row's labels, entities, answers or choice.
 
 agreement(rows, model.predict).filter(pl.col("score") < 1)  # rows to look at again
 """
@@ -13,7 +13,7 @@ import polars as pl
 from pydantic import BaseModel, ValidationError
 
 from zhiling.errors import UsageError
-from zhiling.rows.target import Answers, Entities, Labels, Place
+from zhiling.rows.target import CHOICE, Answers, Choice, Entities, Labels, Place
 from zhiling.verification.answers import shared_words
 from zhiling.verification.check import truth_in
 from zhiling.verification.replies import Messages
@@ -21,8 +21,9 @@ from zhiling.verification.replies import Messages
 Predict = Callable[[list[str]], list[str]]
 """Texts to their answers, one each and in their order."""
 BETWEEN = "\n"
-_SHAPES: dict[str, type[Labels] | type[Entities] | type[Answers]] = {
-    "labels": Labels, "spans": Entities, "answers": Answers,
+Truth = Labels | Entities | Answers | Choice
+_SHAPES: dict[str, type[Truth]] = {
+    "labels": Labels, "spans": Entities, "answers": Answers, "choice": Choice,
 }  # fmt: skip
 _SPOKEN = ("document", "user")
 
@@ -31,8 +32,8 @@ def agreement(rows: pl.DataFrame, predict: Predict, *, at_once: int = 1_000) -> 
     """How far a second tagger says what the rows' targets say.
 
     The tagger reads what documents and users say, joined by a line break. It answers as a target does, in
-    JSON, or plainly: a label for `labels`, the answer's words for `answers` (an empty text: none). Places in
-    its `spans` are in the text that it read.
+    JSON, or plainly: a label for `labels`, the answer's words for `answers` (an empty text: none), the
+    text of a choice for `choice`. Places in its `spans` are in the text that it read.
 
     Args:
         rows: `messages` and `target` of labelled examples (no templated ones).
@@ -41,8 +42,8 @@ def agreement(rows: pl.DataFrame, predict: Predict, *, at_once: int = 1_000) -> 
 
     Returns:
         `score`: F1 of labels, of entities by type and place, or of the words of the nearest right answer (1
-        where both say that there is none); null where there is nothing to compare. `told`: what differs, or
-        why nothing was compared; null where both agree.
+        where both say that there is none); 1 or 0 for a choice; null where there is nothing to compare.
+        `told`: what differs, or why nothing was compared; null where both agree.
 
     Raises:
         UsageError: the tagger does not answer for every text.
@@ -65,7 +66,7 @@ def agreement(rows: pl.DataFrame, predict: Predict, *, at_once: int = 1_000) -> 
 class _Case:
     """A row as the tagger sees it: its text, its truth, and where each message begins in the text."""
 
-    def __init__(self, messages: Messages, truth: Labels | Entities | Answers) -> None:
+    def __init__(self, messages: Messages, truth: Truth) -> None:
         self.truth = truth
         self.starts: dict[int, int] = {}
         pieces: list[str] = []
@@ -76,6 +77,7 @@ class _Case:
                 pieces.append(turn["text"] or "")
                 at += len(pieces[-1]) + len(BETWEEN)
         self.text = BETWEEN.join(pieces)
+        self.choices = [(turn["text"] or "").strip() for turn in messages if turn["name"] == CHOICE]
 
     def place(self, place: Place) -> tuple[int, int]:
         """A place of the row in the text; of a message that the tagger does not read: nowhere."""
@@ -91,14 +93,26 @@ def _case(messages: Messages, target: str | None) -> _Case | str:
     truth = truth_in(target, shape)
     if isinstance(truth, str):
         return truth
-    return _Case(messages, truth) if truth.template is None else "a template wrote it"
+    if truth.template is not None:
+        return "a template wrote it"
+    case = _Case(messages, truth)
+    return (_outside(truth, case) or case) if isinstance(truth, Choice) else case
+
+
+def _outside(told: Choice, case: _Case) -> str | None:
+    """What is wrong with a choice that the row does not offer."""
+    offered = len(case.choices)
+    return f"choice {told.choice} of {offered}, counted from 0" if told.choice >= offered else None
 
 
 def _compared(case: _Case, answer: str) -> tuple[float | None, str | None]:
-    told = _read(answer, type(case.truth))
+    told = _read(answer, case)
     if isinstance(told, str):
         return None, told
     truth = case.truth
+    if isinstance(truth, Choice) and isinstance(told, Choice):
+        ours, theirs = (case.choices[each.choice] for each in (truth, told))
+        return _line(float(ours == theirs), [ours], [theirs])
     if isinstance(truth, Answers) and isinstance(told, Answers):
         right, other = ([each.text for each in side.answers] for side in (truth, told))
         if right and other:
@@ -128,19 +142,26 @@ def _line(score: float, right: Sequence[str], told: Sequence[str]) -> tuple[floa
     return score, "the row says {:.200}, the tagger {:.200}".format(*words)
 
 
-def _read(answer: str, shape: type[Any]) -> Labels | Entities | Answers | str:
-    """An answer of the tagger as such a target, or in words why it is none."""
+def _read(answer: str, case: _Case) -> Truth | str:
+    """An answer of the tagger as a target of the row's shape, or in words why it is none."""
+    shape: type[Truth] = type(case.truth)
     try:
         fields: Any = orjson.loads(answer)
     except orjson.JSONDecodeError:
         fields = None
     if isinstance(fields, dict):
         try:
-            return shape.model_validate(fields)
+            told = shape.model_validate(fields)
+            outside = _outside(told, case) if isinstance(told, Choice) else None
+            return f"the tagger's answer cannot be read: {outside}" if outside else told
         except ValidationError as error:
             return f"the tagger's answer cannot be read: {error.errors()[0]['msg']}: {answer!r:.80}"
     if shape is Labels:
         return Labels(labels=[answer])
     if shape is Answers:
         return Answers.model_validate({"answers": [{"text": answer}] if answer.strip() else []})
+    if shape is Choice:
+        if answer.strip() in case.choices:
+            return Choice(choice=case.choices.index(answer.strip()))
+        return f"the tagger's answer is none of the {len(case.choices)} choices: {answer!r:.80}"
     return f"the tagger's answer is no JSON object with spans: {answer!r:.80}"

@@ -1,4 +1,4 @@
-"""Agreement with a second tagger: labels, entities and answers in both languages; what cannot be compared."""
+"""Agreement with a second tagger in both languages: all kinds of truth, and what cannot be compared."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.unit.curation.frames import turns
 from zhiling.errors import UsageError
+from zhiling.rows.conversation import nest
 from zhiling.verification.agreement import agreement
 
 
@@ -77,7 +78,7 @@ def test_places_are_those_of_the_text_that_the_tagger_read() -> None:
 
 def test_nothing_is_compared_where_nothing_can_be() -> None:
     for target, told in (
-        ('{"constraints": []}', "none of labels, spans, answers"),
+        ('{"constraints": []}', "none of labels, spans, answers, choice"),
         ('{"labels": 3}', "labels: Input should be a valid array"),
         ({"labels": ["a"], "template": {"wording": "w", "fields": []}}, "a template wrote it"),
     ):
@@ -107,6 +108,37 @@ def test_a_tagger_answers_for_every_text_and_is_given_so_many_at_once() -> None:
     assert agreement(rows.clear(), predict).height == 0
     with pytest.raises(UsageError, match="predict gave 1 answers to 5 texts"):
         agreement(rows, lambda texts: ["a"])
+
+
+@pytest.mark.parametrize(
+    ("choices", "right", "answer", "score", "told"),
+    [
+        (["oven", "fridge"], 1, "fridge", 1.0, None),
+        (["oven", "fridge"], 1, '{"choice": 1}', 1.0, None),
+        (["oven", "fridge"], 0, " fridge ", 0.0, "the row says oven, the tagger fridge"),
+        (["烤箱", "冰箱"], 1, "冰箱", 1.0, None),
+        (["烤箱", "冰箱"], 1, '{"choice": 0}', 0.0, "the row says 冰箱, the tagger 烤箱"),
+        (["1", "0"], 1, "0", 1.0, None),
+        (["一", "一", "二"], 1, "一", 1.0, None),
+        (["oven", "fridge"], 2, "oven", None, "choice 2 of 2, counted from 0"),
+        (["oven", "fridge"], 0, "shelf", None, "none of the 2 choices: 'shelf'"),
+        (["烤箱", "冰箱"], 0, '{"choice": 7}', None, "cannot be read: choice 7 of 2"),
+        (["烤箱", "冰箱"], 0, '{"choice": -1}', None, "cannot be read: Input should be greater"),
+        ([], 0, "oven", None, "choice 0 of 0"),
+    ],
+)
+def test_choices(choices: list[str], right: int, answer: str, score: float | None, told: str | None) -> None:
+    said = pl.DataFrame(
+        {"text": ["Where? 哪里？", *choices], "name": ["question", *["choice"] * len(choices)]}
+    )
+    messages = nest(said.with_columns(role=pl.lit("user")), [said.height])
+    target = pl.Series("target", [json.dumps({"choice": right})])
+    found, why = agreement(
+        pl.DataFrame({"messages": messages, "target": target}), lambda texts: [answer]
+    ).row(0)
+    assert found == score
+    assert (why is None) == (told is None)
+    assert (told or "") in (why or "")
 
 
 LABELS = st.lists(st.sampled_from(["a", "b", "物流", ""]), unique=True)
