@@ -5,10 +5,14 @@
 Each method is run on a passage, a seed or a row in English and in Chinese, against replies that stand in
 scripted.yaml: right ones, ones that are wrong in a way that its checks claim to catch, and some that are
 wrong beyond that. Caught is what makes no row. The class must be the claimed one.
+
+`chosen_again` judges rows of its own: there a case names its row and what is chosen in either order, a text
+or a number, and caught is every row that is not kept.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,17 +31,19 @@ from record import record, row  # noqa: E402
 from zhiling.curation.judge import Judge  # noqa: E402
 from zhiling.llm.asking import Asks  # noqa: E402
 from zhiling.llm.verdict import Ask, Outcome, judged  # noqa: E402
-from zhiling.pipeline.step import Context, Measure  # noqa: E402
-from zhiling.rows.conversation import dialogue  # noqa: E402
+from zhiling.pipeline.step import Context, Decide, Measure  # noqa: E402
+from zhiling.rows.conversation import dialogue, nest  # noqa: E402
 from zhiling.synthesis.backtranslate import Backtranslate  # noqa: E402
 from zhiling.synthesis.dialogue import Dialogue  # noqa: E402
 from zhiling.synthesis.document_qa import DocumentQA  # noqa: E402
 from zhiling.synthesis.self_instruct import SelfInstruct  # noqa: E402
 from zhiling.synthesis.teacher import TeacherMake  # noqa: E402
+from zhiling.verification.chosen_again import ChosenAgain  # noqa: E402
 
 METHODS: Mapping[str, Asks] = {
     "document_qa": DocumentQA(), "self_instruct": SelfInstruct(), "backtranslate": Backtranslate(),
     "dialogue": Dialogue(facts=2), "judge": Judge(),
+    "chosen_again": ChosenAgain(),
 }  # fmt: skip
 INSTANCE = {"input": "", "output": "Done, in three lines. 完成了，一共三行。"}
 
@@ -62,12 +68,31 @@ class Scripted:
             return INSTANCE if '"output"' in prompt else {"instruction": self._reply}
         if self._method == "backtranslate":
             return {"instruction": self._reply}
+        if self._method == "chosen_again":
+            return self._choice(re.findall(r"<choice \w+>\n(.*)\n</choice", prompt))
         if self._method != "dialogue":
             return self._reply
         if '"turns"' not in prompt:
             return self._script["dialogue"]["plan"][self._language]
         speakers = ("user", "assistant")
         return {"turns": [{"speaker": speakers[n % 2], "text": text} for n, text in enumerate(self._reply)]}
+
+    def _choice(self, shown: Sequence[str]) -> Any:
+        """What is chosen among these, by what the case says of the row's order or of the other one."""
+        given = self._script["chosen_again"]["rows"][self._language][self._reply["row"]]["choices"]
+        told = self._reply["told"][shown != given]
+        return {"choice": shown.index(told) + 1 if told in shown else told}
+
+
+def choosing(given: Mapping[str, Any], language: str) -> pl.DataFrame:
+    """A row with choices."""
+    names = ["question", *["choice"] * len(given["choices"])]
+    said = pl.DataFrame({"text": [given["question"], *given["choices"]], "name": names})
+    messages = nest(said.with_columns(role=pl.lit("user")), [said.height])
+    target = orjson.dumps({"choice": given["choices"].index(given["right"])}).decode()
+    return pl.DataFrame(
+        {"id": [f"{0:032x}"], "messages": messages, "language": [language], "target": [target]}
+    )
 
 
 def rows_for(method: str, language: str, script: Mapping[str, Any]) -> pl.DataFrame:
@@ -89,13 +114,20 @@ def rows_for(method: str, language: str, script: Mapping[str, Any]) -> pl.DataFr
 
 def outcome(method: str, language: str, reply: Any, script: Mapping[str, Any], folder: Path) -> str:
     """The class of the failure that a reply becomes; empty where it makes a row."""
-    step, rows = METHODS[method], rows_for(method, language, script)
+    step = METHODS[method]
+    if method == "chosen_again":
+        rows = choosing(script[method]["rows"][language][reply["row"]], language)
+    else:
+        rows = rows_for(method, language, script)
     models = Scripted(method, language, reply, script)
     context = Context("x", seed=1, load_models=lambda _: models, state=folder)
     step.fit(rows, context, folder)
     rows = rows.head(1)
     if isinstance(step, Measure):
         return step.measure(rows, context)["failure"][0] or ""
+    if isinstance(step, Decide):
+        line = step.decide(rows, context).row(0, named=True)
+        return line["failure"] or line["reason"] or ""
     assert isinstance(step, TeacherMake)
     made = step.make(rows, context)
     return made.failures[0].cls if made.failures else ""
