@@ -40,6 +40,11 @@ class Earlier:
         ]
         return pl.concat(frames)
 
+    @property
+    def failed(self) -> bool:
+        """Whether a row failed, or an attempt did: a table step then has to see all rows again, not these."""
+        return any(self.stage.counts.get(name) for name in (str(Verdict.FAILED), ledger.ATTEMPT))
+
     @cached_property
     def _ledger(self) -> pl.DataFrame:
         """Lines of rows that did not fail (a failed row is tried again), by id."""

@@ -172,6 +172,8 @@ class Runner:
             stage.counts = {name: dict(counts) for name, counts in unfinished.counts.items()}
         self.run.manifest.stages.append(stage)
         earlier = find_earlier(self.project, self.run, stage, whole_only=step.scope == "table" or step.fits())
+        if earlier and earlier.failed and step.scope == "table":
+            earlier = None
         self._announce(stage, total=len(numbers))
         batches = _keyed(keys, local.cut(step, self.table, numbers))
         context = self._context(line, stage, numbers, reference, fresh=done < len(batches))

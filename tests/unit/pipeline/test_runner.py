@@ -12,8 +12,9 @@ from tests.toys import Above, Echo, Hide, Learnt, Size, World
 from zhiling.errors import StepFailed, TooManyFailures
 from zhiling.pipeline.apply import ContractBroken
 from zhiling.pipeline.plan import RepeatLine, StepLine, Until
-from zhiling.pipeline.step import Context, Measure
+from zhiling.pipeline.step import Context, Failure, Made, Make, Measure
 from zhiling.pipeline.store import RunFolder
+from zhiling.rows.conversation import dialogue
 from zhiling.workflow.doctor import examine
 
 LINES = ["hello there", "hi", "a secret thing", "你好，世界，你好", *(f"line number {i}" for i in range(60))]
@@ -118,6 +119,26 @@ def test_group_steps_are_reused_by_whole_groups(world: World) -> None:
     world.run(lines, STEPS[:1])
     world.run([*lines, "a: three"], STEPS[:1])
     assert world.reused()["hide"] == 2
+
+
+def test_a_table_step_with_a_failed_attempt_sees_all_rows_again_in_the_next_run(world: World) -> None:
+    """Of a row that failed alone it would make something else."""
+
+    class Counting(Make):
+        """Makes a row that says how many it saw, and fails on one."""
+
+        name = "counting"
+        scope = "table"
+
+        def make(self, rows: pl.DataFrame, context: Context) -> Made:
+            said = dialogue({"user": pl.Series([f"saw {rows.height}"])})
+            first, last = rows["id"][0], rows["id"][-1]
+            made = pl.DataFrame({"messages": said, "parents": [[first]]})
+            return Made(made, [Failure(last, "no_reply", "it said nothing")])
+
+    for _ in range(2):
+        _, table = world.run(["one line", "another", "a third"], [StepLine("counting", Counting())])
+        assert [text for text in world.texts(table) if text.startswith("saw")] == ["saw 3"]
 
 
 def test_failed_rows_are_tried_again_in_the_next_run(world: World) -> None:
