@@ -199,7 +199,7 @@ CHANGES: dict[str, Any] = {
     "languages": ["en", "zh"], "lookup": {"file": "tasks.jsonl", "on": "task", "take": ["definition"]},
     "others": "first", "layout": "chat", "context": 9, "threads": "predicted", "least_link": 0.5,
     "folder": "photos", "ask": "What is it?", "max_bytes": 9, "max_pixels": 9,
-    "format": "alpaca", "dataset": "demo", "media": "pictures", "missing_media": "keep",
+    "with_acts": True, "format": "alpaca", "dataset": "demo", "media": "pictures", "missing_media": "keep",
 }  # fmt: skip
 
 

@@ -103,6 +103,17 @@ def choosing(questions: Sequence[str], replies: Sequence[str]) -> pl.Series:
     return nest(said, [3] * len(asked))
 
 
+def proposed(step: Step, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows as a step wants them that judges what was proposed to it."""
+    mark = pl.lit(marked(None, "retrieve", 1)).alias("extra")
+    return rows.with_columns(mark) if step.name == "accept" else rows
+
+
+def reference(step: Step | None) -> pl.DataFrame | None:
+    """Rows from outside, for a step that holds others against them."""
+    return sample(registry.load("step", "retrieve")()) if step and step.name == "accept" else None
+
+
 def talks(step: Step, questions: Sequence[str], replies: Sequence[str]) -> pl.Series:
     """A conversation for each question; a document before it, choices behind it, for steps that need them."""
     if step.name in CHOOSING:
@@ -137,8 +148,7 @@ def sample(step: Step) -> pl.DataFrame:
         row_ids("s", keys, contents),
         conform(pl.DataFrame({"origin": _origins(origin)}))["origin"],
     )
-    if step.name == "accept":  # it judges rows that were proposed
-        rows = rows.with_columns(extra=pl.lit(marked(None, "retrieve", 1)))
+    rows = proposed(step, rows)
     measured = {
         name: pl.Series(np.linspace(0, 1, height))
         for name in step.reads()
@@ -224,7 +234,7 @@ def context(root: Path, step: Step | None = None) -> Context:
     found = Context(
         step_id="x", seed=3, root=root, load_encoder=lambda: HashingEncoder(),
         load_models=lambda step: Scripted(any_reply),
-        reference=sample(registry.load("step", "retrieve")()) if step and step.name == "accept" else None,
+        reference=reference(step),
     )  # fmt: skip
     if step is None or not step.fits():
         return found

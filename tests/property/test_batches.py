@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.contract.test_hard_rows import HARD, MODELS, frame, make_step
-from tests.contract.test_steps import QUESTIONS, REPLIES, STEPS
+from tests.contract.test_steps import QUESTIONS, REPLIES, STEPS, reference
 from tests.teacher import Scripted, any_reply
 from zhiling.encoders.hashing import HashingEncoder
 from zhiling.pipeline.apply import apply
@@ -49,7 +49,7 @@ def learned(step: Step, rows: pl.DataFrame, root: Path) -> Context:
     """What the step knows, having learned from all rows."""
     context = Context(
         step_id="x", seed=3, root=root, load_encoder=HashingEncoder,
-        load_models=lambda step: Scripted(any_reply),
+        load_models=lambda step: Scripted(any_reply), reference=reference(step),
     )  # fmt: skip
     if not step.fits():
         return context
