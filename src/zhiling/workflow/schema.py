@@ -33,7 +33,8 @@ def recipe_schema() -> dict[str, Any]:
             "steps": {"type": "array", "items": {"$ref": "#/$defs/step"}},
         },
     }
-    defs["step"] = {"anyOf": [*_variants("step", "use", step_line, defs), *_variants("block", "use", step_line, defs), repeat]}
+    lines = [each for noun in ("step", "block") for each in _variants(noun, "use", step_line, defs)]
+    defs["step"] = {"anyOf": [*lines, repeat]}
     properties: dict[str, Any] = {
         "version": {"const": 1},
         "name": {"type": "string"},
