@@ -46,9 +46,7 @@ class Asks(Step):
     """
 
     prompt_folder: ClassVar[Path]
-    prompt_folders: ClassVar[
-        Mapping[str, Path]
-    ] = {}  # of prompts that stand elsewhere
+    prompt_folders: ClassVar[Mapping[str, Path]] = {}  # of prompts that stand elsewhere
     prompts: ClassVar[Mapping[str, tuple[str, ...]]]  # name of a prompt → the variables that it must use
 
     model: str = Field("teacher", min_length=1, description="role of the recipe's `models` that is asked")
