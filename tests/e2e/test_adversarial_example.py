@@ -29,3 +29,8 @@ def test_the_log_gets_labels_and_small_talk_gets_none(tmp_path: Path, cli: Cli) 
     told = json.loads(next(root.glob("runs/*/*-gan_accept-r01/*/state/round.json")).read_text("utf-8"))
     assert told["utility"] > told["anchors"]
     assert cli("doctor", cwd=root).returncode == 0
+    pages = [
+        next(root.glob(f"runs/*/report/steps{language}.html")).read_text("utf-8") for language in ("", ".zh")
+    ]
+    assert "the loop ends" in pages[0]
+    assert "循环结束" in pages[1]

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from zhiling.errors import DamagedFile, ZhilingError
 from zhiling.pipeline import ledger, registry
+from zhiling.pipeline.block import Block
 from zhiling.pipeline.store import RunFolder, Stage
 from zhiling.pipeline.table import RowTable, restore
 
@@ -163,10 +164,19 @@ def _lines(noun: str, items: Sequence[Any] | None) -> Iterator[Line]:
             continue
         entry = cast(dict[str, Any], item)
         use = str(entry.get("use"))
-        if use == "repeat":
-            yield from _lines(noun, entry.get("steps"))
+        if noun == "step":
+            yield from _lines(noun, _inner(entry, use))
         given = {key: value for key, value in entry.items() if key not in _LINE_KEYS}
         yield Line(str(entry.get("id", use)), use, given, _resolved(noun, use, given))
+
+
+def _inner(entry: Mapping[str, Any], use: str) -> Sequence[Any] | None:
+    """The steps inside a `repeat`, or those that a block stands for."""
+    if use not in registry.table("block"):
+        return entry.get("steps") if use == "repeat" else None
+    settings = {key: value for key, value in entry.items() if key not in _LINE_KEYS}
+    block: Block = registry.load("block", use).model_validate(settings)
+    return block.unfolded(str(entry.get("id", use)))["steps"]
 
 
 def _resolved(noun: str, use: str, given: Mapping[str, Any]) -> Mapping[str, Any]:

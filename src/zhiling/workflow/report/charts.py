@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from zhiling.workflow.report.facts import Histogram, StepFacts
+from zhiling.workflow.report.facts import Histogram, RoundFacts, StepFacts
 from zhiling.workflow.report.model_facts import Interval
 
 WIDTH = 560
@@ -140,6 +140,32 @@ def histogram_chart(drawn: Histogram) -> HistogramChart:
     return HistogramChart(
         WIDTH, round(base + 24), round(base, 1), tuple(pieces), ticks, bounds, most, kinds, drawn.beyond
     )
+
+
+def curves(rounds: Sequence[RoundFacts]) -> list[tuple[str, tuple[tuple[float, float], ...]]]:
+    """Name and points of each curve over the rounds: the student with and without the rows, diversity.
+
+    From 0 at the bottom (y = 110) to 1 at the top (y = 10); what is above 1 stands at the top. Rounds without
+    a figure are left out.
+    """
+    told = [each.figures for each in rounds]
+    figures = {
+        "student": [each.utility for each in told],
+        "without": [each.anchors for each in told],
+        "distinct_pairs": [each.spread.distinct.value if each.spread else None for each in told],
+    }
+    step = (WIDTH - 40) / max(len(told) - 1, 1)
+    return [
+        (
+            name,
+            tuple(
+                (round(20 + step * place, 1), round(110 - 100 * min(value, 1.0), 1))
+                for place, value in enumerate(values)
+                if value is not None
+            ),
+        )
+        for name, values in figures.items()
+    ]
 
 
 def _bounds(drawn: Histogram) -> tuple[Bound, ...]:

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from zhiling.adversarial.guards.rules import Limits
 from zhiling.pipeline.ledger import ATTEMPT
 from zhiling.pipeline.step import Verdict
 from zhiling.pipeline.store import Stage
 from zhiling.workflow.contamination import contaminations
 from zhiling.workflow.inspect.book import Book
 from zhiling.workflow.report.collect_quality import length_bias
+from zhiling.workflow.report.collect_rounds import round_facts
 from zhiling.workflow.report.excerpts import excerpts
 from zhiling.workflow.report.facts import Column, Example, Excerpt, Histogram, Reason, StepFacts
 from zhiling.workflow.report.histograms import histogram
@@ -90,7 +92,12 @@ def _step(
         reasons=tuple(_reasons(book, stages, lines)),
         scores=_scores(lines, line.score_bounds() if line else {}), columns=tuple(_columns(book, stages)),
         contamination=contamination.get(first.id), length=length_bias(book, stages),
+        guarded=round_facts(book, stages, _limits(line.settings if line else {})),
     )  # fmt: skip
+
+
+def _limits(settings: Mapping[str, Any]) -> Limits:
+    return Limits.model_validate(settings.get("guards") or {})
 
 
 def _reasons(book: Book, stages: Sequence[Stage], lines: pl.DataFrame) -> Iterator[Reason]:
@@ -178,6 +185,8 @@ def _columns(book: Book, stages: Sequence[Stage]) -> Iterator[Column]:
             counts.update(dict(top.head(_MOST_VALUES).iter_rows()))
         distinct = values.n_unique() if not values.dtype.is_nested() else 0
         # a column with a value of its own for nearly every row (a cluster's id, say) tells nothing in a table
+        if values.dtype == pl.String and values.str.starts_with("{").any():
+            continue  # JSON, for programs
         useful = drawn is not None or (counts and distinct <= len(values) / 2) or distinct <= _MOST_VALUES
         if useful:
             yield Column(name, drawn, tuple(counts.most_common()), distinct)

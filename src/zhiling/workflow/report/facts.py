@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from zhiling.adversarial.guards.rounds import Round
+from zhiling.adversarial.guards.rules import Alarm
 from zhiling.workflow.contamination import Contamination
 from zhiling.workflow.report.model_facts import BehaviourFacts, EvaluationFacts
 
@@ -117,6 +119,14 @@ class LengthBias:
 
 
 @dataclass(frozen=True)
+class RoundFacts:
+    """One round of an adversarial loop, and the guards that rang in it."""
+
+    figures: Round
+    alarms: tuple[Alarm, ...]
+
+
+@dataclass(frozen=True)
 class StepFacts:
     """One line of the recipe; rounds of `repeat` are added up.
 
@@ -128,6 +138,7 @@ class StepFacts:
         settings: as resolved; `given` names those that the recipe sets.
         contamination: which evaluation texts removed rows, and what chance would remove, of `decontaminate`.
         length: how far the score of a measure of quality follows length.
+        guarded: the rounds of an adversarial loop.
     """
 
     id: str
@@ -148,6 +159,7 @@ class StepFacts:
     columns: tuple[Column, ...]
     contamination: Contamination | None = None
     length: LengthBias | None = None
+    guarded: tuple[RoundFacts, ...] = ()
 
 
 @dataclass(frozen=True)

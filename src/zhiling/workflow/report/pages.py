@@ -7,6 +7,7 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, cast
 
+from zhiling.adversarial.guards.words import told
 from zhiling.workflow.inspect.words import LANGUAGES, Words, load_table, number
 from zhiling.workflow.report import charts
 from zhiling.workflow.report.facts import ReportFacts
@@ -84,6 +85,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     filters: dict[str, Any] = {
+        "alarm": told,
         "flat": flat,
         "measure": measure,
         "number": number,
