@@ -129,7 +129,7 @@ class Propose(Make):
         for name, each in self._named.items():
             if each.fits():
                 own = folder / name
-                own.mkdir()
+                own.mkdir(exist_ok=True)  # a run that was killed here left it
                 each.fit(_about(each, seen), self._context(name, each, context, folder), own)
 
     def make(self, rows: pl.DataFrame, context: Context) -> Made:

@@ -16,10 +16,13 @@ pytest.importorskip("sklearn")
 from tests.desk_lines import desk
 from zhiling.adversarial.guards.rounds import Round
 from zhiling.adversarial.marks import mark
+from zhiling.adversarial.propose import Propose
 from zhiling.adversarial.trial import Trial
+from zhiling.encoders.hashing import HashingEncoder
 from zhiling.errors import Interrupted, RecipeError, UsageError
 from zhiling.pipeline.step import Context, Made, Make
 from zhiling.rows.conversation import dialogue, user_text
+from zhiling.rows.schema import conform
 from zhiling.rows.target import LABEL
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import Run
@@ -226,3 +229,27 @@ def test_few_real_rows_do_with_wide_intervals(tmp_path: Path) -> None:
     told = rounds(done)[0]
     assert told.judged is None
     assert told.copied is None
+
+
+def test_a_generator_that_learns_is_fitted_again_where_a_kill_left_its_folder(tmp_path: Path) -> None:
+    step = Propose.model_validate({"generators": [{"use": "template"}]})
+    rows = _rows()
+    context = Context(step_id="p", load_encoder=HashingEncoder)
+    for _ in range(2):
+        step.fit(rows, context, tmp_path)
+    assert (tmp_path / "template" / "sets.json").is_file()
+
+
+def _rows() -> pl.DataFrame:
+    texts, labels = zip(*KNOWN, strict=True)
+    rows = conform(
+        pl.DataFrame(
+            {
+                "id": [f"{place:032x}" for place in range(len(texts))],
+                "messages": dialogue({"user": pl.Series(list(texts))}),
+                "task": ["classification"] * len(texts),
+                "target": [json.dumps({"labels": [each]}) for each in labels],
+            }
+        )
+    )
+    return rows.with_columns(pl.lit(None, dtype=pl.String).alias("group"), pl.lit("s").alias("source"))
