@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from zhiling.adversarial import bandit
-from zhiling.adversarial.discriminators.match import Match, fit_match
-from zhiling.adversarial.features import Remembered, features
+from zhiling.adversarial.features import Remembered
+from zhiling.adversarial.known import Known
 from zhiling.adversarial.marks import marked, tally
-from zhiling.adversarial.real import Shares, labelled, real_rows, with_text
+from zhiling.adversarial.real import Real, Shares, labelled, real_rows, with_text
 from zhiling.errors import UsageError
 from zhiling.pipeline import registry
 from zhiling.pipeline.fingerprint import digest
@@ -118,8 +118,8 @@ class Propose(Make):
 
     def fit(self, rows: pl.DataFrame, context: Context, folder: Path) -> None:
         """Plans how many rows each generator writes, and fits those generators that learn."""
-        seen = self._seen(rows, context)
-        aim = _Aim(self, rows, context)
+        real = real_rows(rows, self.held_back, context.seed, context.step_id)
+        seen, aim = _seen(rows, real), _Aim(self, real.anchors, context)
         past = [
             {name: (planned, aim.useful.get((name, number), 0)) for name, planned in _plan(state).items()}
             for number, state in enumerate(context.earlier, start=1)
@@ -134,8 +134,8 @@ class Propose(Make):
 
     def make(self, rows: pl.DataFrame, context: Context) -> Made:
         """The drawn rows of every generator, each with its mark in `extra`."""
-        seen, plan = self._seen(rows, context), _plan(context.fitted)
-        aim = _Aim(self, rows, context)
+        real = real_rows(rows, self.held_back, context.seed, context.step_id)
+        seen, aim, plan = _seen(rows, real), _Aim(self, real.anchors, context), _plan(context.fitted)
         chosen: list[pl.DataFrame] = []
         failures: list[Failure] = []
         for name, each in self._named.items():
@@ -155,12 +155,6 @@ class Propose(Make):
         together = pl.concat(chosen, how="diagonal_relaxed").unique("key", keep="first", maintain_order=True)
         return Made(together.drop("text", "label", "key"), failures)
 
-    def _seen(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
-        """What generators see: all rows but the real ones that are held back."""
-        real = real_rows(rows, self.held_back, context.seed, context.step_id)
-        held = pl.concat([real.dev["id"], real.hidden["id"]])
-        return rows.filter(~pl.col("id").is_in(held.implode()))
-
     def _context(self, name: str, each: Make, context: Context, folder: Path) -> Context:
         return replace(
             context, step_id=f"{context.step_id}.{name}", state=folder / name if each.fits() else None,
@@ -172,29 +166,29 @@ class Propose(Make):
 class _Aim:
     """A classifier of what is known, and what it says about which rows would teach something."""
 
-    def __init__(self, step: Propose, rows: pl.DataFrame, context: Context) -> None:
+    def __init__(self, step: Propose, anchors: pl.DataFrame, context: Context) -> None:
         self._step, self._context = step, context
-        self._anchors = real_rows(rows, step.held_back, context.seed, context.step_id).anchors
-        before = rows.clear() if context.reference is None else context.reference
-        self._before = with_text(before.filter(labelled(before)))
-        self._labels = self._anchors["label"].unique().sort()
+        before = anchors.clear() if context.reference is None else with_text(context.reference)
+        self._before = before.filter(labelled(before))
+        self._known = Known(anchors, self._before, context)
 
     @cached_property
     def useful(self) -> Mapping[tuple[str, int], int]:
         """Accepted rows by generator and round whose label the anchors alone did not make sure."""
-        before = self._before.filter(pl.col("label").is_in(self._labels.implode()))
+        before = self._known.before
         if not before.height:
             return {}
-        chances = self._match.probabilities(features(before["text"].to_list(), self._context.encoder))
-        sure = chances[np.arange(before.height), self._numbers(before["label"])]
+        alone = self._known.match(before.clear())
+        chances = alone.probabilities(self._known.features(before["text"]))
+        sure = chances[np.arange(before.height), self._known.numbers(before["label"])]
         return tally(before.filter(pl.Series(sure < SURE)))
 
     def drawn(self, written: pl.DataFrame, count: int, generator: str) -> pl.DataFrame:
         """`count` of a generator's rows, new texts with known labels: aimed ones first, then an even draw."""
         written = written.with_columns(normalise(written["text"]).alias("key"))
-        known = pl.concat([self._anchors["text"], self._before["text"]])
+        known = pl.concat([self._known.anchors["text"], self._before["text"]])
         new = ~pl.col("key").is_in(normalise(known).implode()) & (pl.col("key") != "")
-        new = new & pl.col("label").is_in(self._labels.implode())
+        new = new & pl.col("label").is_in(self._known.labels.implode())
         pool = written.filter(new).unique("key", keep="first", maintain_order=True)
         if pool.height <= count:
             return pool
@@ -205,35 +199,15 @@ class _Aim:
         second = self._by_weight(pool[rest], even[rest], _EVEN, generator)[: count - len(first)]
         return pool[np.sort(np.concatenate([first, rest[second]]))]
 
-    @cached_property
-    def _match(self) -> Match:
-        return self._fitted(self._anchors, self._anchors.height)
-
-    @cached_property
-    def _newest(self) -> Match:
-        before = self._before.filter(pl.col("label").is_in(self._labels.implode()))
-        columns = ["text", "label"]
-        return self._fitted(
-            pl.concat([self._anchors.select(columns), before.select(columns)]), self._anchors.height
-        )
-
-    def _fitted(self, rows: pl.DataFrame, anchors: int) -> Match:
-        texts = features(rows["text"].to_list(), self._context.encoder)
-        judged = np.arange(rows.height) < anchors
-        draws = self._context.generator(1)
-        return fit_match(texts, self._numbers(rows["label"]), len(self._labels), draws, judged)
-
-    def _numbers(self, labels: pl.Series) -> NDArray[np.int64]:
-        places = pl.int_range(len(self._labels), eager=True)
-        return labels.replace_strict(self._labels, places, return_dtype=pl.Int64).to_numpy()
-
     def _worth(self, pool: pl.DataFrame) -> NDArray[np.float64]:
         """How much a row could teach: labels that are got wrong, texts on which the views disagree."""
-        own = self._numbers(self._anchors["label"])
-        missed = np.bincount(own, weights=1 - self._newest.right, minlength=len(self._labels))
-        missed /= np.maximum(np.bincount(own, minlength=len(self._labels)), 1)
-        apart = self._newest.disagreement(features(pool["text"].to_list(), self._context.encoder))
-        return (missed[self._numbers(pool["label"])] + _LEAST_WEIGHT) * (apart + _LEAST_WEIGHT)
+        known, count = self._known, len(self._known.labels)
+        newest = known.match(known.before)
+        own = known.numbers(known.anchors["label"])
+        missed = np.bincount(own, weights=1 - newest.right, minlength=count)
+        missed /= np.maximum(np.bincount(own, minlength=count), 1)
+        apart = newest.disagreement(known.features(pool["text"]))
+        return (missed[known.numbers(pool["label"])] + _LEAST_WEIGHT) * (apart + _LEAST_WEIGHT)
 
     def _by_weight(
         self, pool: pl.DataFrame, weights: NDArray[np.float64], draw: int, generator: str
@@ -242,6 +216,12 @@ class _Aim:
         keys = pool.select(pl.concat_str(pl.lit(generator), "key", "label", separator="\0")).to_series()
         uniform = np.maximum(self._context.uniform(keys, 10 + draw), 1e-12)
         return np.argsort(np.log(uniform) / weights, kind="stable")[::-1]
+
+
+def _seen(rows: pl.DataFrame, real: Real) -> pl.DataFrame:
+    """What generators see: all rows but the real ones that are held back."""
+    held = pl.concat([real.dev["id"], real.hidden["id"]])
+    return rows.filter(~pl.col("id").is_in(held.implode()))
 
 
 def _generator(given: Mapping[str, Any]) -> Make:

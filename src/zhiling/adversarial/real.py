@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import blake2b
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from zhiling.adversarial.marks import mark
 from zhiling.errors import UsageError
+from zhiling.pipeline.step import uniform
 from zhiling.rows.conversation import user_text
 from zhiling.rows.target import LABEL
 
@@ -85,11 +83,12 @@ def _dealt(rows: pl.DataFrame, shares: Shares, seed: int) -> pl.DataFrame:
 
     A share that is no whole number of owners is rounded up or down by a draw, so over many labels it holds.
     """
+    head = f"{seed}\0real\0"
     owners = rows.group_by("owner", maintain_order=True).agg(pl.col("label").first())
-    owners = owners.with_columns(pl.Series("draw", _uniform(owners["owner"], seed))).sort("label", "draw")
+    owners = owners.with_columns(pl.Series("draw", uniform(owners["owner"], head))).sort("label", "draw")
     count = pl.len().over("label")
     labels = owners["label"].unique()
-    rounding = pl.col("label").replace_strict(labels, _uniform(labels, seed), return_dtype=pl.Float64)
+    rounding = pl.col("label").replace_strict(labels, uniform(labels, head), return_dtype=pl.Float64)
     rank = pl.int_range(pl.len()).over("label")
     dev = (shares.dev * count + rounding).floor()
     hidden = (shares.hidden * count + 1 - rounding).floor()
@@ -97,9 +96,3 @@ def _dealt(rows: pl.DataFrame, shares: Shares, seed: int) -> pl.DataFrame:
     part = pl.when(last).then(pl.lit("anchor")).when(rank < dev).then(pl.lit("dev"))
     part = part.when(rank < dev + hidden).then(pl.lit("hidden")).otherwise(pl.lit("anchor"))
     return owners.select("owner", part.alias("part"))
-
-
-def _uniform(owners: pl.Series, seed: int) -> NDArray[np.float64]:
-    head = f"{seed}\0real\0".encode()
-    words = b"".join(blake2b(head + owner.encode(), digest_size=8).digest() for owner in owners.to_list())
-    return (np.frombuffer(words, dtype="<u8") >> np.uint64(11)).astype(np.float64) * 2.0**-53

@@ -12,9 +12,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from zhiling.adversarial.discriminators.match import Match, fit_match
+from zhiling.adversarial.discriminators.match import Match, wrong_labels
 from zhiling.adversarial.discriminators.real import Judged, Side, judge_real
-from zhiling.adversarial.features import Features, features
+from zhiling.adversarial.features import features
 from zhiling.adversarial.guards.copies import copied
 from zhiling.adversarial.guards.figures import LEAST_ROWS
 from zhiling.adversarial.guards.judge import fresh_judge
@@ -24,6 +24,7 @@ from zhiling.adversarial.guards.rules import Limits, alarms, last_forward
 from zhiling.adversarial.guards.shift import label_shift, length_shift, topic_shift
 from zhiling.adversarial.guards.spread import spread
 from zhiling.adversarial.guards.usefulness import gain
+from zhiling.adversarial.known import Known
 from zhiling.adversarial.marks import mark
 from zhiling.adversarial.real import Real, Shares, labelled, real_rows, with_text
 from zhiling.pipeline.step import Context
@@ -32,7 +33,6 @@ from zhiling.rows.conversation import user_text
 VERDICTS, ROUND, RIGHT = "verdicts.parquet", "round.json", "right.npy"
 
 Flags = NDArray[np.bool_]
-Numbers = NDArray[np.int64]
 
 
 class Reason(StrEnum):
@@ -62,11 +62,10 @@ class Trial:
     def __init__(self, rows: pl.DataFrame, reference: pl.DataFrame, context: Context, rules: Rules) -> None:
         self._context, self._rules = context, rules
         self._real: Real = real_rows(reference, rules.held_back, context.seed, context.step_id)
-        self._labels = self._real.anchors["label"].unique().sort()
         marks = [mark("generator"), mark("round")]
         self._rows = with_text(rows).with_columns(marks).sort("id")
         before = with_text(reference.filter(labelled(reference))).with_columns(marks).sort("id")
-        self._before = before.filter(pl.col("generator").is_not_null())
+        self._known = Known(self._real.anchors, before.filter(pl.col("generator").is_not_null()), context)
         lines = reference.filter(reference["task"] == "utterance")
         self._lines = lines.with_columns(user_text(lines["messages"]).alias("text")).sort("id")
         self._earlier = [Round.from_json((each / ROUND).read_text("utf-8")) for each in context.earlier]
@@ -82,24 +81,17 @@ class Trial:
 
     @cached_property
     def _match(self) -> Match:
-        """Learnt from anchors and what was accepted before, calibrated on the anchors alone."""
-        texts, labels = self._known(self._before)
-        real = np.arange(len(labels)) < self._real.anchors.height
-        return fit_match(texts, labels, len(self._labels), self._context.generator(1), real)
+        """Learnt from anchors and what was accepted before."""
+        return self._known.match(self._known.before)
 
     @cached_property
     def _least(self) -> float:
         return self._match.strictness(self._rules.wrong)
 
-    def _known(self, more: pl.DataFrame) -> tuple[Features, Numbers]:
-        """The anchors and these rows."""
-        rows = pl.concat([each.select("text", "label") for each in (self._real.anchors, more)])
-        return self._features(rows["text"]), self._numbers(rows["label"])
-
     @cached_property
     def _judged(self) -> Mapping[str, Judged]:
         """What tells the rows of each generator from real ones."""
-        hidden = self._features(self._real.hidden["text"])
+        hidden = self._known.features(self._real.hidden["text"])
         found: dict[str, Judged] = {}
         for number, name in enumerate(self._generators):
             made = _side(self._rows.filter(pl.col("generator") == name), self._context)
@@ -120,12 +112,11 @@ class Trial:
     @cached_property
     def _verdicts(self) -> pl.DataFrame:
         """`id`, `reason` (null: accepted), `match`, `real`, `apart`."""
-        rows = self._rows.with_columns(pl.col("label").is_in(self._labels.implode()).alias("known"))
+        rows = self._rows.with_columns(pl.col("label").is_in(self._known.labels.implode()).alias("known"))
         known = rows["known"].to_numpy()
-        texts = self._features(rows["text"])
-        match, apart = np.zeros(rows.height), np.zeros(rows.height)
-        match[known] = self._match.fits(texts[known], self._numbers(rows.filter("known")["label"]))
-        apart[:] = self._match.disagreement(texts)
+        texts = self._known.features(rows["text"])
+        match, apart = np.zeros(rows.height), self._match.disagreement(texts)
+        match[known] = self._match.fits(texts[known], self._known.numbers(rows.filter("known")["label"]))
         real = np.full(rows.height, 0.5)
         for name, judged in self._judged.items():
             real[(rows["generator"] == name).to_numpy()] = judged.real
@@ -153,7 +144,7 @@ class Trial:
         """Of each label the surest, so many that with those of earlier rounds the quota is not passed."""
         if self._rules.per_label is None:
             return told
-        have = self._before.group_by("label").agg(have=pl.len())
+        have = self._known.before.group_by("label").agg(have=pl.len())
         rank = pl.when(pl.col("reason").is_null()).then(pl.col("match")).otherwise(-1.0)
         told = told.join(have, on="label", how="left", maintain_order="left").with_columns(
             pl.col("have").fill_null(0), rank.rank("ordinal", descending=True).over("label").alias("rank")
@@ -183,7 +174,7 @@ class Trial:
     @cached_property
     def _all(self) -> pl.DataFrame:
         """All accepted rows so far: `text`, `label`."""
-        return pl.concat([self._before.select("text", "label"), self._now.select("text", "label")])
+        return pl.concat([self._known.before.select("text", "label"), self._now.select("text", "label")])
 
     @cached_property
     def _right(self) -> Flags:
@@ -198,21 +189,19 @@ class Trial:
     def _answers(self, more: pl.DataFrame) -> Flags:
         """Which dev rows a student has right that learns from the anchors and these rows."""
         dev = self._real.dev
-        student = self._match.learning(*self._known(more))
-        told = student.probabilities(self._features(dev["text"])).argmax(axis=1)
-        return self._labels.gather(told).to_numpy() == dev["label"].to_numpy()
+        student = self._match.learning(*self._known.beside(more))
+        told = student.probabilities(self._known.features(dev["text"])).argmax(axis=1)
+        return self._known.labels.gather(told).to_numpy() == dev["label"].to_numpy()
 
     @cached_property
     def _probes(self) -> Probes:
         """Hidden real rows with their label, and with a wrong one: by turns the nearest and a random one."""
-        hidden = self._real.hidden.filter(pl.col("label").is_in(self._labels.implode()))
+        hidden = self._real.hidden.filter(pl.col("label").is_in(self._known.labels.implode()))
         if not hidden.height:
             return probed(np.empty(0, np.bool_), np.empty(0, np.bool_))
-        texts, own = self._features(hidden["text"]), self._numbers(hidden["label"])
-        chances = self._match.probabilities(texts)
-        chances[np.arange(len(own)), own] = -1
-        shift = self._context.generator(2).integers(1, len(self._labels), len(own))
-        wrong = np.where(np.arange(len(own)) % 2, (own + shift) % len(self._labels), chances.argmax(axis=1))
+        texts, own = self._known.features(hidden["text"]), self._known.numbers(hidden["label"])
+        nearest, drawn = wrong_labels(self._match.probabilities(texts), own, self._context.generator(2))
+        wrong = np.where(np.arange(len(own)) % 2, drawn, nearest)
         real = np.mean([each.beside for each in self._judged.values()] or [np.full(len(own), 0.5)], axis=0)
         return probed(
             self._accepted(hidden["id"], self._match.fits(texts, own), real),
@@ -227,7 +216,7 @@ class Trial:
         before = np.load(state / RIGHT) if state else self._right_alone
         anchors = self._real.anchors
         real, made = anchors["text"], self._all["text"]
-        ours, theirs = self._features(made), self._features(real)
+        ours, theirs = self._known.features(made), self._known.features(real)
         labels = self._all["label"].to_list(), anchors["label"].to_list()
         enough = min(made.len(), real.len()) >= LEAST_ROWS
         judged = enough and real.len() >= 2 * LEAST_ROWS
@@ -255,13 +244,6 @@ class Trial:
             name: Offers(proposed[name], accepted.get(name, 0), judged.auc, judged.telling)
             for name, judged in self._judged.items()
         }
-
-    def _features(self, texts: pl.Series) -> Features:
-        return features(texts.to_list(), self._context.encoder)
-
-    def _numbers(self, labels: pl.Series) -> Numbers:
-        places = pl.int_range(len(self._labels), eager=True)
-        return labels.replace_strict(self._labels, places, return_dtype=pl.Int64).to_numpy()
 
 
 def _side(rows: pl.DataFrame, context: Context) -> Side:

@@ -76,6 +76,13 @@ class Models(Protocol):
         ...
 
 
+def uniform(keys: pl.Series, head: str) -> NDArray[np.float64]:
+    """A random number in [0, 1) per key (string), fixed by the key and the head."""
+    start = head.encode()
+    words = b"".join(blake2b(start + key.encode(), digest_size=8).digest() for key in keys.to_list())
+    return (np.frombuffer(words, dtype="<u8") >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
 @dataclass(frozen=True)
 class Context:
     """What a step may know beside its rows.
@@ -136,9 +143,7 @@ class Context:
 
         Order and sharding change nothing, and no two steps, rounds or draws share their numbers.
         """
-        head = f"{self.seed}\0{self.step_id}\0{self.round}\0{draw}\0".encode()
-        words = b"".join(blake2b(head + row.encode(), digest_size=8).digest() for row in ids.to_list())
-        return (np.frombuffer(words, dtype="<u8") >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        return uniform(ids, f"{self.seed}\0{self.step_id}\0{self.round}\0{draw}\0")
 
     def generator(self, draw: int = 0) -> np.random.Generator:
         """A numpy generator for table-wide draws, fixed by (seed, step, round, draw)."""

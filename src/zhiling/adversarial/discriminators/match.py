@@ -95,7 +95,7 @@ def fit_match(
     chances = pooled([softmax(each / heat) for each, heat in zip(outside, heats, strict=True)])[judged]
     own = labels[judged]
     right = evidence(chances, own)
-    wrong = np.concatenate([evidence(chances, each) for each in _wrong(chances, own, draws)])
+    wrong = np.concatenate([evidence(chances, each) for each in wrong_labels(chances, own, draws)])
     scale = _platt(right, wrong)
     members = tuple(discriminant(view, labels, count) for view in texts.views)
     return Match(members, heats, scale, _sigmoid(right, scale), _sigmoid(wrong, scale))
@@ -115,12 +115,12 @@ def evidence(chances: Matrix, labels: Classes) -> NDArray[np.float64]:
     return np.log(chances[lines, labels] + _TINY) - np.log(others.max(axis=1) + _TINY)
 
 
-def _wrong(chances: Matrix, labels: Classes, draws: np.random.Generator) -> list[Classes]:
-    """The most probable of the wrong labels, and a random one."""
+def wrong_labels(chances: Matrix, labels: Classes, draws: np.random.Generator) -> tuple[Classes, Classes]:
+    """For each text the most probable of the wrong labels, and a random wrong one."""
     others = chances.copy()
     others[np.arange(len(labels)), labels] = -1
     shift = draws.integers(1, chances.shape[1], len(labels))
-    return [others.argmax(axis=1), (labels + shift) % chances.shape[1]]
+    return others.argmax(axis=1), (labels + shift) % chances.shape[1]
 
 
 def _folds(labels: Classes, draws: np.random.Generator) -> Classes:
