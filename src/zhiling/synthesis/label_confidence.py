@@ -91,7 +91,7 @@ def _guesses(graph: Any, told: NDArray[np.float32]) -> Guesses:
 
 def _held_out(graph: Any, told: NDArray[np.float32], numbers: Numbers) -> HeldOut:
     """Each seed whose class has another one, asked while it is hidden."""
-    turns = _turns(numbers)
+    turns = folds_of(numbers)
     parts: list[HeldOut] = []
     for turn in range(turns.max(initial=-1) + 1):
         held = np.flatnonzero(turns == turn)
@@ -106,7 +106,7 @@ def _held_out(graph: Any, told: NDArray[np.float32], numbers: Numbers) -> HeldOu
     return HeldOut(*(np.concatenate(each) for each in zip(*parts, strict=True)))
 
 
-def _turns(numbers: Numbers) -> Numbers:
+def folds_of(numbers: Numbers) -> Numbers:
     """In which fold each seed is held out, from 0; -1: never, as its class has no other one; shape (n,)."""
     turns = np.full(len(numbers), -1, dtype=np.int64)
     for each in np.unique(numbers):

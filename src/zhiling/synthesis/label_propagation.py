@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
-import numpy as np
 import polars as pl
 from pydantic import Field
 
 from zhiling.encoders.semi_supervised.seeds import Seeds
-from zhiling.errors import UsageError
 from zhiling.pipeline.step import Context, Made, Make
-from zhiling.rows.templates import Turn
+from zhiling.synthesis.few_sentences import FewSentences
 from zhiling.synthesis.label_confidence import believed
-from zhiling.synthesis.made_rows import MadeRow, frame
-from zhiling.synthesis.sentences import Seed, alone, seeds_of, utterances_of
-
-_DIGITS = 4
-
-Labels = tuple[str, ...]
+from zhiling.synthesis.made_rows import frame
+from zhiling.synthesis.sentences import alone
 
 
 class LabelPropagation(Make):
@@ -82,75 +74,11 @@ class LabelPropagation(Make):
 
     def make(self, rows: pl.DataFrame, context: Context) -> Made:
         """One row for each text whose label is probable enough."""
-        seeds = _distinct(seeds_of(rows))
-        self._check(seeds, rows, context.step_id)
-        known = {seed.text for seed in seeds}
-        said = {text: ids for text, ids in utterances_of(rows).items() if text not in known}
-        texts = self._drawn(list(said), context)
-        return Made(frame(list(self._labelled(seeds, texts, said, context)) if texts else []))
-
-    def _check(self, seeds: Sequence[Seed], rows: pl.DataFrame, step_id: str) -> None:
-        """Raises where labels cannot spread: none, one, none held out, or nothing to spread over."""
-        counts = Counter(_labels(seed) for seed in seeds)
-        if not (rows["task"] == "utterance").any():
-            raise UsageError(
-                f"step {step_id!r} spreads labels over utterances, but no row has task 'utterance'",
-                hint="add a source of unlabelled texts",
-            )
-        if len(counts) < 2:
-            known = f"only {list(next(iter(counts)))}" if counts else "none"
-            raise UsageError(
-                f"step {step_id!r} needs labelled sentences (task 'classification') of two labels at least; "
-                f"among {rows.height} rows there is {known}",
-                hint="label some sentences of each label; those that none fits count as one: labels []",
-            )
-        if max(counts.values()) == 1:
-            raise UsageError(
-                f"step {step_id!r} has one sentence for each of {len(counts)} labels: none can be held out "
-                "to tell how often a label is right",
-                hint="label a second sentence of each label; five are good",
-            )
-
-    def _drawn(self, texts: list[str], context: Context) -> list[str]:
-        """Not too many texts, in their order."""
-        if len(texts) <= self.sample:
-            return texts
-        drawn = np.argsort(context.uniform(pl.Series(texts)), kind="stable")[: self.sample]
-        return [texts[place] for place in np.sort(drawn).tolist()]
-
-    def _labelled(
-        self,
-        seeds: Sequence[Seed],
-        texts: list[str],
-        said: Mapping[str, Sequence[str]],
-        context: Context,
-    ) -> Iterator[MadeRow]:
-        """The rows, the surest first."""
-        truths = {_labels(seed): seed.truth for seed in reversed(seeds)}
-        classes = sorted(truths)
-        numbers = np.array([classes.index(_labels(seed)) for seed in seeds])
-        vectors = context.encoder.encode([*(seed.text for seed in seeds), *texts])
-        found = believed(Seeds(vectors[: len(seeds)], numbers, len(classes)), vectors[len(seeds) :])
-        given: Counter[int] = Counter()
-        order: list[int] = np.argsort(-found.confidence, kind="stable").tolist()
-        for place in order:
-            number, confidence = int(found.numbers[place]), float(found.confidence[place])
-            if confidence < self.confidence or confidence == 0:
-                return
-            if given[number] == self.per_label:
-                continue
-            given[number] += 1
-            text, truth = texts[place], truths[classes[number]]
-            extra = {"confidence": round(confidence, _DIGITS)}
-            yield MadeRow("classification", [Turn("user", text)], truth, said[text], extra=extra)
-
-
-def _distinct(seeds: Sequence[Seed]) -> list[Seed]:
-    """Of equal sentences with equal labels the first: a copy would tell the label of one that is held out."""
-    first = {(seed.text, _labels(seed)): seed for seed in reversed(seeds)}
-    return sorted(first.values(), key=lambda seed: seed.id)
-
-
-def _labels(seed: Seed) -> Labels:
-    """All labels of a sentence together."""
-    return tuple(sorted(seed.truth.labels))
+        known = FewSentences.of(rows, context.step_id)
+        texts = known.texts(self.sample, context)
+        if not texts:
+            return Made(frame([]))
+        vectors = context.encoder.encode([*(seed.text for seed in known.seeds), *texts])
+        count = len(known.seeds)
+        found = believed(Seeds(vectors[:count], known.numbers, len(known.classes)), vectors[count:])
+        return Made(frame(list(known.labelled(texts, found, self.confidence, self.per_label))))
