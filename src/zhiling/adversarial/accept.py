@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar
@@ -13,7 +14,7 @@ from zhiling.adversarial.guards.rounds import Round
 from zhiling.adversarial.guards.rules import Limits, alarms, best_round
 from zhiling.adversarial.marks import mark
 from zhiling.adversarial.real import Shares, labelled
-from zhiling.adversarial.trial import VERDICTS, Reason, Rules, Trial
+from zhiling.adversarial.trial import ROUND, VERDICTS, Reason, Rules, Trial
 from zhiling.errors import UsageError
 from zhiling.pipeline.step import Context, Decide, verdicts
 
@@ -90,11 +91,9 @@ class Accept(Decide):
         judged = verdicts(told["reason"].is_not_null(), told["reason"], score=told["match"])
         return judged.with_columns(told.select("match", "real", "apart", "round"))
 
-    def best_round(self, rows: pl.DataFrame) -> int | None:
+    def best_round(self, rows: pl.DataFrame, states: Sequence[Path]) -> int | None:
         """The best round, once a guard says stop."""
-        column = next(name for name in rows.columns if name.endswith(".round"))
-        told = rows.select("round", column).unique().sort("round")
-        rounds = [Round.from_json(text) for text in told[column].to_list()]
+        rounds = [Round.from_json((each / ROUND).read_text("utf-8")) for each in states]
         stop = any(alarm.follows == "stop" for alarm in alarms(rounds, self.guards))
         return best_round(rounds, self.guards) if stop else None
 

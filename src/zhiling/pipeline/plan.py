@@ -81,6 +81,7 @@ class Plan:
         encoder_identity: likewise its identity, without loading the model.
         load_models: gives a step, by its id, the recipe's models; None where nothing may be asked.
         role_identity: what shapes the replies of a role, as a hash; None where the recipe names no role.
+        budget_left: gives the share of the budget that is left; see `Context.budget_left`.
     """
 
     name: str
@@ -95,3 +96,4 @@ class Plan:
     encoder_identity: Callable[[], str] | None = None
     load_models: Callable[[str], Models] | None = None
     role_identity: Callable[[str], str] | None = None
+    budget_left: Callable[[], float | None] | None = None

@@ -8,6 +8,8 @@ so exactly N stay.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
@@ -29,11 +31,12 @@ if TYPE_CHECKING:
 class Stops(Protocol):
     """An inner step that ends the rounds."""
 
-    def best_round(self, rows: pl.DataFrame) -> int | None:
+    def best_round(self, rows: pl.DataFrame, states: Sequence[Path]) -> int | None:
         """The round to return, or None to go on.
 
         Args:
             rows: the accepted rows of all rounds so far, with the step's columns and `round`.
+            states: the folders that the step's `fit` filled, one a round, those without rows among them.
         """
         ...
 
@@ -124,7 +127,10 @@ class _Rounds:
         columns = [*found.step.reads(), *(f"{found.id}.{name}" for name in found.step.writes())]
         rows = self._runner.table.read(["id", *columns], self._made())
         rounds = pl.Series("round", self._runner.table.rounds[rows["n"].to_numpy()], dtype=pl.UInt16)
-        return found.step.best_round(rows.with_columns(rounds).drop("n"))
+        run = self._runner.run
+        stages = [stage for stage in run.manifest.stages if stage.id == found.id]
+        states = [run.path / stage.folder / "state" for stage in stages]
+        return found.step.best_round(rows.with_columns(rounds).drop("n"), states)
 
     def _reject(self, numbers: NDArray[np.int64], reason: str) -> None:
         if not len(numbers):

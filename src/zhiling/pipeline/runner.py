@@ -32,7 +32,8 @@ from zhiling.pipeline.engines.ahead import following_lines
 from zhiling.pipeline.engines.engine import Engine, Link, Work
 from zhiling.pipeline.number import number_made, number_source
 from zhiling.pipeline.plan import Plan, RepeatLine, SourceLine, StepLine
-from zhiling.pipeline.step import Context, Step, Verdict
+from zhiling.pipeline.repeat import Stops, repeat
+from zhiling.pipeline.step import Context, State, Step, Verdict
 from zhiling.pipeline.store import Part, Project, RunFolder, Stage
 from zhiling.pipeline.table import RowTable
 
@@ -63,8 +64,6 @@ class Runner:
         for offset, line in enumerate(self.plan.steps):
             position = len(self.plan.sources) + offset
             if isinstance(line, RepeatLine):
-                from zhiling.pipeline.repeat import repeat
-
                 repeat(self, position, line)
             else:
                 self.take(position, line, self.select(line))
@@ -176,13 +175,15 @@ class Runner:
             earlier = None
         self._announce(stage, total=len(numbers))
         batches = _keyed(keys, local.cut(step, self.table, numbers))
-        context = self._context(line, stage, numbers, reference, fresh=done < len(batches))
+        # what ends the rounds tells of each of them, even of one without rows
+        fresh = done < len(batches) or isinstance(step, Stops)
+        context = self._context(line, stage, numbers, reference, fresh=fresh)
         for part in unfinished.parts if unfinished and done else []:
             self._adopt(stage, part)
         splits = [earlier.split(batch) if earlier else (None, batch) for batch in batches[done:]]
-        fresh = [rows for _, rows in splits if rows.height]
+        unknown = [rows for _, rows in splits if rows.height]
         work = Work(Link(step, context), self.table.files(), partial(self._ahead, line))
-        with closing(self.engine.outcomes(work, fresh)) as outcomes:
+        with closing(self.engine.outcomes(work, unknown)) as outcomes:
             for index, (known, rows) in enumerate(splits, start=done):
                 parts = [earlier.carry(known)] if earlier and known is not None and known.height else []
                 parts += [next(outcomes)] if rows.height else []
@@ -235,6 +236,7 @@ class Runner:
             step_id=line.id, seed=self.plan.seed, round=stage.round, root=self.plan.root,
             run=self.run.id, load_encoder=self.plan.load_encoder, reference=outside,
             earlier=self._earlier_rounds(stage), load_models=self.plan.load_models if step.roles() else None,
+            states=self._states(stage), budget_left=self._budget_left(stage),
         )  # fmt: skip
         if not step.fits():
             return context
@@ -252,6 +254,19 @@ class Runner:
             for each in self.run.manifest.stages
             if each.id == stage.id and each.round < stage.round
         )
+
+    def _states(self, stage: Stage) -> tuple[State, ...]:
+        """What the steps of the same `repeat` learnt before."""
+        block = _block(stage)
+        return tuple(
+            State(each.use, each.round, folder)
+            for each in self.run.manifest.stages
+            if stage.round and each.round and each is not stage and _block(each) == block
+            if (folder := self.run.path / each.folder / "state").is_dir()
+        )
+
+    def _budget_left(self, stage: Stage) -> float | None:
+        return self.plan.budget_left() if self.plan.budget_left and stage.round else None
 
     # ---- storing ----
 
@@ -384,6 +399,11 @@ BAD: dict[str, pl.DataType] = {
     "message": pl.String(),
     "excerpt": pl.String(),
 }
+
+
+def _block(stage: Stage) -> str:
+    """The number of the recipe's line, which all steps of a `repeat` share."""
+    return stage.folder.partition("-")[0]
 
 
 def _keyed(keys: pl.DataFrame, batches: Sequence[NDArray[np.int64]]) -> list[pl.DataFrame]:

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 import polars as pl
@@ -76,6 +76,14 @@ class Models(Protocol):
         ...
 
 
+class State(NamedTuple):
+    """What a step of a `repeat` left behind in a round: the step's name, the round, and the folder."""
+
+    use: str
+    round: int
+    folder: Path
+
+
 def uniform(keys: pl.Series, head: str) -> NDArray[np.float64]:
     """A random number in [0, 1) per key (string), fixed by the key and the head."""
     start = head.encode()
@@ -99,6 +107,9 @@ class Context:
         reference: rows accepted before and rows outside the round (in `repeat`), with the step's columns; for
             a Make that `recalls`, what was accepted of this `repeat`'s earlier rounds.
         earlier: the folders that `fit` filled in the earlier rounds of `repeat`, in their order.
+        states: likewise of all steps of this `repeat`, in this round those before the step.
+        budget_left: in `repeat`, the share of the budget's scarcest limit that was left when the step began;
+            None: the budget limits neither calls nor tokens nor money.
     """
 
     step_id: str
@@ -111,6 +122,8 @@ class Context:
     load_models: Callable[[str], Models] | None = None
     reference: pl.DataFrame | None = None
     earlier: tuple[Path, ...] = ()
+    states: tuple[State, ...] = ()
+    budget_left: float | None = None
 
     @property
     def encoder(self) -> Encoder:

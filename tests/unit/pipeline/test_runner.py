@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -364,8 +365,41 @@ class Enough(Size):
 
     name = "enough"
 
-    def best_round(self, rows: pl.DataFrame) -> int | None:
+    def best_round(self, rows: pl.DataFrame, states: Sequence[Path]) -> int | None:
         return 1 if rows["round"].max() == 2 else None
+
+
+class EchoOnce(Echo):
+    """Writes nothing after the first round."""
+
+    name = "echo_once"
+
+    def make(self, rows: pl.DataFrame, context: Context) -> Made:
+        made = super().make(rows, context)
+        return made if context.round == 1 else Made(made.rows.clear())
+
+
+class Told(Size):
+    """Writes down in each round how many rows it sees and what it is told; stops where there is none."""
+
+    name = "told"
+
+    def fit(self, rows: pl.DataFrame, context: Context, folder: Path) -> None:
+        told = [(state.use, state.round) for state in context.states]
+        (folder / "told").write_text(repr((rows.height, told, context.budget_left)), encoding="utf-8")
+
+    def best_round(self, rows: pl.DataFrame, states: Sequence[Path]) -> int | None:
+        return len(states) if (states[-1] / "told").read_text("utf-8").startswith("(0") else None
+
+
+def test_a_round_without_rows_is_told_and_can_end_the_rounds(world: World) -> None:
+    inner = (StepLine("echo", EchoOnce()), StepLine("told", Told()))
+    line = RepeatLine("more", Until(stop="told"), 9, inner)
+    runner, table = world.run(["seed one", "seed two"], [line])
+    assert len(table.kept()) == 4
+    states = sorted(runner.run.path.glob("*told-r*/*/state/told"))
+    assert [each.read_text("utf-8") for each in states] == ["(2, [], None)", "(0, [('told', 1)], None)"]
+    healthy(runner.run)
 
 
 def test_a_step_can_stop_the_rounds_and_choose_one(world: World) -> None:
