@@ -16,9 +16,11 @@ from pydantic import Field, model_validator
 
 from zhiling.adversarial import bandit
 from zhiling.adversarial.features import Remembered
+from zhiling.adversarial.guards.rounds import Cause
 from zhiling.adversarial.known import Known
 from zhiling.adversarial.marks import marked, tally
 from zhiling.adversarial.real import Real, Shares, labelled, real_rows, with_text
+from zhiling.adversarial.writers import LASTING, Writers, cause_of, out
 from zhiling.errors import UsageError
 from zhiling.pipeline import registry
 from zhiling.pipeline.fingerprint import digest
@@ -40,6 +42,9 @@ class Propose(Make):
     was accepted of it before and taught something. Of what it wrote, one part is drawn evenly over the
     labels; the other is aimed at labels that a classifier of the anchors gets wrong, and at texts on which
     its two views disagree.
+
+    A generator whose model is away, refuses, or has no budget left ends the run in the first round. Later it
+    is a failed attempt, `generator_gone`: the others go on, and where none is left, the rounds end.
     """
 
     name = "propose"
@@ -124,9 +129,11 @@ class Propose(Make):
             {name: (planned, aim.useful.get((name, number), 0)) for name, planned in _plan(state).items()}
             for number, state in enumerate(context.earlier, start=1)
         ]
-        shared = bandit.shares(list(self._named), past, context.generator())
-        (folder / _PLAN).write_bytes(orjson.dumps(bandit.counts(shared, self.per_round)))
-        for name, each in self._named.items():
+        lost = out(context.states)
+        asked = {name: each for name, each in self._named.items() if name not in lost}
+        shared = bandit.shares(list(asked), past, context.generator()) if asked else {}
+        (folder / _PLAN).write_bytes(orjson.dumps(bandit.counts(shared, self.per_round) if shared else {}))
+        for name, each in asked.items():
             if each.fits():
                 own = folder / name
                 own.mkdir(exist_ok=True)  # a run that was killed here left it
@@ -138,10 +145,18 @@ class Propose(Make):
         seen, aim, plan = _seen(rows, real), _Aim(self, real.anchors, context), _plan(context.fitted)
         chosen: list[pl.DataFrame] = []
         failures: list[Failure] = []
-        for name, each in self._named.items():
-            if not plan[name]:
+        gone: dict[str, Cause] = {}
+        for name in (name for name, count in plan.items() if count):
+            each = self._named[name]
+            try:
+                made = each.make(_about(each, seen), self._context(name, each, context, context.fitted))
+            except LASTING as error:
+                if context.round < 2:
+                    raise
+                gone[name] = cause_of(error)
+                told = f"generator {name!r}: {error}"
+                failures.append(Failure(rows["id"][0], "generator_gone", told, retryable=True))
                 continue
-            made = each.make(_about(each, seen), self._context(name, each, context, context.fitted))
             failures += made.failures
             told = _complete(made.rows, rows)
             usable = told.filter(labelled(told))
@@ -152,6 +167,9 @@ class Propose(Make):
             drawn = aim.drawn(with_text(usable), plan[name], name)
             extra = [marked(text, name, context.round or 1) for text in drawn["extra"].to_list()]
             chosen.append(drawn.with_columns(pl.Series("extra", extra, dtype=pl.String)))
+        Writers(tuple(plan), gone).write(context.fitted)
+        if not chosen:
+            return Made(rows.select("messages", pl.concat_list("id").alias("parents")).clear(), failures)
         together = pl.concat(chosen, how="diagonal_relaxed").unique("key", keep="first", maintain_order=True)
         return Made(together.drop("text", "label", "key"), failures)
 

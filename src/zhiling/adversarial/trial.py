@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -27,6 +28,7 @@ from zhiling.adversarial.guards.usefulness import gain
 from zhiling.adversarial.known import Known
 from zhiling.adversarial.marks import mark
 from zhiling.adversarial.real import Real, Shares, labelled, real_rows, with_text
+from zhiling.adversarial.writers import Writers, write_dropped
 from zhiling.pipeline.step import Context
 from zhiling.rows.conversation import user_text
 
@@ -42,7 +44,6 @@ class Reason(StrEnum):
     UNREAL = "unreal"
     UNKNOWN_LABEL = "unknown_label"
     BEYOND_QUOTA = "beyond_quota"
-    DROPPED = "generator_dropped"
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ class Trial:
         told = self._round.as_json()
         self._verdicts.with_columns(pl.lit(told).alias("round")).write_parquet(folder / VERDICTS)
         (folder / ROUND).write_text(told, encoding="utf-8")
+        rung = alarms([*self._earlier, self._round], self._rules.limits)
+        write_dropped([each.generator for each in rung if each.follows == "drop" and each.generator], folder)
         np.save(folder / RIGHT, self._right)
 
     # ---- the discriminators ----
@@ -121,11 +124,9 @@ class Trial:
         for name, judged in self._judged.items():
             real[(rows["generator"] == name).to_numpy()] = judged.real
         taken = self._accepted(rows["id"], match, real)
-        dropped = rows["generator"].is_in(self._dropped)
         told = rows.with_columns(
             pl.Series("match", match), pl.Series("real", real), pl.Series("apart", apart),
             pl.when(~pl.col("known")).then(pl.lit(str(Reason.UNKNOWN_LABEL)))
-            .when(dropped).then(pl.lit(str(Reason.DROPPED)))
             .when(pl.Series(match <= self._least)).then(pl.lit(str(Reason.MISMATCH)))
             .when(pl.Series(~taken)).then(pl.lit(str(Reason.UNREAL)))
             .otherwise(None).alias("reason"),
@@ -152,16 +153,6 @@ class Trial:
         beyond = pl.col("reason").is_null() & (pl.col("rank") + pl.col("have") > self._rules.per_label)
         reason = pl.when(beyond).then(pl.lit(str(Reason.BEYOND_QUOTA))).otherwise("reason").alias("reason")
         return told.with_columns(reason).drop("have", "rank")
-
-    @cached_property
-    def _dropped(self) -> list[str]:
-        """Generators that a guard dropped in an earlier round."""
-        rung = [
-            alarm
-            for count in range(1, len(self._earlier) + 1)
-            for alarm in alarms(self._earlier[:count], self._rules.limits)
-        ]
-        return sorted({alarm.generator for alarm in rung if alarm.follows == "drop" and alarm.generator})
 
     # ---- the student, the probes, the guards ----
 
@@ -234,8 +225,16 @@ class Trial:
             labels=label_shift(*labels, seed) if enough else None,
             topics=topic_shift(ours.encoder, theirs.encoder, seed) if enough else None,
             lengths=length_shift(made, real) if enough else None,
-            probes=self._probes,
+            probes=self._probes, known=anchors.height, **self._writing(number),
         )  # fmt: skip
+
+    def _writing(self, number: int) -> dict[str, Any]:
+        """Who could not write, how many go on, and what is left of the budget; see `Round`."""
+        left, told = self._context.budget_left, Writers.of_round(self._context.states, number)
+        if told is None:
+            return {"budget_left": left}
+        spent = "budget" in told.gone.values()
+        return {"gone": told.gone, "writing": told.left, "budget_left": 0.0 if spent else left}
 
     def _offers(self) -> dict[str, Offers]:
         proposed = dict(self._rows.group_by("generator").len().iter_rows())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -19,6 +19,8 @@ from zhiling.adversarial.guards.usefulness import Gain
 from zhiling.errors import DamagedFile
 
 Count = Annotated[int, Field(ge=0)]
+Cause = Literal["away", "refused", "budget"]
+"""Why a generator can't write any more: its model does not answer, it refuses, no call fits the budget."""
 
 
 @dataclass(frozen=True, config=FIGURES)
@@ -62,6 +64,9 @@ class Round:
         lengths: how long they are.
         probes: error rates of acceptance.
         budget_left: share of the budget that is left; None: no budget was set.
+        known: real rows that the discriminators learn from; None: not told.
+        gone: generators that could not write in this round, and why.
+        writing: how many generators can go on; None: not told.
     """
 
     number: Annotated[int, Field(ge=1)]
@@ -78,6 +83,9 @@ class Round:
     lengths: Lengths | None = None
     probes: Probes | None = None
     budget_left: Fraction | None = None
+    known: Count | None = None
+    gone: Mapping[str, Cause] = field(default_factory=dict[str, Cause])
+    writing: Count | None = None
 
     @property
     def missing(self) -> tuple[str, ...]:

@@ -18,13 +18,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from zhiling.adversarial.guards.figures import Estimate, Fraction, Share
+from zhiling.adversarial.guards.figures import LEAST_ROWS, Estimate, Fraction, Share
 from zhiling.adversarial.guards.rounds import Round
 from zhiling.adversarial.guards.shift import Shift
 
 Guard = Literal[
     "gain", "distinct", "vendi", "exact", "grams", "repeats", "accepted_few", "accepted_most", "leak",
     "real_probes", "bad_probes", "judge", "labels", "topics", "lengths", "budget", "unmeasured",
+    "gone", "none_left", "few_real",
 ]  # fmt: skip
 Follows = Literal["stop", "drop", "tell"]
 
@@ -69,11 +70,12 @@ class Alarm:
     Attributes:
         round: in which it rang.
         guard: which.
-        value: what it measured; of `unmeasured` how many figures are missing.
+        value: what it measured; of `unmeasured` how many figures are missing, of `gone` the round.
         bound: what it should have been at most, or at least.
         follows: the loop stops, the generator is dropped, or it is only told.
         generator: whose rows it is about; None: all.
-        features: what gives the generator away, strongest first; of `unmeasured` the missing figures.
+        features: what gives the generator away, strongest first; of `unmeasured` the missing figures, of
+            `gone` the cause.
     """
 
     round: int
@@ -173,6 +175,10 @@ def _of_shifts(now: Round, limits: Limits) -> Iterator[Alarm]:
 
 def _of_generators(rounds: Sequence[Round], limits: Limits) -> Iterator[Alarm]:
     now = rounds[-1]
+    for name, cause in sorted(now.gone.items()):
+        yield Alarm(now.number, "gone", float(now.number), 0.0, "drop", name, (cause,))
+    if now.writing == 0:
+        yield Alarm(now.number, "none_left", 0.0, 1.0, "stop")
     for name, offers in sorted(now.generators.items()):
         share = offers.share
         if share is not None:
@@ -201,5 +207,7 @@ def _of_gain(rounds: Sequence[Round], limits: Limits) -> Iterator[Alarm]:
 def _of_the_rest(now: Round) -> Iterator[Alarm]:
     if now.budget_left is not None and now.budget_left <= 0:
         yield Alarm(now.number, "budget", now.budget_left, 0.0, "stop")
+    if now.known is not None and now.known < LEAST_ROWS:
+        yield Alarm(now.number, "few_real", float(now.known), float(LEAST_ROWS), "tell")
     if now.missing:
         yield Alarm(now.number, "unmeasured", float(len(now.missing)), 0.0, "tell", features=now.missing)

@@ -11,6 +11,8 @@ from zhiling.adversarial.guards.rules import Alarm
 from zhiling.errors import UnknownName
 
 LANGUAGES = ("en", "zh")
+_NAMED = {"unmeasured": "figures", "gone": "causes"}
+"""Guard → the section of words that its features are names in; those of others are words themselves."""
 _JOINTS = {"en": (", ", ": ", "; "), "zh": ("、", "：", "；")}
 
 
@@ -26,7 +28,7 @@ def told(alarm: Alarm, language: str) -> str:
     if language not in LANGUAGES:
         raise UnknownName("language", language, LANGUAGES)
     between, colon, semicolon = _JOINTS[language]
-    named = _table()["figures"] if alarm.guard == "unmeasured" else dict[str, Mapping[str, str]]()
+    named = _table().get(_NAMED.get(alarm.guard, ""), dict[str, Mapping[str, str]]())
     features = [named[name][language] if name in named else name for name in alarm.features]
     words = _table()["alarms"][alarm.guard][language].format(
         value=f"{alarm.value:.3g}", bound=f"{alarm.bound:.3g}",
