@@ -51,7 +51,7 @@ class Writers:
 
     @classmethod
     def of_round(cls, states: Iterable[State], number: int) -> Writers | None:
-        """What `propose` left in this round; None where it left nothing, as its rows came from an earlier run."""
+        """What `propose` left in this round; None where its rows were carried over from an earlier run."""
         return next((found for state in states if state.round == number if (found := _read(state))), None)
 
 

@@ -32,6 +32,16 @@ class Limits(BaseModel):
     tokens: int | None = Field(default=None, ge=0, description="tokens of prompts and replies")
     minutes: float | None = Field(default=None, gt=0, description="minutes, after which nothing is begun")
 
+    def left(self, spent: Spending) -> float | None:
+        """The share, 0 to 1, that is left of the scarcest of money, calls and tokens; None: none is limited.
+
+        Anchor: 30 of 40 calls and 1 of 2 USD spent leave .25. Minutes are left out: they count anew from
+        each start.
+        """
+        limited = ((self.usd, spent.pico / PICO), (self.calls, spent.calls), (self.tokens, spent.tokens))
+        shares = [max(0.0, 1 - used / most) if most else 0.0 for most, used in limited if most is not None]
+        return min(shares, default=None)
+
 
 class Cost(NamedTuple):
     """Of one call: money in 1e-12 USD, and tokens."""

@@ -8,6 +8,7 @@ from functools import cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from zhiling.errors import ZhilingError
 from zhiling.llm.limits import Deadline
 from zhiling.llm.location import content_hash, model_folder
 from zhiling.llm.role import Role
@@ -59,7 +60,24 @@ class RunModels:
                 self._engine.watch(lambda calls, usd: listen({"event": "calls", "calls": calls, "usd": usd}))
         if self._attempt:
             asks = [replace(ask, attempt=self._attempt) for ask in asks]
-        return self._engine.ask(role, asks)
+        try:
+            return self._engine.ask(role, asks)
+        except ZhilingError:
+            self.close()  # it sends nothing more, for no role; who goes on without this one needs another
+            raise
+
+    def budget_left(self) -> float | None:
+        """The share of the budget that is left; see `Limits.left`."""
+        limits = self._recipe.budget
+        if limits.left(Spending()) is None:
+            return None
+        return limits.left(spending(self._recipe.root, self._run))
+
+    def close(self) -> None:
+        """Closes what was opened; the next `ask` opens it anew."""
+        if self._engine is not None:
+            engine, self._engine = self._engine, None
+            engine.close()
 
     def __enter__(self) -> Self:
         return self
@@ -67,8 +85,7 @@ class RunModels:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._engine is not None:
-            self._engine.close()
+        self.close()
 
 
 def spending(root: Path, run: str) -> Spending:

@@ -251,7 +251,7 @@ def run_recipe(
         try:
             asking = RunModels(recipe, run.id, deadline=deadline, attempt=attempt, listen=listen)
             with _bookkeeping(run), asking as models:
-                table = _rows(replace(plan, load_models=models), run, tell, engine or open_engine())
+                table = _rows(_with_models(plan, models), run, tell, engine or open_engine())
                 _stages(recipe, table, run, tell, until)
         except (KeyboardInterrupt, PanicException) as error:
             # amid a query Ctrl-C comes twice, from Polars and from Python; the second ends the bookkeeping.
@@ -264,6 +264,10 @@ def run_recipe(
                 "interrupted; everything finished is stored", hint="`zhiling run` goes on"
             ) from error
         return run
+
+
+def _with_models(plan: Plan, models: RunModels) -> Plan:
+    return replace(plan, load_models=models, budget_left=models.budget_left)
 
 
 def _expect(recipe: Recipe, plan: Plan, folder: RunFolder, tell: Listener) -> None:

@@ -128,3 +128,12 @@ def test_a_cancelled_waiter_leaves_no_money_behind() -> None:
         return meter.usd
 
     assert asyncio.run(story()) == 0
+
+
+def test_what_is_left_is_the_share_of_the_scarcest_limit() -> None:
+    spent = Spending(calls=30, pico=PICO, prompt=50, completion=50)
+    assert limits().left(spent) is None
+    assert limits(minutes=5).left(spent) is None
+    assert limits(calls=40, usd=2).left(spent) == pytest.approx(0.25)
+    assert limits(calls=40, tokens=110).left(spent) == pytest.approx(1 / 11)
+    assert limits(calls=20).left(spent) == limits(usd=0).left(spent) == 0
