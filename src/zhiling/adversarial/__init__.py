@@ -6,6 +6,7 @@ BLOCKS: dict[str, str] = {
 
 STEPS: dict[str, str] = {
     "accept": "zhiling.adversarial.accept:Accept",
+    "gan_bert": "zhiling.adversarial.generators.gan_bert:GanBert",
     "language_model": "zhiling.adversarial.generators.language_model:LanguageModelGenerator",
     "propose": "zhiling.adversarial.propose:Propose",
     "retrieve": "zhiling.adversarial.generators.retrieve:Retrieve",
