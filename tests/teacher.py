@@ -68,6 +68,7 @@ def any_reply(prompt: str) -> Any:
 
 
 _REPLIES: Mapping[str, Mapping[str, Any]] = {
+    "new_text": {"new_text": None},
     "output": {"input": "", "output": None},
     "instruction": {"instruction": None},
     "answerable": {"answerable": True, "evidence": None},

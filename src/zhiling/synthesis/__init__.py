@@ -10,6 +10,7 @@ STEPS: dict[str, str] = {
     "document_qa": "zhiling.synthesis.document_qa:DocumentQA",
     "intents": "zhiling.synthesis.intents:Intents",
     "label_propagation": "zhiling.synthesis.label_propagation:LabelPropagation",
+    "labelled_texts": "zhiling.synthesis.labelled_texts:LabelledTexts",
     "passage_qa": "zhiling.synthesis.passage_qa:PassageQa",
     "qa_pairs": "zhiling.synthesis.qa_pairs:QaPairs",
     "recombine": "zhiling.synthesis.recombine:Recombine",

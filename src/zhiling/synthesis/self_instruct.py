@@ -17,9 +17,9 @@ from zhiling.llm.reply import Reply
 from zhiling.llm.verdict import Ask, Complaint
 from zhiling.pipeline.step import Context
 from zhiling.rows.conversation import flatten, question_text, reply_text
+from zhiling.synthesis import rendezvous
 from zhiling.synthesis.known_texts import KnownTexts
 from zhiling.synthesis.teacher import Draft, TeacherMake, Written
-from zhiling.text.tokens import mix
 
 _POOL = "seeds.parquet"
 _SHOT = 1000  # draws
@@ -99,7 +99,7 @@ class SelfInstruct(TeacherMake):
         texts = question_text(rows["messages"])
         languages = self.languages_of(rows, texts, context)
         draws = [context.uniform(rows["id"], _SHOT + sample) for sample in range(self.per_input)]
-        keys = [(drawn * 2.0**53).astype(np.uint64) for drawn in draws]
+        keys = [rendezvous.keys(drawn) for drawn in draws]
         made: list[Draft] = []
         for place, (row, text, language) in enumerate(
             zip(rows["id"].to_list(), texts.to_list(), languages, strict=True)
@@ -165,30 +165,18 @@ class _Pool:
     def __init__(self, seeds: pl.DataFrame) -> None:
         self.texts: list[str] = seeds["text"].to_list()
         self.known = KnownTexts(seeds["text"])
-        self._ids = np.array([int(each[:16], 16) for each in seeds["id"].to_list()], dtype=np.uint64)
+        self._ids = rendezvous.numbers(seeds["id"])
         self._of: dict[str, NDArray[np.int64]] = {
             str(language): np.flatnonzero((seeds["prompt"] == language).to_numpy())
             for language in seeds["prompt"].unique().to_list()
         }
 
     def examples(self, own: str, language: str, key: np.uint64, most: int) -> list[str]:
-        """The row's own seed among others of its language, in an order that is drawn.
-
-        The seeds that are nearest to the key by a hash of both: a seed more changes the examples of those
-        rows alone to which it is nearer, so nearly all prompts, and replies, stay.
-
-        Source: Thaler and Ravishankar (1998), rendezvous hashing.
-        """
+        """The row's own seed among others of its language, in an order that is drawn."""
         seeds = self._of.get(language, np.empty(0, dtype=np.int64))
-        scores = mix(self._ids[seeds] ^ key)
-        if len(seeds) > most + 1:
-            chosen = np.argpartition(scores, most)[: most + 1]
-            seeds, scores = seeds[chosen], scores[chosen]
-        nearest: list[int] = seeds[np.argsort(scores, kind="stable")].tolist()
-        others = [text for text in dict.fromkeys(self.texts[at] for at in nearest) if text != own]
-        shown = others[: most - 1]
-        place = int(key) % (len(shown) + 1)
-        return [*shown[:place], own, *shown[place:]]
+        near = seeds[rendezvous.nearest(self._ids[seeds], key, most + 1)].tolist()
+        others = [text for text in dict.fromkeys(self.texts[at] for at in near) if text != own]
+        return rendezvous.among(own, others[: most - 1], key)
 
 
 def _pool(context: Context) -> _Pool:
