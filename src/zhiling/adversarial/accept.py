@@ -11,7 +11,7 @@ import polars as pl
 from pydantic import Field
 
 from zhiling.adversarial.guards.rounds import Round
-from zhiling.adversarial.guards.rules import Limits, alarms, best_round
+from zhiling.adversarial.guards.rules import OUTSIDE, Limits, alarms, best_round
 from zhiling.adversarial.marks import mark
 from zhiling.adversarial.real import Shares, labelled
 from zhiling.adversarial.trial import ROUND, VERDICTS, Reason, Rules, Trial
@@ -94,8 +94,8 @@ class Accept(Decide):
     def best_round(self, rows: pl.DataFrame, states: Sequence[Path]) -> int | None:
         """The best round, once a guard says stop."""
         rounds = [Round.from_json((each / ROUND).read_text("utf-8")) for each in states]
-        stop = any(alarm.follows == "stop" for alarm in alarms(rounds, self.guards))
-        return best_round(rounds, self.guards) if stop else None
+        stops = {alarm.guard for alarm in alarms(rounds, self.guards) if alarm.follows == "stop"}
+        return best_round(rounds, self.guards, equal=stops <= OUTSIDE) if stops else None
 
 
 __all__ = ["Accept", "Reason"]

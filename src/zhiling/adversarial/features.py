@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zhiling.encoders.hashing import HashingEncoder
+from zhiling.errors import ZhilingError
 from zhiling.pipeline.step import Encoder
 
 Vectors = NDArray[np.float32]
@@ -61,14 +62,30 @@ class Remembered:
         return self._encoder.identity
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """The encoder's vectors, float32 (n, dimension)."""
+        """The encoder's vectors, float32 (n, dimension).
+
+        Raises:
+            ZhilingError: one holds NaN or an infinite value; a verdict by it would mean nothing.
+        """
         identity = self.identity
         new = [text for text in dict.fromkeys(texts) if (identity, text) not in _known]
-        fresh = dict(zip(new, self._encoder.encode(new), strict=True))
+        fresh = dict(zip(new, self._finite(new), strict=True))
         if not texts:
             return self._encoder.encode([])
         vectors = np.stack([fresh[text] if text in fresh else _known[identity, text] for text in texts])
         _known.update(((identity, text), vector) for text, vector in fresh.items())
         while len(_known) > MOST_KEPT:
             _known.popitem(last=False)
+        return vectors
+
+    def _finite(self, texts: Sequence[str]) -> Vectors:
+        vectors = self._encoder.encode(texts)
+        broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+        if len(broken):
+            raise ZhilingError(
+                f"{len(broken)} of {len(texts)} texts got a vector with NaN or infinite values, the first of "
+                f"them {texts[int(broken[0])]!r:.90}; only finite values are allowed",
+                place=f"encoder {type(self._encoder).__name__}",
+                hint="mend the encoder or its model's weights, or use {use: hashing}",
+            )
         return vectors

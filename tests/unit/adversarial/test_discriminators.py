@@ -65,6 +65,18 @@ def test_generations_of_another_kind_are_told_from_real_ones_and_said_in_words()
 
 
 @pytest.mark.parametrize("label", ["card", "卡"])
+@pytest.mark.parametrize(("added", "sign"), [(" ###", "###"), ("\n\nok", "↵"), ("。", "。"), (" **", "**")])
+def test_signs_that_give_generations_away_are_told_first(label: str, added: str, sign: str) -> None:
+    every = variants(label)
+    texts = [every[place] for place in np.random.default_rng(1).permutation(len(every)).tolist()]
+    made = side([f"{text}{added}" for text in texts[:72]])
+    found = judge_real(side(texts[72:]), made, features([], ENCODER), np.random.default_rng(0))
+    assert found.auc is not None
+    assert found.auc > 0.95
+    assert found.telling[0] == sign
+
+
+@pytest.mark.parametrize("label", ["card", "卡"])
 def test_real_rows_are_not_told_from_real_rows(label: str) -> None:
     every = variants(label)
     texts = [every[place] for place in np.random.default_rng(1).permutation(len(every)).tolist()]

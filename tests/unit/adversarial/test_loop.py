@@ -92,14 +92,14 @@ class Silent(_Writer):
 
 
 def run(root: Path, generators: Sequence[Mapping[str, Any]], known: Sequence[tuple[str, str]] = KNOWN,
-        **settings: Any) -> Run:  # fmt: skip
+        encoder: str = "hashing", **settings: Any) -> Run:  # fmt: skip
     root.mkdir(exist_ok=True)
     rows = [{"text": text, "label": label} for text, label in known]
     (root / "known.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     (root / "lines.jsonl").write_text("\n".join(json.dumps({"text": t}) for t, _ in LINES), encoding="utf-8")
     block = {"id": "gan", "use": "adversarial", "generators": list(generators), "per_round": 120, **settings}
     recipe = {
-        "name": "loop", "seed": 3, "encoder": {"use": "hashing"}, "steps": [block], "max_failed": 1.0,
+        "name": "loop", "seed": 3, "encoder": {"use": encoder}, "steps": [block], "max_failed": 1.0,
         "sources": [{"id": each, "use": "labelled", "path": f"{each}.jsonl"} for each in ("known", "lines")],
     }  # fmt: skip
     (root / "recipe.yaml").write_text(json.dumps(recipe), encoding="utf-8")

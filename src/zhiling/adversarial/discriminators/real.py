@@ -9,6 +9,7 @@ Sampling (the odds of a calibrated discriminator are the ratio of the densities)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,7 @@ LENGTHS = 8
 LEAST = 20
 """With fewer rows of a side nothing is learnt: every row is as likely real as made."""
 _TOLD = 5
+_SIGNS = re.compile(r"(?:[^\w\s]|_)+|\s*\n\s*")
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Judged:
         real: probability that each generation is a real row, if both were as frequent, (n,).
         beside: the same of the rows that were only scored.
         auc: how well it tells generations from real rows, out of fold: .5 not at all; None: not learnt.
-        telling: the words that speak most for a generation, the clearest first.
+        telling: the signs, then the words that speak most for a generation, the clearest first.
     """
 
     real: NDArray[np.float64]
@@ -138,5 +140,13 @@ def _platt(
 
 
 def _telling(real: pl.Series, made: pl.Series) -> tuple[str, ...]:
-    terms = [terms_of(text) for text in (*made.to_list(), *real.to_list())]
-    return tuple(telling_terms(terms, range(len(made)), _TOLD))
+    texts, inside = [*made.to_list(), *real.to_list()], range(len(made))
+    signs, words = (
+        telling_terms([terms(text) for text in texts], inside, _TOLD) for terms in (_signs, terms_of)
+    )
+    return tuple([*signs, *words][:_TOLD])
+
+
+def _signs(text: str) -> set[str]:
+    """What a text has beside words: runs of signs as they stand there, "↵" for a line's end."""
+    return {"↵" if "\n" in run else run for run in _SIGNS.findall(text)}

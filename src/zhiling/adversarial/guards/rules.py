@@ -10,6 +10,7 @@ the bound too: of 20 rows one bad one more or less is chance.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass as plain
 from dataclasses import replace
@@ -104,13 +105,24 @@ def alarms(rounds: Sequence[Round], limits: Limits | None = None) -> list[Alarm]
     return sorted(found, key=lambda alarm: ("stop", "drop", "tell").index(alarm.follows))
 
 
-def best_round(rounds: Sequence[Round], limits: Limits | None = None) -> int:
+OUTSIDE: frozenset[Guard] = frozenset(("budget", "none_left"))
+"""Guards that end the rounds for what is not in the rows: they might have been useful yet."""
+
+
+def best_round(rounds: Sequence[Round], limits: Limits | None = None, *, equal: bool = False) -> int:
     """The number of the round with the best student, the later one of equals; 0: the anchors alone are best.
 
     Rows add up over the rounds, so a round whose collapse guards say stop is out, and all rounds after it.
+
+    Args:
+        rounds: in order.
+        limits: the bounds.
+        equal: whether a student counts that is only as good as that of the anchors: where the rounds ended
+            for what is `OUTSIDE` of the rows, nothing says that these are useless.
     """
     sound = takewhile(lambda last: not _collapsed(rounds[:last], limits), range(1, len(rounds) + 1))
-    better = [each for each in (rounds[last - 1] for last in sound) if each.utility > each.anchors]
+    counts = operator.ge if equal else operator.gt
+    better = [each for each in (rounds[last - 1] for last in sound) if counts(each.utility, each.anchors)]
     return max(better, key=lambda each: (each.utility, each.number)).number if better else 0
 
 

@@ -85,6 +85,9 @@ def test_nothing_rings_where_all_is_well() -> None:
         ({"generators": {"a": Offers(10, 10)}}, ("accepted_most", "tell")),
         ({"generators": {"a": Offers(10, 5, 0.97)}}, ("leak", "tell")),
         ({"budget_left": 0.0}, ("budget", "stop")),
+        ({"gone": {"a": "away"}, "writing": 1}, ("gone", "drop")),
+        ({"writing": 0}, ("none_left", "stop")),
+        ({"known": 19}, ("few_real", "tell")),
         ({"judged": None, "probes": None}, ("unmeasured", "tell")),
     ],
 )
@@ -137,6 +140,12 @@ def test_the_best_round_is_that_of_the_best_student() -> None:
 
 def test_no_round_is_best_where_the_anchors_alone_are_as_good() -> None:
     assert best_round([a_round(1, utility=0.7), a_round(2, utility=0.6)]) == 0
+
+
+def test_where_the_rounds_ended_for_what_is_outside_equals_count() -> None:
+    rounds = [a_round(1, utility=0.7), a_round(2, utility=0.6)]
+    assert best_round(rounds, equal=True) == 1
+    assert best_round([a_round(1, utility=0.6)], equal=True) == 0
 
 
 def test_a_collapsed_round_is_never_returned_nor_one_after_it() -> None:
