@@ -10,6 +10,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "1": ("few_shot.py",),
     "4": ("collapse.py",),
     "5": ("language_model.py",),
+    "6": ("probes.py",),
 }
 
 if __name__ == "__main__":
