@@ -55,7 +55,8 @@ from benchmarks.sources.sets import DATA  # noqa: E402
 from zhiling.adversarial.discriminators.match import Match, fit_match  # noqa: E402
 from zhiling.adversarial.features import Features  # noqa: E402
 from zhiling.adversarial.generators.causal_model import LanguageModel, LanguageModelSettings  # noqa: E402
-from zhiling.adversarial.generators.updates import Judged, Raft  # noqa: E402
+from zhiling.adversarial.generators.updates.raft import Raft  # noqa: E402
+from zhiling.adversarial.generators.updates.rule import Judged  # noqa: E402
 from zhiling.curation.diversity_measures import distinct_n, vendi_score  # noqa: E402
 from zhiling.encoders.hashing import HashingEncoder  # noqa: E402
 from zhiling.rows.schema import digest  # noqa: E402

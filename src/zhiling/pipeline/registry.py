@@ -33,6 +33,7 @@ _TABLES: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
     "encoder": ((("zhiling.encoders", "ENCODERS"),), "zhiling.encoders"),
     "task": ((("zhiling.training.tasks", "TASKS"),), "zhiling.tasks"),
     "method": ((("zhiling.training.methods", "METHODS"),), "zhiling.methods"),
+    "update": ((("zhiling.adversarial.generators.updates", "UPDATES"),), "zhiling.updates"),
     "metric": ((("zhiling.evaluation.metrics", "METRICS"),), "zhiling.metrics"),
 }
 

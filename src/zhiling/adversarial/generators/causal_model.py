@@ -8,8 +8,7 @@ All of it runs in one thread of the CPU, so that the weights are the same whatev
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from zhiling.adversarial.generators.vocabulary import Vocabulary
+from zhiling.adversarial.seeded import seeded_torch
 from zhiling.errors import StepFailed, UsageError
 from zhiling.llm.pretrained import require
 
@@ -128,7 +128,7 @@ class LanguageModel:
         """A model that has learnt texts, and knows no label; see `fit`."""
         drawn = np.random.default_rng(seed).permutation(len(texts))[:_VOCABULARY_TEXTS]
         vocabulary = Vocabulary.learn([texts[int(at)] for at in drawn], settings.vocabulary, settings.longest)
-        with _fixed(seed):
+        with seeded_torch(seed):
             model = cls(settings, vocabulary, (), _network(settings, vocabulary.size))
             model._train([(None, text) for text in texts], settings.pretraining, seed)
         return model
@@ -139,7 +139,7 @@ class LanguageModel:
         Labels may be new. Raises as `fit`.
         """
         pairs = list(zip(labels, texts, strict=True))
-        with _fixed(seed):
+        with seeded_torch(seed):
             model = self._with_labels(pairs)
             model._train(pairs, steps, seed)
         return model
@@ -172,7 +172,7 @@ class LanguageModel:
         )  # fmt: skip
         marks = [self._mark(label) for label in labels]
         written: list[Sample] = []
-        with _fixed(seed), torch.inference_mode():
+        with seeded_torch(seed), torch.inference_mode():
             for start in range(0, len(marks), _WRITTEN):
                 told = torch.tensor(marks[start : start + _WRITTEN])[:, None]
                 made = self.network.generate(
@@ -198,7 +198,7 @@ class LanguageModel:
         torch = require("torch")
         found = [np.empty(0)]
         pairs = list(zip(labels, texts, strict=True))
-        with _fixed(0), torch.inference_mode():
+        with seeded_torch(0), torch.inference_mode():
             for start in range(0, len(pairs), _WRITTEN):
                 losses, _ = self._losses(pairs[start : start + _WRITTEN])
                 found.append(-losses.double().sum(dim=1).numpy())
@@ -340,14 +340,3 @@ def _batches(texts: Sequence[str], steps: int, size: int, seed: int) -> Iterator
         block, order = order[:count], order[count:]
         block = block[np.argsort(lengths[block], kind="stable")].reshape(-1, size)
         yield from block[draws.permutation(len(block))].tolist()
-
-
-@contextmanager
-def _fixed(seed: int) -> Generator[None]:
-    """One thread and torch's generator seeded; both as the caller had them again afterwards."""
-    torch = require("torch")
-    from zhiling.training.tensors import one_thread
-
-    with one_thread(), torch.random.fork_rng(devices=()):
-        torch.default_generator.manual_seed(seed)
-        yield

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import polars as pl
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from zhiling.adversarial.generators.causal_model import LanguageModel, LanguageModelSettings
-from zhiling.adversarial.generators.updates import UPDATES, Judged
+from zhiling.adversarial.generators.updates.rule import Judged, UpdateRule
 from zhiling.errors import UsageError
+from zhiling.pipeline import registry
 from zhiling.pipeline.step import Context, Failure, Made, Make
 from zhiling.rows import target
 from zhiling.rows.conversation import flatten, user_text
@@ -25,6 +26,7 @@ from zhiling.text.normalise import normalise
 COPIED = "copied"
 _FIT, _UPDATE, _SAMPLE = 0, 1, 2  # draws; each try samples with one of its own, from the last on
 _SEEDS = 2**31
+_NO_UPDATE = "none"
 _MESSAGES = {
     "empty": "the model wrote nothing for label {label!r}",
     "truncated": "the model did not end its text for label {label!r} within `longest`: {text!r:.80}",
@@ -101,9 +103,23 @@ class LanguageModelGenerator(LanguageModelSettings, Make):
         description="the likeliest tokens with this probability are drawn from",
     )
     tries: int = Field(default=4, ge=1, le=100, description="samples for one row at most")
-    update: Literal["raft", "none"] = Field(
-        default="raft", description="raft: learns from rows accepted before; none: from the given rows alone"
+    update: str = Field(
+        default="raft",
+        description="how it learns from rows accepted before: raft, or a rule of a plug-in; none: not at all",
+        examples=["none"],
     )
+
+    @field_validator("update")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name == _NO_UPDATE:
+            return name
+        try:
+            registry.load("update", name)
+        except UsageError as error:
+            hint = f"{error.hint}; `{_NO_UPDATE}` learns from the given rows alone"
+            raise ValueError(f"{error.message}: {hint}") from error
+        return name
 
     def reads(self) -> tuple[str, ...]:
         """Labelled sentences and utterances."""
@@ -141,7 +157,7 @@ class LanguageModelGenerator(LanguageModelSettings, Make):
     def _accepted(self, rows: pl.DataFrame, context: Context) -> list[_Anchor]:
         """Labelled rows of earlier rounds; a row that is given anyway is no accepted one."""
         before = context.reference
-        if before is None or self.update == "none":
+        if before is None or self.update == _NO_UPDATE:
             return []
         before = before.filter(self.applies(before))
         return _anchors(before.filter(~pl.col("id").is_in(rows["id"].implode())).sort("id"))[0]
@@ -155,7 +171,8 @@ class LanguageModelGenerator(LanguageModelSettings, Make):
         known = [each for each in accepted if each.label in model.labels]
         if not known:
             return model
-        return UPDATES[self.update].update(model, _judged(known), _judged(anchors), update)
+        rule: UpdateRule = registry.load("update", self.update)()
+        return rule.update(model, _judged(known), _judged(anchors), update)
 
     def _written(
         self, model: LanguageModel, slots: Sequence[_Slot], learnt: Sequence[str], context: Context

@@ -11,7 +11,8 @@ pytest.importorskip("transformers")
 import torch
 
 from zhiling.adversarial.generators.causal_model import Fault, LanguageModel, LanguageModelSettings
-from zhiling.adversarial.generators.updates import Judged, Raft
+from zhiling.adversarial.generators.updates.raft import Raft
+from zhiling.adversarial.generators.updates.rule import Judged
 from zhiling.adversarial.generators.vocabulary import Vocabulary
 from zhiling.errors import StepFailed, UsageError
 

@@ -13,10 +13,12 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from zhiling.adversarial.generators import language_model
+from zhiling.adversarial.generators import language_model, updates
 from zhiling.adversarial.generators.causal_model import Fault, LanguageModel, Sample
 from zhiling.adversarial.generators.language_model import LanguageModelGenerator
+from zhiling.adversarial.generators.updates.rule import Judged
 from zhiling.errors import UsageError
+from zhiling.pipeline import registry
 from zhiling.pipeline.apply import Outcome, apply
 from zhiling.pipeline.plan import Plan, RepeatLine, SourceLine, StepLine, Until
 from zhiling.pipeline.runner import Runner
@@ -269,3 +271,35 @@ def test_rounds_learn_from_those_before_and_resume(tmp_path: Path, monkeypatch: 
     assert written(*one) == texts
     assert len(learnt) == 3, "a finished round is not written again"
     assert written(*other) == texts
+
+
+class Parroting:
+    """A rule of a plug-in: the model forgets all but what was judged."""
+
+    def update(self, model: LanguageModel, judged: Judged, anchors: Judged, seed: int) -> LanguageModel:
+        PARROTED.append((list(judged.texts), list(anchors.texts), seed))
+        return model.tuned(judged.texts, judged.labels, 1, seed)
+
+
+PARROTED: list[tuple[list[str], list[str], int]] = []
+
+
+def test_a_rule_of_a_plug_in_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(updates.UPDATES, "parroting", f"{__name__}:Parroting")
+    registry.table.cache_clear()
+    PARROTED.clear()
+    try:
+        step = LanguageModelGenerator.model_validate({**STEP.model_dump(), "update": "parroting"})
+        made(step, reference=accepted(("the card is gone", "card"), ("卡没有了", "卡")))
+    finally:
+        registry.table.cache_clear()
+    ((judged, anchors, seed),) = PARROTED
+    assert judged == ["the card is gone", "卡没有了"]
+    assert anchors == [text for text, _ in SEEDS]
+    assert seed >= 0
+
+
+@pytest.mark.parametrize("name", ["rfat", "policy", ""])
+def test_an_unknown_rule_is_refused_with_those_that_are_known(name: str) -> None:
+    with pytest.raises(ValueError, match=rf"unknown update '{name}': .*raft.*none"):
+        LanguageModelGenerator(update=name)
