@@ -84,18 +84,21 @@ def _run(loaded: Recipe, as_json: bool, **how: Any) -> None:
 
 
 def _drawn(run: Run) -> dict[str, Any]:
-    """Mixtures as trees, and what steps could not give; empty where there is neither."""
+    """Mixtures as trees, what steps could not give, what guards said; empty where there is none of these."""
+    from zhiling.workflow.inspect.loops import loops
     from zhiling.workflow.inspect.mixtures import mixtures
     from zhiling.workflow.inspect.shortfalls import shortfalls
 
     short = {step: {"rows": rows, "asked": asked} for step, (rows, asked) in shortfalls(run.path).items()}
     trees = {step: tree.as_dict() for step, tree in mixtures(run.path).items()}
-    return {name: found for name, found in (("mixtures", trees), ("short", short)) if found}
+    drawn = {"mixtures": trees, "short": short, "guards": loops(run.path)}
+    return {name: found for name, found in drawn.items() if found}
 
 
 def _tell(run: Run) -> None:
-    """The run in words: counts, mixtures, what was short, contaminations, gates, where it lies."""
+    """The run in words: counts, mixtures, shortfalls, guards, contaminations, gates, where it lies."""
     from zhiling.workflow.contamination import contaminations, lines_of
+    from zhiling.workflow.inspect.loops import loops
     from zhiling.workflow.inspect.mixtures import mixtures
     from zhiling.workflow.inspect.shortfalls import shortfalls
 
@@ -104,6 +107,9 @@ def _tell(run: Run) -> None:
         print_mixture(step, tree)
     for step, (rows, asked) in shortfalls(run.path).items():
         typer.echo(f"{step}: {rows:,} rows of the {asked:,} that were asked for; there were no more")
+    for step, lines in loops(run.path).items():
+        for line in lines:
+            typer.echo(f"{step}: {line}")
     if spent := run.folder.manifest.results.get("spent"):
         typer.echo(_spent(spent, run.folder.manifest.results.get("estimate")))
     for told in contaminations(run.folder.manifest):

@@ -19,6 +19,9 @@ from zhiling.encoders.hashing import HashingEncoder
 from zhiling.errors import BudgetReached, MissingInput, UsageError, ZhilingError
 from zhiling.pipeline.step import Context, Made, Make
 from zhiling.rows.conversation import dialogue
+from zhiling.workflow.doctor import examine
+from zhiling.workflow.inspect.loops import loops
+from zhiling.workflow.report.report import write_report
 from zhiling.workflow.run import Run
 
 HERE = __name__
@@ -224,6 +227,32 @@ def test_the_other_generators_go_on(tmp_path: Path) -> None:
     assert (second.gone, second.writing) == ({"away": "away"}, 1)
     assert (third.gone, third.writing, set(third.generators)) == ({}, 1, {"lines"})
     assert done.counts["attempts"]["failed"] == {"generator_gone": 1}
+
+
+@pytest.mark.parametrize(("language", "gone", "ends"), [
+    ("en", "round 2: away could not write: its model, or a file of it, is not there; away is dropped",
+     "round 2: no generator is left; the loop ends"),
+    ("zh", "第 2 轮：away 无法写作：它的模型或文件不在；停用 away", "第 2 轮：没有可用的生成器了；循环结束"),
+])  # fmt: skip
+def test_what_ended_the_rounds_is_told_by_the_run_and_by_the_report(
+    tmp_path: Path, language: str, gone: str, ends: str
+) -> None:
+    done = run(tmp_path, [{"use": f"{HERE}:Away"}], rounds=3, guards=LAX)
+    assert loops(done.path, language) == {"gan_accept": [ends, gone]}
+    pages = write_report(done.path)
+    page = pages.parent / ("steps.html" if language == "en" else "steps.zh.html")
+    html = page.read_text("utf-8")
+    assert gone in html
+    assert ends in html
+    assert not [finding for finding in examine(done.path) if not finding.ok]
+
+
+def test_few_real_rows_are_told_once(tmp_path: Path) -> None:
+    few = [(text, label) for text, label in desk(known=3, lines=0)[0] if text.isascii()]
+    done = run(tmp_path, [{"use": "retrieve"}], known=few, rounds=2, guards=LAX)
+    (line,) = loops(done.path)["gan_accept"]
+    assert line.startswith("round 1: ")
+    assert "real rows are known, fewer than 20" in line
 
 
 def test_in_the_first_round_it_is_an_error(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from zhiling.adversarial.guards.rounds import Round
 from zhiling.adversarial.guards.rules import Limits, alarms
@@ -25,3 +26,8 @@ def round_facts(book: Book, stages: Sequence[Stage], limits: Limits) -> tuple[Ro
     return tuple(
         RoundFacts(each, tuple(alarms(rounds[: place + 1], limits))) for place, each in enumerate(rounds)
     )
+
+
+def limits_of(settings: Mapping[str, Any]) -> Limits:
+    """The bounds of a step's guards, by its settings."""
+    return Limits.model_validate(settings.get("guards") or {})

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from zhiling.adversarial.guards.rules import Limits
 from zhiling.pipeline.ledger import ATTEMPT
 from zhiling.pipeline.step import Verdict
 from zhiling.pipeline.store import Stage
 from zhiling.workflow.contamination import contaminations
 from zhiling.workflow.inspect.book import Book
 from zhiling.workflow.report.collect_quality import length_bias
-from zhiling.workflow.report.collect_rounds import round_facts
+from zhiling.workflow.report.collect_rounds import limits_of, round_facts
 from zhiling.workflow.report.excerpts import excerpts
 from zhiling.workflow.report.facts import Column, Example, Excerpt, Histogram, Reason, StepFacts
 from zhiling.workflow.report.histograms import histogram
@@ -92,12 +91,8 @@ def _step(
         reasons=tuple(_reasons(book, stages, lines)),
         scores=_scores(lines, line.score_bounds() if line else {}), columns=tuple(_columns(book, stages)),
         contamination=contamination.get(first.id), length=length_bias(book, stages),
-        guarded=round_facts(book, stages, _limits(line.settings if line else {})),
+        guarded=round_facts(book, stages, limits_of(line.settings if line else {})),
     )  # fmt: skip
-
-
-def _limits(settings: Mapping[str, Any]) -> Limits:
-    return Limits.model_validate(settings.get("guards") or {})
 
 
 def _reasons(book: Book, stages: Sequence[Stage], lines: pl.DataFrame) -> Iterator[Reason]:
