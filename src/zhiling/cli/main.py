@@ -9,6 +9,7 @@ from importlib import import_module
 import typer
 
 from zhiling import __version__
+from zhiling.cli.adversarial import adversarial_app
 from zhiling.errors import Interrupted, ZhilingError
 
 VERBS = (
@@ -44,6 +45,7 @@ def _options(
 
 for _verb in VERBS:
     app.command(name=_verb)(getattr(import_module(f"zhiling.cli.{_verb}"), f"{_verb}_command"))
+app.add_typer(adversarial_app, name="adversarial")
 
 
 def run() -> None:

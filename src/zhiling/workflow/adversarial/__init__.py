@@ -1,0 +1,1 @@
+"""The honest comparison: an adversarial block beside simpler ways to rows, at equal budget, on real rows."""
