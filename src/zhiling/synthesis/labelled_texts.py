@@ -140,8 +140,8 @@ class _Pool:
 
     def _near(self, wanted: NDArray[np.bool_], key: np.uint64, most: int) -> list[str]:
         places = np.flatnonzero(wanted)
-        near = places[rendezvous.nearest(self._ids[places], key, most)] if most else places[:0]
-        return list(dict.fromkeys(self.texts[at] for at in near.tolist()))
+        near: list[int] = places[rendezvous.nearest(self._ids[places], key, most)].tolist()
+        return list(dict.fromkeys(self.texts[at] for at in near))
 
 
 def _pool(context: Context) -> _Pool:

@@ -30,7 +30,7 @@ def keys(drawn: NDArray[np.float64]) -> NDArray[np.uint64]:
 def nearest(ids: NDArray[np.uint64], key: np.uint64, most: int) -> list[int]:
     """The places of at most `most` ids, the nearest to the key first."""
     scores = mix(ids ^ key)
-    chosen = np.argpartition(scores, most - 1)[:most] if len(ids) > most else np.arange(len(ids))
+    chosen = np.argpartition(scores, most)[:most] if len(ids) > most else np.arange(len(ids))
     return chosen[np.argsort(scores[chosen], kind="stable")].tolist()
 
 

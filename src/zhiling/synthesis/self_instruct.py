@@ -174,7 +174,7 @@ class _Pool:
     def examples(self, own: str, language: str, key: np.uint64, most: int) -> list[str]:
         """The row's own seed among others of its language, in an order that is drawn."""
         seeds = self._of.get(language, np.empty(0, dtype=np.int64))
-        near = seeds[rendezvous.nearest(self._ids[seeds], key, most + 1)].tolist()
+        near: list[int] = seeds[rendezvous.nearest(self._ids[seeds], key, most + 1)].tolist()
         others = [text for text in dict.fromkeys(self.texts[at] for at in near) if text != own]
         return rendezvous.among(own, others[: most - 1], key)
 

@@ -18,7 +18,7 @@ from zhiling.adversarial.guards.words import told
 from zhiling.encoders.hashing import HashingEncoder
 from zhiling.errors import BudgetReached, MissingInput, UsageError, ZhilingError
 from zhiling.pipeline.step import Context, Made, Make
-from zhiling.rows.conversation import dialogue
+from zhiling.rows.conversation import dialogue, user_text
 from zhiling.workflow.doctor import examine
 from zhiling.workflow.inspect.loops import loops
 from zhiling.workflow.report.report import write_report
@@ -60,6 +60,26 @@ class _Lines(Make):
                 }
             )
         )
+
+
+class Same(_Lines):
+    """One sentence, again and again, in each language."""
+
+    name = "same"
+
+    def text(self, text: str) -> str:
+        return "where is my parcel now" if text.isascii() else "我的包裹现在在哪里"
+
+
+class Copies(_Lines):
+    """The rows that it sees, with other signs around them and other letters."""
+
+    name = "copies"
+
+    def make(self, rows: pl.DataFrame, context: Context) -> Made:
+        texts = [f"「{text.upper()}！」" for text in user_text(rows["messages"]).to_list()]
+        made = rows.select("messages", "task", "target", pl.concat_list("id").alias("parents"))
+        return Made(made.with_columns(dialogue({"user": pl.Series(texts)}).alias("messages")))
 
 
 class Marked(_Lines):
@@ -167,6 +187,14 @@ def test_with_fewer_than_twenty_real_rows_it_works_and_warns(tmp_path: Path, asc
     assert figures.judged is figures.copied is figures.spread is None
     assert any("real rows are known, fewer than 20" in line for line in words(done, "en", **LAX))
     assert any("已知的真实行只有" in line for line in words(done, "zh", **LAX))
+
+
+def test_one_sentence_is_proposed_once_and_a_known_one_never(tmp_path: Path) -> None:
+    done = run(tmp_path, [{"use": f"{HERE}:Same"}, {"use": f"{HERE}:Copies"}], rounds=2, guards=LAX)
+    offers = [each.generators for each in rounds(done)]
+    assert not any("copies" in each for each in offers)
+    assert offers[0]["same"].proposed == 2
+    assert sum(each.accepted for each in rounds(done)) <= 2
 
 
 def test_role_markers_and_injections_never_pass_the_gates(tmp_path: Path) -> None:

@@ -99,3 +99,15 @@ def test_rows_of_another_kind_are_passed_by() -> None:
         pl.when(pl.int_range(pl.len()) == 1).then(None).otherwise("target").alias("target"),
     )
     assert LabelledTexts().applies(given).to_list() == [False, False, *[True] * (len(KNOWN) - 2)]
+
+
+def test_others_can_be_left_out_and_a_label_may_have_one_text(made: Callable[..., Made]) -> None:
+    prompts = list[str]()
+
+    def script(prompt: str) -> Any:
+        prompts.append(prompt)
+        return {"new_text": NEW[language_of(prompt)]}
+
+    assert made(script, shots=1, others=0).rows.height == len(KNOWN)
+    assert all("\n</other " not in prompt for prompt in prompts)
+    assert all(prompt.count("\n</text ") == 1 for prompt in prompts)

@@ -28,10 +28,10 @@ def loops(path: Path, language: str = "en") -> dict[str, list[str]]:
 
 
 def _lines(book: Book, step: str, language: str) -> Iterator[str]:
-    settings = book.steps[step].settings if step in book.steps else {}
+    line = book.steps.get(step)
     stages = [stage for stage in book.stages if stage.id == step]
     unsure = False
-    for each in round_facts(book, stages, limits_of(settings)):
+    for each in round_facts(book, stages, limits_of(line.settings if line else {})):
         for alarm in each.alarms:
             first = alarm.guard == "few_real" and not unsure  # every round says so: once is enough
             unsure |= first
