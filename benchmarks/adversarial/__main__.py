@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.rows import main
 
 SCRIPTS: dict[str, tuple[str, ...]] = {
-    "1": ("few_shot.py", "feature.py"),
+    "1": ("few_shot.py", "feature.py", "transformer.py"),
     "4": ("collapse.py",),
     "5": ("language_model.py",),
     "6": ("probes.py",),

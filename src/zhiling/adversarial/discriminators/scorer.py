@@ -1,4 +1,4 @@
-"""A transformer that is tuned to give one number: higher for a right text than for a wrong one."""
+"""A transformer with a head of one number: higher for a right text than for a wrong one."""
 
 from __future__ import annotations
 
@@ -40,10 +40,16 @@ class TransformerSettings(BaseModel):
         default="cross_entropy",
         description="cross_entropy: each text judged alone; bradley_terry: the right one above a wrong one",
     )
-    method: str = Field(default="top_layers", description="what of the encoder is tuned, as in `train`")
+    method: str = Field(
+        default="frozen",
+        description="what of the encoder is tuned, as in `train`: frozen reads the two texts of a pair apart "
+        "and tunes the head alone; top_layers, lora or full let them meet, and want thousands of rows",
+    )
     layers: int = Field(default=2, ge=1, description="with method top_layers: how many, from the top")
-    epochs: int = Field(default=4, ge=1, description="most passes over the comparisons")
-    batch_size: int = Field(default=16, ge=1, description="comparisons of a step")
+    epochs: int = Field(
+        default=20, ge=1, description="most passes over the comparisons; four that do not help are the last"
+    )
+    batch_size: int = Field(default=32, ge=1, description="comparisons of a step")
     encoder_learning_rate: float = Field(default=1e-4, gt=0, description="of the tuned layers")
     folds: int = Field(default=3, ge=2, description="models; each learns without one of so many parts")
 
@@ -53,7 +59,7 @@ class TransformerSettings(BaseModel):
         return TrainSettings.model_validate(
             own
             | {"task": _TASKS[self.loss], "features": "encoder", "backbone": self.path}
-            | {"patience": self.epochs, "learning_rate": _RATE, "dropout": _DROPOUT}
+            | {"learning_rate": _RATE, "dropout": _DROPOUT}
         )
 
 

@@ -1,4 +1,4 @@
-"""The discriminators `match` and `real` by a transformer that reads both texts of a pair at once.
+"""The discriminators `match` and `real` by a transformer with a head of one number.
 
     judge = fit_transformer(prompts, right, wrong, TransformerSettings(path="models/encoder"), draws)
     judge.fits(["where is my parcel"], ["delivery"]) > judge.strictness(0.05)
