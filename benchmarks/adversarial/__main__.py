@@ -10,7 +10,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "1": ("few_shot.py", "feature.py", "transformer.py"),
     "4": ("collapse.py",),
     "5": ("language_model.py",),
-    "6": ("probes.py",),
+    "6": ("probes.py", "code_probes.py"),
 }
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@
 Labels: one round of the block `adversarial` over a generator that plants real texts, a third of them with
 their own label, a third with that of the nearest known text of another label, a third with a random wrong
 one. What `accept` does with them are its error rates: a false accept is an accepted wrong label, a false
-reject a rejected right one. CLINC150 has MiniLM's vectors, the Chinese headlines those of character n-grams.
+reject a rejected right one. CLINC150 has MiniLM's vectors, the Chinese sets those of character n-grams: what
+users of CrossWOZ ask for (the slot of their one request; 8 with 60 texts or more), and headlines by topic.
 The loop knows as many rows of each label as told, of which it holds 30 % back, and 1,000 unlabelled ones.
 Nothing was set on these figures; `dev` gives them on other texts, one call measures one draw, the last call
 without arguments records what was measured.
@@ -15,10 +16,13 @@ Other tasks: what the rows of `generation.12` tell of the gates of `verification
 
 from __future__ import annotations
 
+import gzip
 import json
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import blake2b
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
@@ -36,7 +40,7 @@ sys.path[:0] = [
     str(HERE.parent / "generation"),
 ]
 
-from few_shot import Labelled, drawn, parts  # noqa: E402
+from few_shot import DEV, TEST, Labelled, drawn, parts  # noqa: E402
 from frozen import Frozen  # noqa: E402
 from record import record, row  # noqa: E402
 
@@ -48,9 +52,12 @@ from zhiling.pipeline.step import Context, Made, Make  # noqa: E402
 from zhiling.rows.conversation import dialogue, user_text  # noqa: E402
 from zhiling.workflow.recipe import Recipe  # noqa: E402
 
-SETS = {"clinc150": ("English", (5, 20, 40)), "thucnews_titles": ("Chinese", (5, 20, 50))}
+SETS = {
+    "clinc150": ("English", (5, 20, 40)), "crosswoz": ("Chinese questions", (5, 20, 40)),
+    "thucnews_titles": ("Chinese headlines", (5, 20, 50)),
+}  # fmt: skip
 SEEDS = (0, 1, 2)
-LINES, PLANTED = 1000, 1800
+LINES, PLANTED, LEAST = 1000, 1800, 60
 KINDS = ("right", "nearest", "random")
 ACCEPT, REJECT = 0.05, 0.2
 FOUND = ROOT / "benchmarks" / ".work" / "adversarial_probes.json"
@@ -91,6 +98,26 @@ class Planted(Make):
         )
 
 
+def read(name: str, judged_on: str) -> tuple[Labelled, Labelled]:
+    """Rows to draw from, and rows to plant."""
+    if name != "crosswoz":
+        return parts(name, judged_on)
+    found: dict[str, str] = {}
+    with gzip.open(DATA / "crosswoz" / "val.jsonl.gz", "rt", encoding="utf-8") as lines:
+        turns = (turn for line in lines for turn in json.loads(line)["turns"] if turn["speaker"] == "usr")
+        for turn in turns:
+            asked = {act[2] for act in turn["dialog_act"] if act[0] == "Request"}
+            if len(asked) == 1:
+                found.setdefault(turn["text"], asked.pop())
+    counts = Counter(found.values())
+    kept: dict[str, Labelled] = {"pool": [], "dev": [], "test": []}
+    for text, label in found.items():
+        if counts[label] >= LEAST:
+            value = blake2b(text.encode(), digest_size=1).digest()[0]
+            kept["test" if value < TEST else "dev" if value < DEV else "pool"].append((text, label))
+    return kept["pool"], kept[judged_on]
+
+
 def planted(rows: Labelled, known: Labelled, encoder: Encoder, seed: int) -> list[dict[str, str]]:
     """`text`, `label` and `kind`: by turns with the right, the nearest wrong and a random wrong label."""
     texts = [text for text, _ in rows]
@@ -108,7 +135,7 @@ def planted(rows: Labelled, known: Labelled, encoder: Encoder, seed: int) -> lis
 
 def measured(name: str, shots: int, seed: int, judged_on: str) -> dict[str, dict[str, int]]:
     """Kind → how many were planted, accepted, and rejected by reason."""
-    pool, scored = parts(name, judged_on)
+    pool, scored = read(name, judged_on)
     known, hidden = drawn(pool, shots, seed)
     labels = {label for _, label in known}
     scored = [each for each in scored if each[1] in labels]
@@ -176,7 +203,7 @@ def main() -> None:
 
 def figures(found: Mapping[str, Counts]) -> Iterator[dict[str, Any]]:
     """False accepts and false rejects of each set and number of known rows."""
-    letters = iter("abcdefghijkl")
+    letters = iter("abcdefghijklmnopqr")
     for name, (language, most) in SETS.items():
         for shots in most:
             draws = [found[f"test {name} {shots} {seed}"] for seed in SEEDS]
@@ -217,7 +244,7 @@ def gathered() -> Iterator[dict[str, Any]]:
     """The worst gate of `verification` in each language, by the rows of `generation.12`; beside it all."""
     told = json.loads(GENERATION.read_text("utf-8"))["rows"]
     rows = [each for each in told if each["id"].startswith("generation.12") and each["unit"] == "share"]
-    letters = iter("mnop")
+    letters = iter("stuv")
     for language in ("English", "Chinese"):
         own = [each for each in rows if each["what"].endswith(language)]
         for what, goal, found in (
