@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +56,7 @@ class FeatureGan:
     inside the discriminator D:
 
         L_D = −ln p(label | x, not fake) − ln (1 − p(fake | x)) − ln p(fake | G(noise))
-        L_G = −ln (1 − p(fake | G(noise))) + ‖mean f(x) − mean f(G(noise))‖²
+        L_G = −ln (1 − p(fake | G(noise))) + ‖mean f(x) − mean f(G(noise))‖² / (columns of f)
 
     Source: Croce, Castellucci and Basili 2020, GAN-BERT: Generative Adversarial Learning for Robust Text
     Classification with a Bunch of Labeled Examples, section 3; Salimans et al. 2016, Improved Techniques for
@@ -98,10 +98,9 @@ class FeatureGan:
             for step, rows in enumerate(zip(labelled, others, strict=True)):
                 losses = training.step(*rows)
                 if not np.isfinite(losses).all():
-                    raise StepFailed(
-                        f"the losses of discriminator and generator are {losses} at step {step}",
-                        hint="lower `learning_rate`, or look whether the encoder gives finite vectors",
-                    )
+                    _diverged(f"the losses of discriminator and generator are {losses} at step {step}")
+            if not training.finite():
+                _diverged("weights of the discriminator are no finite numbers after the last step")
             spread = training.spread()
         if spread < LEAST_SPREAD:
             raise StepFailed(
@@ -181,6 +180,10 @@ class _Training:
         made = self.generator(self.torch.randn(count, self.settings.noise))
         return self.torch.nn.functional.normalize(made, dim=1) * made.shape[1] ** 0.5
 
+    def finite(self) -> bool:
+        """Whether all weights of the discriminator are numbers."""
+        return all(bool(self.torch.isfinite(each).all()) for each in self.discriminator.parameters())
+
     def spread(self) -> float:
         """See `FeatureGan`."""
         if not self.settings.fakes:
@@ -192,6 +195,10 @@ class _Training:
                 for each in (self.torch.cat([self.labelled, self.others[:_ASKED]]), self.made(_ASKED))
             )
         return made / real if real else float("nan")
+
+
+def _diverged(told: str) -> Never:
+    raise StepFailed(told, hint="lower `learning_rate`, or look whether the encoder gives finite vectors")
 
 
 def log_fake(logits: Any) -> Any:

@@ -91,6 +91,19 @@ def test_losses_that_are_no_numbers_stop_it(fakes: bool) -> None:
         FeatureGan.fit(broken, VECTORS, SETTINGS.model_copy(update={"fakes": fakes}), 0)
 
 
+def test_weights_that_are_no_numbers_stop_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    step = torch.optim.AdamW.step
+
+    def diverging(self: torch.optim.AdamW) -> None:
+        step(self)
+        for group in self.param_groups:
+            group["params"][0].data.fill_(float("inf"))
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", diverging)
+    with pytest.raises(StepFailed, match=r"no finite numbers after the last step\n.*learning_rate"):
+        FeatureGan.fit(SEEDS, VECTORS, SETTINGS.model_copy(update={"steps": 1, "fakes": False}), 0)
+
+
 def test_a_generator_that_does_not_hear_its_noise_stops_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "randn", lambda *shape: torch.zeros(shape))
     with pytest.raises(StepFailed, match=r"one fake of every noise.*0\.0e\+00[\s\S]*fakes: false"):
