@@ -13,6 +13,7 @@
     ├── GateFailed             1   a gate said no
     ├── Paused                 4   the run can go on later
     │   ├── BudgetReached      4   a hard limit
+    │   │   └── TimeUp         4   the limit of minutes, which count anew when the run goes on
     │   └── AwaitingBatch      4   answers to a batch file have not come yet
     └── Interrupted          130   Ctrl-C: paused, resumable
 
@@ -115,6 +116,10 @@ class Paused(ZhilingError):
 
 class BudgetReached(Paused):
     """A hard limit was reached; the run is paused and can go on."""
+
+
+class TimeUp(BudgetReached):
+    """The minutes of the budget are over; they count anew when the run goes on."""
 
 
 class AwaitingBatch(Paused):

@@ -13,7 +13,7 @@ from pathlib import Path
 import orjson
 
 from zhiling.adversarial.guards.rounds import Cause
-from zhiling.errors import BudgetReached, MissingInput, UsageError
+from zhiling.errors import BudgetReached, MissingInput, TimeUp, UsageError
 from zhiling.pipeline.step import State
 
 LASTING = (MissingInput, UsageError, BudgetReached)
@@ -22,7 +22,13 @@ _WRITERS, _DROPPED = "writers.json", "dropped.json"
 
 
 def cause_of(error: Exception) -> Cause:
-    """Why a generator can't write any more, by one of the errors in `LASTING`."""
+    """Why a generator can't write any more, by one of the errors in `LASTING`.
+
+    Raises:
+        TimeUp: it was that; the run pauses, and its minutes count anew when it goes on.
+    """
+    if isinstance(error, TimeUp):
+        raise error
     if isinstance(error, BudgetReached):
         return "budget"
     return "away" if isinstance(error, MissingInput) else "refused"

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from zhiling.errors import BudgetReached, ZhilingError
+from zhiling.errors import BudgetReached, TimeUp, ZhilingError
 from zhiling.llm.role import PICO
 from zhiling.llm.store import Spending
 
@@ -72,10 +72,10 @@ class Deadline:
         """Nothing, until the minutes are over.
 
         Raises:
-            BudgetReached: they are.
+            TimeUp: they are.
         """
         if self._end is not None and self._clock() >= self._end:
-            raise BudgetReached(
+            raise TimeUp(
                 f"the budget's {self._minutes:g} minutes are over; everything finished is stored",
                 hint="`zhiling run` goes on, with as many minutes again",
             )

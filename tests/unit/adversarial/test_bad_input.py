@@ -16,7 +16,7 @@ from tests.unit.adversarial.test_loop import KNOWN, LINES, accepted, counts, rou
 from zhiling.adversarial.guards.rules import Limits, alarms
 from zhiling.adversarial.guards.words import told
 from zhiling.encoders.hashing import HashingEncoder
-from zhiling.errors import BudgetReached, MissingInput, UsageError, ZhilingError
+from zhiling.errors import BudgetReached, MissingInput, TimeUp, UsageError, ZhilingError
 from zhiling.pipeline.step import Context, Made, Make
 from zhiling.rows.conversation import dialogue, user_text
 from zhiling.workflow.doctor import examine
@@ -129,6 +129,18 @@ class Broke(Away):
 
     name = "broke"
     error = BudgetReached
+
+
+class Late(_Lines):
+    """In the second round the minutes are over, once."""
+
+    name = "late"
+
+    def make(self, rows: pl.DataFrame, context: Context) -> Made:
+        if context.round == 2 and (context.root / "late").is_file():
+            (context.root / "late").unlink()
+            raise TimeUp("the budget's 5 minutes are over")
+        return super().make(rows, context)
 
 
 class Never(Away):
@@ -281,6 +293,15 @@ def test_few_real_rows_are_told_once(tmp_path: Path) -> None:
     (line,) = loops(done.path)["gan_accept"]
     assert line.startswith("round 1: ")
     assert "real rows are known, fewer than 20" in line
+
+
+def test_when_the_minutes_are_over_the_run_pauses_and_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "late").touch()
+    with pytest.raises(TimeUp):
+        run(tmp_path, [{"use": f"{HERE}:Late"}], rounds=3, guards=LAX)
+    done = run(tmp_path, [{"use": f"{HERE}:Late"}], rounds=3, guards=LAX)
+    assert [each.gone for each in rounds(done)] == [{}, {}, {}]
+    assert done.counts["attempts"]["failed"] == {}
 
 
 def test_in_the_first_round_it_is_an_error(tmp_path: Path) -> None:
