@@ -13,7 +13,7 @@ from pydantic import Field
 from zhiling.adversarial.guards.rounds import Round
 from zhiling.adversarial.guards.rules import OUTSIDE, Limits, alarms, best_round
 from zhiling.adversarial.marks import mark
-from zhiling.adversarial.real import Shares, labelled
+from zhiling.adversarial.real import labelled
 from zhiling.adversarial.trial import ROUND, VERDICTS, Reason, Rules, Trial
 from zhiling.errors import UsageError
 from zhiling.pipeline.step import Context, Decide, verdicts
@@ -26,7 +26,12 @@ class Accept(Decide):
     right: by classifiers of the real rows and of what was accepted before. What it must be at least follows
     from the share of wrong labels that may pass. `real` is the probability that the text is a real one and
     not of this round's generations, if both were as frequent; a row is accepted as often as its odds say
-    (rejection sampling), at 1 : 1 always. `apart` is how far the two views of the ensemble are apart.
+    (rejection sampling), at 1 : 1 always; a real line is real, and passes. `apart` is how far the two views
+    of the ensemble are apart.
+
+    Where a generator tells in `extra.confidence` how probably its label is right, the odds of both are
+    multiplied, and the row passes `match` where `right`, what comes of it, is `sure` enough: what the
+    generator holds for probable needs less evidence. Without it `right` is `match`.
 
     Then the student learns from the real rows and all accepted ones, and is scored on the real rows that
     were held back for it. The guards tell whether that helped, whether the rows collapse, and how often
@@ -48,11 +53,18 @@ class Accept(Decide):
         "Goodfellow et al. 2014 (adversarial training); Azadi et al. 2019 (discriminator rejection sampling)"
     )
 
-    held_back: Shares = Field(
-        default=Shares(), description="as in `propose`: `dev` and `hidden`", examples=[{"dev": 0.3}]
+    held_back: float = Field(
+        0.2, gt=0, lt=1, description="share of real rows that scores the student and probes acceptance"
     )
     wrong: float = Field(
         0.05, gt=0, lt=1, description="share of wrong labels that may pass, by real rows out of fold"
+    )
+    sure: float = Field(
+        0.9,
+        ge=0,
+        lt=1,
+        description="how sure a label must be, by `match` and its generator together, whose generator tells "
+        "its `confidence`",
     )
     rejection: bool = Field(True, description="sample by the odds that the text is real, too")
     per_label: int | None = Field(None, ge=1, description="accepted rows of a label at most, of all rounds")
@@ -64,7 +76,13 @@ class Accept(Decide):
 
     def writes(self) -> dict[str, pl.DataType]:
         """The scores of a row, and the figures of its round."""
-        return {"match": pl.Float64(), "real": pl.Float64(), "apart": pl.Float64(), "round": pl.String()}
+        return {
+            "match": pl.Float64(),
+            "right": pl.Float64(),
+            "real": pl.Float64(),
+            "apart": pl.Float64(),
+            "round": pl.String(),
+        }
 
     def uses_encoder(self) -> bool:
         """One of the two views."""
@@ -81,15 +99,15 @@ class Accept(Decide):
                 f"step {context.step_id!r} holds rows against real ones, and sees none",
                 hint="put it into a `repeat`, behind `propose`",
             )
-        rules = Rules(self.held_back, self.wrong, self.rejection, self.per_label, self.guards)
+        rules = Rules(self.held_back, self.wrong, self.sure, self.rejection, self.per_label, self.guards)
         Trial(rows.filter(self.applies(rows)), context.reference, context, rules).write(folder)
 
     def decide(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
         """What the trial found."""
         found = pl.read_parquet(context.fitted / VERDICTS)
         told = rows.select("id").join(found, on="id", how="left", maintain_order="left")
-        judged = verdicts(told["reason"].is_not_null(), told["reason"], score=told["match"])
-        return judged.with_columns(told.select("match", "real", "apart", "round"))
+        judged = verdicts(told["reason"].is_not_null(), told["reason"], score=told["right"])
+        return judged.with_columns(told.select("match", "right", "real", "apart", "round"))
 
     def best_round(self, rows: pl.DataFrame, states: Sequence[Path]) -> int | None:
         """The best round, once a guard says stop."""

@@ -8,7 +8,6 @@ from typing import Any
 from pydantic import Field
 
 from zhiling.adversarial.guards.rules import Limits
-from zhiling.adversarial.real import Shares
 from zhiling.pipeline.block import Block
 
 
@@ -36,7 +35,15 @@ class Adversarial(Block):
     wrong: float = Field(0.05, gt=0, lt=1, description="share of wrong labels that may pass")
     rejection: bool = Field(True, description="sample by the odds that the text is real, too")
     per_label: int | None = Field(None, ge=1, description="accepted rows of a label at most, of all rounds")
-    held_back: Shares = Field(default=Shares(), description="real rows held back: `dev` and `hidden`")
+    sure: float = Field(
+        0.9, ge=0, lt=1, description="how sure a label must be whose generator tells its `confidence`, too"
+    )
+    held_back: float = Field(
+        0.2,
+        gt=0,
+        lt=1,
+        description="share of real rows that the student is scored on, and acceptance probed by",
+    )
     guards: Limits = Field(default=Limits(), description="bounds of the guards")
 
     def unfolded(self, block_id: str) -> dict[str, Any]:
@@ -55,6 +62,6 @@ class Adversarial(Block):
             "steps": [
                 step("propose", "generators", "per_round", "aimed", "held_back"),
                 *self.gates,
-                step("accept", "wrong", "rejection", "per_label", "held_back", "guards"),
+                step("accept", "wrong", "sure", "rejection", "per_label", "held_back", "guards"),
             ],
         }

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zhiling.encoders.hashing import HashingEncoder
+from zhiling.encoders.joined import mixed
 from zhiling.errors import ZhilingError
 from zhiling.pipeline.step import Encoder
 
@@ -39,7 +40,7 @@ class Features:
     @property
     def joined(self) -> Vectors:
         """Both side by side, for one classifier."""
-        return np.hstack([self.encoder * (1 - NGRAM_SHARE) ** 0.5, self.ngrams * NGRAM_SHARE**0.5])
+        return mixed(self.encoder, self.ngrams, NGRAM_SHARE)
 
     def __getitem__(self, rows: NDArray[np.integer] | NDArray[np.bool_] | slice) -> Features:
         return Features(self.encoder[rows], self.ngrams[rows])

@@ -19,7 +19,7 @@ from zhiling.adversarial.features import Remembered
 from zhiling.adversarial.guards.rounds import Cause
 from zhiling.adversarial.known import Known
 from zhiling.adversarial.marks import marked, tally
-from zhiling.adversarial.real import Real, Shares, labelled, real_rows, with_text
+from zhiling.adversarial.real import Real, labelled, real_rows, with_text
 from zhiling.adversarial.writers import LASTING, Writers, cause_of, out
 from zhiling.errors import UsageError
 from zhiling.pipeline import registry
@@ -63,11 +63,7 @@ class Propose(Make):
     )
     per_round: int = Field(1000, ge=1, description="rows that a round proposes at most")
     aimed: float = Field(0.5, ge=0, le=1, description="share of them that is aimed at what is not known yet")
-    held_back: Shares = Field(
-        default=Shares(),
-        description="real rows that no generator sees: `dev` and `hidden`",
-        examples=[{"dev": 0.3}],
-    )
+    held_back: float = Field(0.2, ge=0, lt=1, description="share of real rows that no generator sees")
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -238,8 +234,7 @@ class _Aim:
 
 def _seen(rows: pl.DataFrame, real: Real) -> pl.DataFrame:
     """What generators see: all rows but the real ones that are held back."""
-    held = pl.concat([real.dev["id"], real.hidden["id"]])
-    return rows.filter(~pl.col("id").is_in(held.implode()))
+    return rows.filter(~pl.col("id").is_in(real.held["id"].implode()))
 
 
 def _generator(given: Mapping[str, Any]) -> Make:

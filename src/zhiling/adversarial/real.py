@@ -1,11 +1,10 @@
-"""The real rows, dealt out once for all rounds: anchors to learn from, dev rows to score on, probes."""
+"""The real rows, dealt out once for all rounds: anchors to learn from, and rows that are held back."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
 
 from zhiling.adversarial.marks import mark
 from zhiling.errors import UsageError
@@ -16,26 +15,17 @@ from zhiling.rows.target import LABEL
 LEAST_LABELS = 2
 
 
-class Shares(BaseModel):
-    """Which share of the real rows of each label is held back."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    dev: float = Field(
-        default=0.2, gt=0, lt=1, description="share of real rows that the student is scored on"
-    )
-    hidden: float = Field(
-        default=0.1, ge=0, lt=1, description="share of real rows that are sent through as probes"
-    )
-
-
 @dataclass(frozen=True)
 class Real:
-    """Real labelled rows with `text` and `label`; no group stands in two parts."""
+    """Real labelled rows with `text` and `label`; no group stands in both parts.
+
+    Attributes:
+        anchors: what generators, discriminators and the student learn from.
+        held: what none of them sees: the student is scored on these rows, and acceptance is probed by them.
+    """
 
     anchors: pl.DataFrame
-    dev: pl.DataFrame
-    hidden: pl.DataFrame
+    held: pl.DataFrame
 
 
 def labelled(rows: pl.DataFrame) -> pl.Series:
@@ -50,14 +40,14 @@ def with_text(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(user_text(rows["messages"]).alias("text"), LABEL.alias("label"))
 
 
-def real_rows(rows: pl.DataFrame, shares: Shares, seed: int, place: str) -> Real:
+def real_rows(rows: pl.DataFrame, held_back: float, seed: int, place: str) -> Real:
     """Deals out the labelled rows of `rows` that were not proposed: whole groups, the same ones every round.
 
     Of each label at least one group stays an anchor.
 
     Args:
         rows: `id, messages, task, target, group, extra`.
-        shares: how much is held back.
+        held_back: share of the rows of each label.
         seed: of the deal.
         place: who asks, for errors.
 
@@ -73,13 +63,13 @@ def real_rows(rows: pl.DataFrame, shares: Shares, seed: int, place: str) -> Real
             hint="add a source with labelled rows: without real ones nothing tells good rows from bad ones",
         )
     owners = real["group"].fill_null(real["id"])
-    deal = _dealt(pl.DataFrame({"owner": owners, "label": real["label"]}), shares, seed)
-    parts = pl.DataFrame({"owner": owners}).join(deal, on="owner", how="left", maintain_order="left")["part"]
-    return Real(*(real.filter(parts == name) for name in ("anchor", "dev", "hidden")))
+    deal = _dealt(pl.DataFrame({"owner": owners, "label": real["label"]}), held_back, seed)
+    held = pl.DataFrame({"owner": owners}).join(deal, on="owner", how="left", maintain_order="left")["held"]
+    return Real(real.filter(~held), real.filter(held))
 
 
-def _dealt(rows: pl.DataFrame, shares: Shares, seed: int) -> pl.DataFrame:
-    """`owner` and `part`: of each label's owners, in a drawn order, the first are dev, the next hidden.
+def _dealt(rows: pl.DataFrame, held_back: float, seed: int) -> pl.DataFrame:
+    """`owner` and `held`: of each label's owners, in a drawn order, the first are held back.
 
     A share that is no whole number of owners is rounded up or down by a draw, so over many labels it holds.
     """
@@ -89,10 +79,6 @@ def _dealt(rows: pl.DataFrame, shares: Shares, seed: int) -> pl.DataFrame:
     count = pl.len().over("label")
     labels = owners["label"].unique()
     rounding = pl.col("label").replace_strict(labels, uniform(labels, head), return_dtype=pl.Float64)
-    rank = pl.int_range(pl.len()).over("label")
-    dev = (shares.dev * count + rounding).floor()
-    hidden = (shares.hidden * count + 1 - rounding).floor()
-    last = rank == count - 1
-    part = pl.when(last).then(pl.lit("anchor")).when(rank < dev).then(pl.lit("dev"))
-    part = part.when(rank < dev + hidden).then(pl.lit("hidden")).otherwise(pl.lit("anchor"))
-    return owners.select("owner", part.alias("part"))
+    last = pl.int_range(pl.len()).over("label") == count - 1
+    held = (pl.int_range(pl.len()).over("label") < (held_back * count + rounding).floor()) & ~last
+    return owners.select("owner", held.alias("held"))

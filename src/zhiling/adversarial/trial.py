@@ -27,7 +27,7 @@ from zhiling.adversarial.guards.spread import spread
 from zhiling.adversarial.guards.usefulness import gain
 from zhiling.adversarial.known import Known
 from zhiling.adversarial.marks import mark
-from zhiling.adversarial.real import Real, Shares, labelled, real_rows, with_text
+from zhiling.adversarial.real import Real, labelled, real_rows, with_text
 from zhiling.adversarial.writers import Writers, write_dropped
 from zhiling.pipeline.step import Context
 from zhiling.rows.conversation import user_text
@@ -50,8 +50,9 @@ class Reason(StrEnum):
 class Rules:
     """How a proposal is accepted; the settings of `Accept`."""
 
-    held_back: Shares
+    held_back: float
     wrong: float
+    sure: float
     rejection: bool
     per_label: int | None
     limits: Limits
@@ -64,11 +65,12 @@ class Trial:
         self._context, self._rules = context, rules
         self._real: Real = real_rows(reference, rules.held_back, context.seed, context.step_id)
         marks = [mark("generator"), mark("round")]
-        self._rows = with_text(rows).with_columns(marks).sort("id")
+        self._rows = with_text(rows).with_columns(*marks, _confidence()).sort("id")
         before = with_text(reference.filter(labelled(reference))).with_columns(marks).sort("id")
         self._known = Known(self._real.anchors, before.filter(pl.col("generator").is_not_null()), context)
         lines = reference.filter(reference["task"] == "utterance")
         self._lines = lines.with_columns(user_text(lines["messages"]).alias("text")).sort("id")
+        self._rows = self._rows.with_columns(written=~pl.col("text").is_in(self._lines["text"].implode()))
         self._earlier = [Round.from_json((each / ROUND).read_text("utf-8")) for each in context.earlier]
 
     def write(self, folder: Path) -> None:
@@ -93,16 +95,16 @@ class Trial:
 
     @cached_property
     def _judged(self) -> Mapping[str, Judged]:
-        """What tells the rows of each generator from real ones."""
-        hidden = self._known.features(self._real.hidden["text"])
+        """What tells the texts that each generator wrote from real ones; a real line is none of them."""
+        held = self._known.features(self._real.held["text"])
         found: dict[str, Judged] = {}
         for number, name in enumerate(self._generators):
-            made = _side(self._rows.filter(pl.col("generator") == name), self._context)
+            made = _side(self._rows.filter("written", pl.col("generator") == name), self._context)
             columns = ["id", "text", "group"]
             real = pl.concat([self._real.anchors.select(columns), self._lines.select(columns)])
             real = real.filter(~pl.col("text").is_in(made.texts.implode()))
             found[name] = judge_real(
-                _side(real, self._context), made, hidden, self._context.generator(10 + number)
+                _side(real, self._context), made, held, self._context.generator(10 + number)
             )
         return found
 
@@ -114,39 +116,39 @@ class Trial:
 
     @cached_property
     def _verdicts(self) -> pl.DataFrame:
-        """`id`, `reason` (null: accepted), `match`, `real`, `apart`."""
+        """`id`, `reason` (null: accepted), `match`, `right`, `real`, `apart`."""
         rows = self._rows.with_columns(pl.col("label").is_in(self._known.labels.implode()).alias("known"))
         known = rows["known"].to_numpy()
         texts = self._known.features(rows["text"])
         match, apart = np.zeros(rows.height), self._match.disagreement(texts)
         match[known] = self._match.fits(texts[known], self._known.numbers(rows.filter("known")["label"]))
-        real = np.full(rows.height, 0.5)
+        real = np.ones(rows.height)
         for name, judged in self._judged.items():
-            real[(rows["generator"] == name).to_numpy()] = judged.real
-        taken = self._accepted(rows["id"], match, real)
+            real[(rows["written"] & (rows["generator"] == name)).to_numpy()] = judged.real
+        alone = rows["confidence"].is_null().to_numpy()
+        right = np.where(alone, match, both(match, rows["confidence"].fill_null(0.5).to_numpy()))
+        fits = right > np.where(alone, self._least, self._rules.sure)
         told = rows.with_columns(
-            pl.Series("match", match), pl.Series("real", real), pl.Series("apart", apart),
+            pl.Series("match", match), pl.Series("right", right),
+            pl.Series("real", real), pl.Series("apart", apart),
             pl.when(~pl.col("known")).then(pl.lit(str(Reason.UNKNOWN_LABEL)))
-            .when(pl.Series(match <= self._least)).then(pl.lit(str(Reason.MISMATCH)))
-            .when(pl.Series(~taken)).then(pl.lit(str(Reason.UNREAL)))
+            .when(pl.Series(~fits)).then(pl.lit(str(Reason.MISMATCH)))
+            .when(pl.Series(~self._passes(rows["id"], real))).then(pl.lit(str(Reason.UNREAL)))
             .otherwise(None).alias("reason"),
         )  # fmt: skip
-        return self._within_quota(told).select("id", "reason", "match", "real", "apart")
+        return self._within_quota(told).select("id", "reason", "match", "right", "real", "apart")
 
-    def _accepted(self, ids: pl.Series, match: NDArray[np.float64], real: NDArray[np.float64]) -> Flags:
-        """Label and text pass: the text as often as its odds say."""
-        passed = match > self._least
-        if not self._rules.rejection:
-            return passed
+    def _passes(self, ids: pl.Series, real: NDArray[np.float64]) -> Flags:
+        """The text is taken as often as its odds of being real say."""
         odds = real / np.maximum(1 - real, 1e-9)
-        return passed & (self._context.uniform(ids) < odds)
+        return (self._context.uniform(ids) < odds) | (not self._rules.rejection)
 
     def _within_quota(self, told: pl.DataFrame) -> pl.DataFrame:
         """Of each label the surest, so many that with those of earlier rounds the quota is not passed."""
         if self._rules.per_label is None:
             return told
         have = self._known.before.group_by("label").agg(have=pl.len())
-        rank = pl.when(pl.col("reason").is_null()).then(pl.col("match")).otherwise(-1.0)
+        rank = pl.when(pl.col("reason").is_null()).then(pl.col("right")).otherwise(-1.0)
         told = told.join(have, on="label", how="left", maintain_order="left").with_columns(
             pl.col("have").fill_null(0), rank.rank("ordinal", descending=True).over("label").alias("rank")
         )
@@ -169,7 +171,7 @@ class Trial:
 
     @cached_property
     def _right(self) -> Flags:
-        """Which dev rows the student of anchors and accepted rows has right."""
+        """Which of the rows held back the student of anchors and accepted rows has right."""
         return self._answers(self._all)
 
     @cached_property
@@ -178,26 +180,25 @@ class Trial:
         return self._answers(self._all.clear())
 
     def _answers(self, more: pl.DataFrame) -> Flags:
-        """Which dev rows a student has right that learns from the anchors and these rows."""
-        dev = self._real.dev
+        """Which of the rows held back a student has right that learns from the anchors and these rows."""
+        held = self._real.held
         student = self._match.learning(*self._known.beside(more))
-        told = student.probabilities(self._known.features(dev["text"])).argmax(axis=1)
-        return self._known.labels.gather(told).to_numpy() == dev["label"].to_numpy()
+        told = student.probabilities(self._known.features(held["text"])).argmax(axis=1)
+        return self._known.labels.gather(told).to_numpy() == held["label"].to_numpy()
 
     @cached_property
     def _probes(self) -> Probes:
-        """Hidden real rows with their label, and with a wrong one: by turns the nearest and a random one."""
-        hidden = self._real.hidden.filter(pl.col("label").is_in(self._known.labels.implode()))
-        if not hidden.height:
+        """Rows held back with their label, and with a wrong one: by turns the nearest and a random one."""
+        held = self._real.held.filter(pl.col("label").is_in(self._known.labels.implode()))
+        if not held.height:
             return probed(np.empty(0, np.bool_), np.empty(0, np.bool_))
-        texts, own = self._known.features(hidden["text"]), self._known.numbers(hidden["label"])
+        texts, own = self._known.features(held["text"]), self._known.numbers(held["label"])
         nearest, drawn = wrong_labels(self._match.probabilities(texts), own, self._context.generator(2))
         wrong = np.where(np.arange(len(own)) % 2, drawn, nearest)
         real = np.mean([each.beside for each in self._judged.values()] or [np.full(len(own), 0.5)], axis=0)
-        return probed(
-            self._accepted(hidden["id"], self._match.fits(texts, own), real),
-            self._accepted(hidden["id"], self._match.fits(texts, wrong), real),
-        )
+        passes = self._passes(held["id"], real)
+        fits = (self._match.fits(texts, labels) > self._least for labels in (own, wrong))
+        return probed(*(each & passes for each in fits))
 
     @cached_property
     def _round(self) -> Round:
@@ -243,6 +244,21 @@ class Trial:
             name: Offers(proposed[name], accepted.get(name, 0), judged.auc, judged.telling)
             for name, judged in self._judged.items()
         }
+
+
+def both(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The probability when two judges that err independently say so: their odds are multiplied.
+
+    Anchors: .5 changes nothing; .9 and .9 are .988; 0 stays 0, against 1 too.
+    """
+    yes, no = one * other, (1 - one) * (1 - other)
+    return np.where(yes > 0, yes / np.maximum(yes + no, 1e-300), 0.0)
+
+
+def _confidence() -> pl.Expr:
+    """How probable a row's generator holds its label for; null where it does not tell."""
+    told = pl.col("extra").cast(pl.String).str.json_path_match("$.confidence")
+    return told.cast(pl.Float64, strict=False).clip(0, 1).alias("confidence")
 
 
 def _side(rows: pl.DataFrame, context: Context) -> Side:

@@ -45,3 +45,11 @@ class JoinedEncoder(Encoder):
         return unit_rows(
             np.concatenate([part.encode(texts) for part in self.parts], axis=1), "encoder joined"
         )
+
+
+def mixed(first: Vectors, second: Vectors, share: float) -> Vectors:
+    """Two kinds of vectors of the same texts side by side, rows of length 1 again.
+
+    The cosine is that of `first` times 1 - `share`, and that of `second` times `share`.
+    """
+    return np.hstack([first * (1 - share) ** 0.5, second * share**0.5]).astype(np.float32)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zhiling.encoders.joined import mixed
 from zhiling.encoders.nearest import nearest
 from zhiling.encoders.sparse import ngram_matrix, require
 
@@ -97,7 +98,7 @@ def unit_rows(vectors: NDArray[Any]) -> Vectors:
 
 def joined(encoded: Vectors, ngrams: Vectors) -> Vectors:
     """Both side by side; the cosine of two rows is the weighted mean of their cosines."""
-    return np.hstack([np.sqrt(1 - NGRAM_SHARE) * encoded, np.sqrt(NGRAM_SHARE) * ngrams]).astype(np.float32)
+    return mixed(encoded, ngrams, NGRAM_SHARE)
 
 
 def clustered(vectors: Vectors, seed: int, clusters: int | None = None) -> Ints:

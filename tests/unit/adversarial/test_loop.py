@@ -17,7 +17,7 @@ from tests.desk_lines import desk
 from zhiling.adversarial.guards.rounds import Round
 from zhiling.adversarial.marks import mark
 from zhiling.adversarial.propose import Propose
-from zhiling.adversarial.trial import Trial
+from zhiling.adversarial.trial import Trial, both
 from zhiling.encoders.hashing import HashingEncoder
 from zhiling.errors import Interrupted, RecipeError, UsageError
 from zhiling.pipeline.step import Context, Made, Make
@@ -144,6 +144,31 @@ def test_real_lines_with_fitting_labels_are_accepted_in_both_languages(tmp_path:
     assert [each.number for each in told] == [1, 2]
     assert told[0].probes is not None
     assert told[0].generators["retrieve"].proposed == 120
+
+
+def test_what_a_generator_is_sure_of_needs_less_evidence_and_what_it_doubts_more(tmp_path: Path) -> None:
+    propagation = {"use": "label_propagation", "confidence": 0}
+    done = run(tmp_path, [propagation], rounds=1, per_round=500, guards={"patience": 9})
+    table = done.table()
+    columns = ["extra", "gan_accept.match", "gan_accept.right", "gan_accept.real"]
+    rows = table.read(columns, table.made())
+    told = rows.select(
+        pl.col("extra").str.json_path_match("$.confidence").cast(pl.Float64),
+        *(pl.col(name).alias(name.rpartition(".")[2]) for name in columns[1:]),
+    )
+    sure, doubted = told.filter(pl.col("extra") > 0.6), told.filter(pl.col("extra") < 0.4)
+    assert sure.height > 50
+    assert (sure["right"] >= sure["match"]).all()
+    assert (doubted["right"] <= doubted["match"]).all()
+    assert (told["real"] == 1).all()  # the lines of the log are real ones
+    kept = table.read(columns, np.intersect1d(table.kept(), table.made()))
+    assert (kept["gan_accept.right"] > 0.9).all()
+    assert kept.height == told.filter(pl.col("right") > 0.9).height
+
+
+def test_odds_of_two_judges_are_multiplied() -> None:
+    one, other = np.array([0.5, 0.9, 0.0, 1.0, 0.3]), np.array([0.7, 0.9, 1.0, 0.0, 0.7])
+    assert both(one, other) == pytest.approx([0.7, 0.81 / 0.82, 0, 0, 0.5])
 
 
 def test_the_same_seed_gives_the_same_rows(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from zhiling.adversarial.marks import mark, marked, tally
-from zhiling.adversarial.real import Shares, real_rows
+from zhiling.adversarial.real import real_rows
 from zhiling.errors import UsageError
 from zhiling.rows.conversation import dialogue
 
@@ -28,30 +28,28 @@ def frame(count: int = 60, labels: tuple[str, ...] = ("card", "快递"), group: 
 
 
 def test_each_label_is_in_each_part_in_its_share() -> None:
-    found = real_rows(frame(), Shares(dev=0.2, hidden=0.1), 0, "s")
-    assert [each.height for each in (found.anchors, found.dev, found.hidden)] == [42, 12, 6]
-    for part in (found.anchors, found.dev, found.hidden):
+    found = real_rows(frame(), 0.2, 0, "s")
+    assert [each.height for each in (found.anchors, found.held)] == [48, 12]
+    for part in (found.anchors, found.held):
         assert part["label"].n_unique() == 2
 
 
 def test_no_group_stands_in_two_parts_and_order_changes_nothing() -> None:
     rows = frame(group=True)
-    found = real_rows(rows, Shares(), 0, "s")
-    owners = [set(each["group"].to_list()) for each in (found.anchors, found.dev, found.hidden)]
+    found = real_rows(rows, 0.2, 0, "s")
+    owners = [set(each["group"].to_list()) for each in (found.anchors, found.held)]
     assert not owners[0] & owners[1]
-    assert not owners[0] & owners[2]
-    assert not owners[1] & owners[2]
-    again = real_rows(rows.sample(fraction=1, shuffle=True, seed=1), Shares(), 0, "s")
-    assert again.dev["id"].to_list() == found.dev["id"].to_list()
+    again = real_rows(rows.sample(fraction=1, shuffle=True, seed=1), 0.2, 0, "s")
+    assert again.held["id"].to_list() == found.held["id"].to_list()
 
 
 def test_another_seed_deals_otherwise() -> None:
-    one, other = (real_rows(frame(), Shares(), seed, "s").dev["id"].to_list() for seed in (0, 1))
+    one, other = (real_rows(frame(), 0.2, seed, "s").held["id"].to_list() for seed in (0, 1))
     assert one != other
 
 
 def test_a_label_with_one_row_stays_an_anchor() -> None:
-    found = real_rows(frame(3, ("a", "b", "c")), Shares(dev=0.9, hidden=0.09), 0, "s")
+    found = real_rows(frame(3, ("a", "b", "c")), 0.99, 0, "s")
     assert found.anchors.height == 3
 
 
@@ -59,8 +57,8 @@ def test_proposed_rows_and_lines_are_not_real() -> None:
     rows = frame(40)
     extra = [marked('{"similarity": 0.5}', "retrieve", 2) if place < 20 else None for place in range(40)]
     rows = rows.with_columns(pl.Series("extra", extra, dtype=pl.String))
-    found = real_rows(rows, Shares(), 0, "s")
-    assert sum(each.height for each in (found.anchors, found.dev, found.hidden)) == 20
+    found = real_rows(rows, 0.2, 0, "s")
+    assert sum(each.height for each in (found.anchors, found.held)) == 20
     assert tally(rows) == {("retrieve", 2): 20}
     assert rows.select(mark("round"))["round"].to_list()[:1] == ["2"]
     assert json.loads(extra[0] or "")["similarity"] == 0.5
@@ -68,4 +66,4 @@ def test_proposed_rows_and_lines_are_not_real() -> None:
 
 def test_one_label_is_refused_with_the_reason() -> None:
     with pytest.raises(UsageError, match="40 real labelled rows of 1 labels"):
-        real_rows(frame(40, ("card",)), Shares(), 0, "gan_accept")
+        real_rows(frame(40, ("card",)), 0.2, 0, "gan_accept")

@@ -226,3 +226,25 @@ def test_confidence_is_a_probability_and_nothing_is_lost(seed: int, classes: int
     assert found.confidence.min() >= 0
     assert found.confidence.max() <= 1
     assert found.confidence[-1] == 0
+
+
+def test_ngrams_tell_labels_that_an_encoder_holds_for_equal() -> None:
+    """An encoder that sees the length alone: character n-grams beside it find the labels."""
+
+    class Lengths:
+        identity = "lengths"
+
+        def encode(self, texts: Sequence[str]) -> np.ndarray:
+            angle = np.array([len(text) for text in texts])[:, None] / 50
+            return np.hstack([np.cos(angle), np.sin(angle)]).astype(np.float32)
+
+    right: dict[str, float] = {}
+    rows = frame(SEEDS, list(TRUTH))
+    for features in ("encoder", "both"):
+        step = LabelPropagation.model_validate({"features": features, "confidence": 0})
+        told = step.make(rows, Context(step_id="p", seed=1, load_encoder=Lengths)).rows
+        labels = {
+            m[0]["text"]: json.loads(t)["labels"][0] for m, t in told.select("messages", "target").rows()
+        }
+        right[features] = float(np.mean([TRUTH[text] == label for text, label in labels.items()]))
+    assert right["both"] > 0.95 > 0.7 > right["encoder"]

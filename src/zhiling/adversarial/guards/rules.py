@@ -48,7 +48,10 @@ class Limits(BaseModel):
         default=0.05, ge=0, le=1, description="least share of a generator's rows to accept"
     )
     accepted_most: float = Field(
-        default=0.9, ge=0, le=1, description="largest share of a generator's rows to accept"
+        default=0.9,
+        ge=0,
+        le=1,
+        description="largest share of a generator's rows to accept where planted bad rows pass, too",
     )
     real_probes: float = Field(
         default=0.8, ge=0, le=1, description="least share of hidden real rows to accept"
@@ -187,6 +190,7 @@ def _of_shifts(now: Round, limits: Limits) -> Iterator[Alarm]:
 
 def _of_generators(rounds: Sequence[Round], limits: Limits) -> Iterator[Alarm]:
     now = rounds[-1]
+    follows: Follows
     for name, cause in sorted(now.gone.items()):
         yield Alarm(now.number, "gone", float(now.number), 0.0, "drop", name, (cause,))
     if now.writing == 0:
@@ -195,11 +199,18 @@ def _of_generators(rounds: Sequence[Round], limits: Limits) -> Iterator[Alarm]:
         share = offers.share
         if share is not None:
             few = _beyond(now.number, "accepted_few", share, limits.accepted_least, False, "drop")
-            most = _beyond(now.number, "accepted_most", share, limits.accepted_most, True, "drop")
+            follows = "drop" if _blind(now, limits) else "tell"
+            most = _beyond(now.number, "accepted_most", share, limits.accepted_most, True, follows)
             yield from (replace(rung, generator=name) for rung in (*few, *most))
         if offers.auc is not None and offers.auc > limits.leak:
-            follows: Follows = "drop" if _leaked(rounds, name, limits) else "tell"
+            follows = "drop" if _leaked(rounds, name, limits) else "tell"
             yield Alarm(now.number, "leak", offers.auc, limits.leak, follows, name, offers.features)
+
+
+def _blind(now: Round, limits: Limits) -> bool:
+    """Whether nothing shows that acceptance tells wrong rows; where it does, all of a good generator's may pass."""
+    bad = now.probes.bad if now.probes is not None else None
+    return bad is None or bad.value > limits.bad_probes
 
 
 def _leaked(rounds: Sequence[Round], name: str, limits: Limits) -> bool:

@@ -55,6 +55,16 @@ def rung(*rounds: Round, limits: Limits | None = None) -> list[tuple[str, str]]:
     return [(alarm.guard, alarm.follows) for alarm in alarms(rounds, limits)]
 
 
+@pytest.mark.parametrize(
+    "probes", [None, Probes(Share(95, 100), None), Probes(Share(95, 100), Share(8, 100))]
+)
+def test_a_generator_whose_rows_all_pass_is_dropped_where_bad_rows_may_pass_too(
+    probes: Probes | None,
+) -> None:
+    told = rung(a_round(generators={"a": Offers(100, 100)}, probes=probes))
+    assert ("accepted_most", "drop") in told
+
+
 def test_nothing_rings_where_all_is_well() -> None:
     assert rung(a_round(1), a_round(2)) == []
     assert alarms([]) == []
@@ -81,7 +91,7 @@ def test_nothing_rings_where_all_is_well() -> None:
         ({"lengths": Lengths(0.3, 0.9)}, ("lengths", "tell")),
         ({"generators": {"a": Offers(100, 0)}}, ("accepted_few", "drop")),
         ({"generators": {"a": Offers(10, 0)}}, ("accepted_few", "tell")),
-        ({"generators": {"a": Offers(100, 100)}}, ("accepted_most", "drop")),
+        ({"generators": {"a": Offers(100, 100)}}, ("accepted_most", "tell")),
         ({"generators": {"a": Offers(10, 10)}}, ("accepted_most", "tell")),
         ({"generators": {"a": Offers(10, 5, 0.97)}}, ("leak", "tell")),
         ({"budget_left": 0.0}, ("budget", "stop")),
