@@ -53,8 +53,7 @@ def command_line() -> Iterator[str]:
         "",
         "`zhiling VERB -h` shows the same. Exit codes: [json.md](json.md).",
     )
-    group: Any = typer.main.get_command(app)
-    for name, command in group.commands.items():
+    for name, command in verbs(typer.main.get_command(app)):
         arguments = [each for each in command.params if each.param_type_name == "argument"]
         words = " ".join(
             each.name.upper() if each.required else f"[{each.name.upper()}]" for each in arguments
@@ -75,6 +74,15 @@ def command_line() -> Iterator[str]:
         if rows:
             yield from ("", *table(("parameter", "default", "meaning"), rows))
     yield ""
+
+
+def verbs(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Every verb with its name; one of a group with that of the group in front."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from verbs(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
 
 
 def parameter_name(parameter: Any) -> str:

@@ -58,6 +58,7 @@ def compare_command(
     from zhiling.workflow.adversarial import text
     from zhiling.workflow.adversarial.compare import compare
     from zhiling.workflow.adversarial.draw import Wanted
+    from zhiling.workflow.adversarial.page import write_pages
     from zhiling.workflow.adversarial.trials import Options
 
     words = text.words_of(language)
@@ -65,6 +66,7 @@ def compare_command(
     options = Options(named, seeds, rows, Wanted(test, test_file, shots, truth))
     with Teller(as_json=False) as teller:
         found = compare(load_recipe(recipe, profile, overrides), options, teller)
+    write_pages(found)
     if as_json:
         print_json(found.as_dict())
         return

@@ -24,7 +24,7 @@ from zhiling.pipeline.store import Manifest, Project, RunFolder
 from zhiling.pipeline.table import RowTable
 from zhiling.rows.conversation import user_text
 from zhiling.text.normalise import normalise
-from zhiling.workflow.adversarial.draw import Draw
+from zhiling.workflow.adversarial.draw import NO_LABEL, Draw
 from zhiling.workflow.adversarial.hold_out import HIDDEN
 from zhiling.workflow.document import Document, plain
 from zhiling.workflow.models import RunModels
@@ -101,14 +101,11 @@ class BlockLine:
         narrowed = {key: self.line[key] for key in ("from", "only") if key in self.line}
         propose = {
             "id": f"{self.id}_propose", "use": "propose", "generators": list(generators),
-            "per_round": per_round, "aimed": 0, "held_back": _NOTHING_HELD_BACK,
+            "per_round": per_round, "aimed": 0, "held_back": 0,
         }  # fmt: skip
         steps = [{**narrowed, **each} for each in (propose, *self.line.get("gates", ()))]
         until = {"accepted": count}
         return [{"id": self.id, "use": "repeat", "rounds": rounds, "until": until, "steps": steps}]
-
-
-_NOTHING_HELD_BACK = {"dev": 1e-9, "hidden": 0}  # a share of 0 dev rows is refused, as a loop needs some
 
 
 @dataclass(frozen=True)
@@ -209,10 +206,9 @@ class Bench:
 
     @cached_property
     def lines_with_truth(self) -> pl.DataFrame:
-        """`text` and `label` of the lines whose label is known, and hidden from all arms."""
-        return self.with_truth(self.lines.alias("text").to_frame()).select(
-            "text", pl.col("true").alias("label")
-        )
+        """`text` and `label` of the lines that have a label which is known, and hidden from all arms."""
+        told = self.with_truth(self.lines.to_frame("text")).filter(pl.col("true") != NO_LABEL)
+        return told.select("text", pl.col("true").alias("label"))
 
     def with_truth(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Those of the rows whose text's label is known, with `true`."""

@@ -10,6 +10,7 @@ from typing import Any
 from zhiling.errors import Interrupted, MissingInput, UsageError
 from zhiling.pipeline.runner import Listener
 from zhiling.pipeline.store import Project, write_json
+from zhiling.workflow.adversarial.arms import LOOP
 from zhiling.workflow.adversarial.scores import ArmScore, Scored
 from zhiling.workflow.adversarial.trials import Options, SeedTrials, Work
 from zhiling.workflow.recipe import Recipe
@@ -28,6 +29,7 @@ class Comparison:
         lines: lines without a label, of each seed.
         size: rows that an arm takes that draws some, of each seed.
         asked: whether that number was asked for.
+        accepted: rows that the loop accepted, of each seed in which it was done.
         arms: a line each.
     """
 
@@ -39,6 +41,7 @@ class Comparison:
     lines: tuple[int, ...]
     size: tuple[int, ...]
     asked: bool
+    accepted: tuple[int, ...]
     arms: tuple[ArmScore, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -104,5 +107,10 @@ def _found(recipe: Recipe, work: Work, seeds: list[SeedTrials]) -> Comparison:
         lines=tuple(each.lines for each in seeds),
         size=tuple(each.size for each in seeds),
         asked=work.options.rows is not None,
+        accepted=tuple(
+            each.trials[LOOP].rows
+            for each in seeds
+            if LOOP in each.trials and each.trials[LOOP].state == "done"
+        ),
         arms=Scored(seeds, work.encoder).arms(),
     )

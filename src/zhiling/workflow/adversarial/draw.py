@@ -20,6 +20,9 @@ LEAST_GROUPS, LEAST_LABELS = 3, 2
 """Of a label that is tested one group is a test row and two stay; of fewer labels nothing is to be learnt."""
 
 
+NO_LABEL = ""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """How rows are dealt out.
@@ -28,7 +31,8 @@ class Wanted:
         test: share of the groups of each label that is tested on.
         test_file: rows to test on instead (JSONL or CSV with `text` and `label`).
         shots: labelled rows of each label that stay known; None: all but the test rows.
-        truth: file with `text` and `label` of lines, or the name of a source field that holds the label.
+        truth: file with `text` and `label` of lines (an empty label: none fits), or the name of a source
+            field that holds the label.
     """
 
     test: float = 0.3
@@ -44,7 +48,8 @@ class Draw:
     Attributes:
         tested: `unit` (the same in all seeds), `owner`, `text`, `label` of the rows that are tested on.
         held: part → ids of rows, as `write_held` takes them.
-        truth: normal form of a line → its label, where it is known and hidden from all arms.
+        truth: normal form of a line → its label, where it is known and hidden from all arms; `NO_LABEL` where
+            it is known that none fits.
     """
 
     tested: pl.DataFrame
@@ -138,7 +143,7 @@ class Rows:
     def _told(self, truth: str) -> dict[str, str]:
         """The labels of lines, from a file or a field of the sources."""
         if Path(truth).is_file():
-            return _of_texts(_read(Path(truth)).with_columns(pl.lit(None).alias("unit")))
+            return _of_texts(_read(Path(truth), empty=True))
         told = pl.col("extra").str.json_path_match(f"$['{truth}']").alias("label")
         lines = self._others.with_columns(told).drop_nulls("label")
         if not lines.height:
@@ -173,8 +178,8 @@ def _test_file(file: Path) -> pl.DataFrame:
     return found.select(pl.Series("unit", unit), pl.Series("owner", unit), "text", "label")
 
 
-def _read(file: Path) -> pl.DataFrame:
-    """`text` and `label` of a JSONL or CSV file.
+def _read(file: Path, *, empty: bool = False) -> pl.DataFrame:
+    """`text` and `label` of a JSONL or CSV file; a label may be `empty`.
 
     Raises:
         MissingInput: no such file.
@@ -184,10 +189,12 @@ def _read(file: Path) -> pl.DataFrame:
     pairs: list[tuple[str, str]] = []
     for number, record in read_records(file):
         text, label = record.get("text"), record.get("label")
-        if not isinstance(text, str) or not isinstance(label, str) or not text.strip() or not label:
+        label = NO_LABEL if label is None and empty else label
+        told = isinstance(label, str) and (label or empty)
+        if not isinstance(text, str) or not text.strip() or not told:
             raise UsageError(
-                f"`text` and `label` must be texts, got {text!r:.60} and {label!r:.60}",
+                f"`text` and `label` must be texts, got {str(text)!r:.60} and {str(label)!r:.60}",
                 place=f"{file.name}:{number}", hint=f"it has {sorted(map(str, record))}",
             )  # fmt: skip
-        pairs.append((text, label))
+        pairs.append((text, str(label)))
     return pl.DataFrame(pairs, schema={"text": pl.String, "label": pl.String}, orient="row")

@@ -46,8 +46,7 @@ def lines(found: Comparison, words: Words) -> list[tuple[str, ...]]:
 def notes(found: Comparison, words: Words) -> Iterator[str]:
     """How to read the table, which arms are not in it and why, and what the modes do to their controls."""
     yield words("table.known", known=_range(found.known), lines=_range(found.lines))
-    if any(arm.draws for arm in found.arms):
-        yield words("table.equal_asked" if found.asked else "table.equal", size=_range(found.size))
+    yield from _budget(found, words)
     yield words("table.cpu")
     if sum(found.tested) < FEW_TESTED:
         yield words("table.few", tested=sum(found.tested))
@@ -57,6 +56,18 @@ def notes(found: Comparison, words: Words) -> Iterator[str]:
             yield from _beside(arm, words)
         if arm.kind == "collapse" and arm.state == "done":
             yield from _collapse(arm, words)
+
+
+def _budget(found: Comparison, words: Words) -> Iterator[str]:
+    """Which arms take as many rows as the loop."""
+    drawing = [words(f"arms.{arm.arm}") for arm in found.arms if arm.draws and arm.state == "done"]
+    if drawing:
+        names = words("table.joint").join(drawing)
+        key = "table.equal_asked" if found.asked else "table.equal"
+        yield words(key, names=names, size=_range(found.size))
+        empty = sum(count == 0 for count in found.accepted)
+        if empty and not found.asked:
+            yield words("table.nothing_accepted", count=empty, of=len(found.size))
 
 
 def _missing(found: Comparison, words: Words) -> Iterator[str]:

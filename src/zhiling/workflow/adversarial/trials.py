@@ -16,7 +16,7 @@ from zhiling.errors import AwaitingBatch, Interrupted, RunBusy, ZhilingError
 from zhiling.pipeline.fingerprint import canonical, digest, file_digest
 from zhiling.pipeline.runner import Listener
 from zhiling.pipeline.store import read_json, write_bytes
-from zhiling.workflow.adversarial.arms import LOOP, Arm, Order, chosen
+from zhiling.workflow.adversarial.arms import FILTER_ONCE, LOOP, Arm, Order, chosen
 from zhiling.workflow.adversarial.bench import Bench, BlockLine, encoder_of, source_rows
 from zhiling.workflow.adversarial.draw import Rows, Wanted
 from zhiling.workflow.adversarial.student import answers
@@ -86,7 +86,7 @@ class SeedTrials:
         tested: `unit`, `owner`, `text`, `label`; see `draw.Draw`.
         known: labelled rows that every student learns from.
         lines: lines without a label.
-        size: rows that arms that draw take.
+        size: rows that arms that draw take; 0 where none does.
         trials: by arm.
         made: arm → `text` and `label` of its rows.
     """
@@ -139,16 +139,25 @@ class Work:
         size = self.options.rows
         trials: dict[str, Trial] = {}
         made: dict[str, pl.DataFrame] = {}
-        for arm in sorted(self.arms, key=lambda arm: arm.name != LOOP):
+        for arm in sorted(self.arms, key=lambda arm: _SIZING.index(arm.name) if arm.name in _SIZING else 2):
             self._tell({"event": "arm", "arm": arm.name, "seed": seed})
-            trial, rows = _Desk(bench, self.folder / "arms").take(arm, size)
-            trials[arm.name], made[arm.name] = trial, rows
-            if arm.name == LOOP and size is None and trial.state == "done":
-                size = trial.rows
+            if size is None and arm.draws:
+                size = _size(trials)
+            trials[arm.name], made[arm.name] = _Desk(bench, self.folder / "arms").take(arm, size)
         ordered = {arm.name: trials[arm.name] for arm in self.arms}
         return SeedTrials(
             seed, bench.draw.tested, bench.known.height, len(bench.lines), size or 0, ordered, made
         )
+
+
+_SIZING = (LOOP, FILTER_ONCE)
+"""Arms that come first, as their rows say how many others draw."""
+
+
+def _size(trials: Mapping[str, Trial]) -> int | None:
+    """As many rows as the loop accepted; where it failed or accepted none, as many as the filter did."""
+    counts = [trials[name].rows for name in _SIZING if name in trials and trials[name].state == "done"]
+    return next((count for count in counts if count), 0 if counts else None)
 
 
 @dataclass(frozen=True)
