@@ -6,22 +6,32 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from itertools import cycle
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import polars as pl
 import pytest
 
 pytest.importorskip("sklearn")
 
 from tests.desk_lines import desk
 from tests.teacher import answering, fenced_text
-from tests.unit.adversarial.test_loop import accepted, rounds
+from tests.unit.adversarial.test_loop import accepted, counts, rounds
 from zhiling.adversarial.guards.rules import Limits, alarms
 from zhiling.adversarial.guards.words import told
 from zhiling.adversarial.trial import Trial
 from zhiling.errors import Interrupted, MissingInput
+from zhiling.llm.asking import Said, accepts, said
 from zhiling.llm.fake_server import Behaviour, FakeServer, running
+from zhiling.llm.reply import Reply
+from zhiling.llm.verdict import Ask
+from zhiling.pipeline.step import Context
+from zhiling.rows.conversation import user_text
+from zhiling.rows.target import LABEL
+from zhiling.verification.second_reader import SecondReader
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import Run
 
@@ -48,7 +58,8 @@ class Teacher:
 
 
 def run(
-    root: Path, url: str, generators: Sequence[Mapping[str, Any]] = (TEACHER,), *, second: str | None = None,
+    root: Path, url: str, generators: Sequence[Mapping[str, Any]] = (TEACHER,), *,
+    second: str | None = None, gates: Sequence[Mapping[str, Any]] = (),
     budget: Mapping[str, Any] | None = None, **how: Any,
 ) -> Run:  # fmt: skip
     """A loop whose teacher is at this address; `how` goes to the run."""
@@ -63,7 +74,7 @@ def run(
         "name": "loop", "seed": 3, "encoder": {"use": "hashing"}, "max_failed": 0.5,
         "models": roles, "budget": budget or {},
         "sources": [{"id": each, "use": "labelled", "path": f"{each}.jsonl"} for each in ("known", "lines")],
-        "steps": [block | {"guards": GUARDS}],
+        "steps": [block | {"guards": GUARDS, "gates": list(gates)}],
     }  # fmt: skip
     (root / "recipe.yaml").write_text(json.dumps(recipe), encoding="utf-8")
     return Recipe.load(root / "recipe.yaml").run(until="rows", **how)
@@ -77,6 +88,58 @@ def alarmed(done: Run) -> Counter[tuple[str, str]]:
     found = rounds(done)
     rung = [alarms(found[:count], Limits(**GUARDS)) for count in range(1, len(found) + 1)]
     return Counter((alarm.guard, alarm.follows) for each in rung for alarm in each)
+
+
+class Label(Said):
+    """What a second reader says."""
+
+    label: str
+
+
+class SecondLabeller(SecondReader):
+    """Rejects rows to which a second reader gives another label."""
+
+    name = "second_labeller"
+    prompts = {"second_label": ("text",)}
+
+    class Reason(StrEnum):
+        BROKEN_TARGET = "broken_target"
+        OTHER_LABEL = "other_label"
+
+    def posed(self, rows: pl.DataFrame, context: Context) -> Sequence[Any]:
+        told = rows.select(user_text(rows["messages"]).alias("text"), LABEL.alias("label"))
+        return [SimpleNamespace(**each) for each in told.to_dicts()]
+
+    def asks(self, posed: Any, language: str, root: Path) -> list[Ask]:
+        request = self.request("second_label", language, root, {"text": posed.text}, Label)
+        return [Ask(request, accept=accepts(Label))]
+
+    def line(self, posed: Any, replies: Sequence[Reply]) -> Mapping[str, Any]:
+        right = said(Label, replies[0]).label == posed.label
+        return {"verdict": "keep"} if right else {"verdict": "reject", "reason": "other_label"}
+
+
+def test_a_second_reader_is_a_gate_that_no_score_overrules(tmp_path: Path) -> None:
+    """The teacher is right, and the reader denies one label: no row of it is accepted, sure as `match` is."""
+    for language in ("en", "zh"):
+        prompt = '=== system\nSECOND READER: {"label": …}\n=== user\n{{ text | fenced("text") }}\n'
+        (tmp_path / f"{language}.jinja").write_text(prompt, encoding="utf-8")
+    teacher, truth = Teacher(), dict(LINES)
+
+    def reply(prompt: str) -> dict[str, Any]:
+        if "SECOND READER" not in prompt:
+            return teacher(prompt)
+        label = truth[fenced_text(prompt, "text")]
+        return {"label": "another" if label in ("card", "卡") else label}
+
+    own = {f"second_label.{language}": f"{language}.jinja" for language in ("en", "zh")}
+    gate = {"id": "verify", "use": f"{__name__}:SecondLabeller", "model": "teacher", "own_prompts": own}
+    with running(Behaviour(answer=answering(reply))) as server:
+        done = run(tmp_path, server.url, gates=[gate])
+    labels = set(accepted(done)["label"].to_list())
+    assert labels == set(truth.values()) - {"card", "卡"}
+    assert counts(done, "verify")["other_label"] > 5
+    assert done.folder.manifest.results["spent"]["calls"] == sent(server)
 
 
 def test_a_teacher_writes_rows_that_are_accepted_in_both_languages(tmp_path: Path) -> None:
