@@ -34,6 +34,10 @@ from zhiling.rows.conversation import user_text
 
 VERDICTS, ROUND, RIGHT = "verdicts.parquet", "round.json", "right.npy"
 
+MOST_BELIEVED = 0.99
+"""A generator's confidence counts for this much at most: one that says 1 of all its rows would overrule
+`match`, and probes, which no generator wrote, would not show it."""
+
 Flags = NDArray[np.bool_]
 
 
@@ -258,7 +262,7 @@ def both(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.flo
 def _confidence() -> pl.Expr:
     """How probable a row's generator holds its label for; null where it does not tell."""
     told = pl.col("extra").cast(pl.String).str.json_path_match("$.confidence")
-    return told.cast(pl.Float64, strict=False).clip(0, 1).alias("confidence")
+    return told.cast(pl.Float64, strict=False).clip(0, MOST_BELIEVED).alias("confidence")
 
 
 def _side(rows: pl.DataFrame, context: Context) -> Side:

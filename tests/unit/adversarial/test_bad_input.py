@@ -82,6 +82,18 @@ class Copies(_Lines):
         return Made(made.with_columns(dialogue({"user": pl.Series(texts)}).alias("messages")))
 
 
+class Boasting(_Lines):
+    """Says of wrong labels that they are right for certain."""
+
+    name = "boasting"
+
+    def make(self, rows: pl.DataFrame, context: Context) -> Made:
+        made = super().make(rows, context).rows
+        targets = made["target"].to_list()
+        moved = pl.Series("target", [*targets[40:], *targets[:40]])
+        return Made(made.with_columns(moved, pl.lit('{"confidence": 1}').alias("extra")))
+
+
 class Marked(_Lines):
     """Ends every text in a way that no real one does."""
 
@@ -207,6 +219,13 @@ def test_one_sentence_is_proposed_once_and_a_known_one_never(tmp_path: Path) -> 
     assert not any("copies" in each for each in offers)
     assert offers[0]["same"].proposed == 2
     assert sum(each.accepted for each in rounds(done)) <= 2
+
+
+def test_a_generator_that_boasts_does_not_overrule_the_match(tmp_path: Path) -> None:
+    done = run(tmp_path, [{"use": f"{HERE}:Boasting"}], rounds=1, guards=LAX)
+    offered = rounds(done)[0].generators["boasting"]
+    assert offered.proposed > 50
+    assert offered.accepted <= 0.05 * offered.proposed
 
 
 def test_role_markers_and_injections_never_pass_the_gates(tmp_path: Path) -> None:
