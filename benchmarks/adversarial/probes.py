@@ -7,7 +7,7 @@ their own label, a third with that of the nearest known text of another label, a
 one. What `accept` does with them are its error rates: a false accept is an accepted wrong label, a false
 reject a rejected right one. CLINC150 has MiniLM's vectors, the Chinese sets those of character n-grams: what
 users of CrossWOZ ask for (the slot of their one request; 8 with 60 texts or more), and headlines by topic.
-The loop knows as many rows of each label as told, of which it holds 30 % back, and 1,000 unlabelled ones.
+The loop knows as many rows of each label as told, of which it holds a fifth back, and 1,000 unlabelled ones.
 Nothing was set on these figures; `dev` gives them on other texts, one call measures one draw, the last call
 without arguments records what was measured.
 
