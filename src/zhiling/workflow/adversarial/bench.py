@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from zhiling.adversarial.features import Remembered
 from zhiling.adversarial.guards.rules import Alarm
 from zhiling.adversarial.real import labelled, with_text
-from zhiling.errors import UsageError
+from zhiling.errors import StepFailed, UsageError
 from zhiling.pipeline import registry
+from zhiling.pipeline.ledger import ATTEMPT
 from zhiling.pipeline.runner import Listener, Runner
 from zhiling.pipeline.step import Encoder
 from zhiling.pipeline.store import Manifest, Project, RunFolder
@@ -33,6 +34,7 @@ from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import plan_of
 
 BLOCK = "adversarial"
+_GONE = "generator_gone"
 _STEPS = "zhiling.workflow.adversarial.hold_out"
 _KEPT_SECTIONS = ("version", "name", "limit", "max_failed", "models", "encoder", "sources", "budget")
 
@@ -232,11 +234,15 @@ class Bench:
         """The rows that these steps make behind what stands before the block.
 
         An arm that was left begins anew, so that what it took is whole.
+
+        Raises:
+            StepFailed: a generator could not go on, so the arm is not what it is called.
         """
         first = len(self._base)
         folder = self.folder / f"{arm}-{self.seed}"
         shutil.rmtree(folder, ignore_errors=True)
         table, calls = self._run(folder, [self._base_folder], steps)
+        _refuse_gone(RunFolder.open(folder).manifest)
         numbers = table.exported()
         found = table.read(["id", "messages", "task", "target"], numbers[numbers >= first])
         shutil.rmtree(folder, ignore_errors=True)
@@ -264,6 +270,15 @@ class Bench:
             held.append({"id": "compare_hidden", "use": f"{_STEPS}:HideLabels", "file": file})
         tree |= {"seed": self.seed, "steps": [*held, *self.block.before, *steps]}
         return Reader(Document(self.recipe.document.file, tree)).recipe()
+
+
+def _refuse_gone(manifest: Manifest) -> None:
+    gone = sum(stage.counts.get(ATTEMPT, {}).get(_GONE, 0) for stage in manifest.stages)
+    if gone:
+        raise StepFailed(
+            "a generator could not go on: its model is away or refuses, or the budget is used up",
+            hint="mend that, and give the same command again: stored replies are not asked for anew",
+        )
 
 
 def _opened(folder: Path) -> RunFolder:
