@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -24,13 +22,11 @@ import torch
 from tests.desk_lines import PARTS, desk
 from tests.tiny_bert import write_tiny_bert
 from zhiling.adversarial.discriminators.real import Side
-from zhiling.adversarial.discriminators.scalar import BradleyTerry, CrossEntropy
 from zhiling.adversarial.discriminators.scorer import TransformerSettings
 from zhiling.adversarial.discriminators.transformer import TransformerMatch, fit_transformer, judge_real
 from zhiling.adversarial.features import features
 from zhiling.encoders.hashing import HashingEncoder
 from zhiling.errors import MissingExtra, MissingInput, UsageError
-from zhiling.training import TrainSettings
 
 LOSSES = ("cross_entropy", "bradley_terry")
 ASKED = ("my card is lost ?", "where is my parcel", "how reset the card", "快递 where", "where 快 ?", "快 递")
@@ -163,25 +159,6 @@ def test_with_a_handful_of_rows_nothing_is_learnt(encoder: str, made: Side) -> N
     judged = judge_real(side(PROMPTS), made, ["my card"], settings(encoder), np.random.default_rng(0))
     assert judged.auc is None
     assert set(judged.real.tolist()) == set(judged.beside.tolist()) == {0.5}
-
-
-TASKS = tuple(task(TrainSettings(features="ngrams")) for task in (CrossEntropy, BradleyTerry))
-
-
-@given(st.floats(-20, 20), st.floats(-20, 20))
-def test_losses_are_what_they_say(right: float, wrong: float) -> None:
-    outputs = torch.tensor([[wrong, right], [wrong, right]], dtype=torch.float64)
-    cross_entropy, bradley_terry = (float(task.loss(outputs, [1, 1])) for task in TASKS)
-    assert bradley_terry == pytest.approx(np.log1p(np.exp(wrong - right)), abs=1e-9)
-    alone = np.log1p(np.exp(-right)) + np.log1p(np.exp(wrong))
-    assert cross_entropy == pytest.approx(alone / 2, abs=1e-9)
-
-
-def test_the_anchors_of_the_losses() -> None:
-    for task in TASKS:
-        assert float(task.loss(torch.zeros(3, 2), [0, 1, 0])) == pytest.approx(np.log(2))
-    few = torch.tensor([[0.0, float("-inf")], [0.0, 0.0]])
-    assert float(TASKS[0].loss(few, [0, 1])) == pytest.approx(np.log(2)), "options that are not there"
 
 
 @pytest.mark.skipif(

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 _TASKS = {
-    "cross_entropy": "zhiling.adversarial.discriminators.scalar:CrossEntropy",
-    "bradley_terry": "zhiling.adversarial.discriminators.scalar:BradleyTerry",
+    "cross_entropy": "zhiling.training.tasks.scalar:CrossEntropy",
+    "bradley_terry": "zhiling.training.tasks.scalar:BradleyTerry",
 }
 _RATE = 1e-3  # of the head
 _DROPOUT = 0.1
@@ -111,7 +111,7 @@ class Scorer:
         """A number for each text, the higher the better; shape (n,)."""
         if not texts:
             return np.empty(0)
-        from zhiling.adversarial.discriminators.scalar import numbers
+        from zhiling.training.tasks.scalar import numbers
 
         inputs = [_input(prompt, [text]) for prompt, text in zip(prompts, texts, strict=True)]
         return (numbers(self.model, inputs).numpy() - self.middle) / self.deviation

@@ -4,7 +4,8 @@
     judge.fits(["where is my parcel"], ["delivery"]) > judge.strictness(0.05)
 
 Rows are dealt into folds, and a model is tuned without each: of a row that was given the model speaks that
-has not seen it, of any other text all models do. Sources are told in `scalar`, `match` and `real`.
+has not seen it, of any other text all models do. Sources are told in `training.tasks.scalar`, `match` and
+`real`.
 """
 
 from __future__ import annotations

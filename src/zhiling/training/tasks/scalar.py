@@ -1,20 +1,22 @@
 """A head of one number on a transformer: the higher, the better a text is, or fits its prompt.
 
 An example is a prompt, which may be empty, and options named `choice` of which one is right; both losses
-learn from the same examples. They are tasks of `zhiling.training`, named by `module:object`.
+learn from the same examples. Other rooms train by them, and name them as `module:object`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
 from zhiling.training.inputs import Input, asked_text, options_of
-from zhiling.training.model import TaskModel
 from zhiling.training.reading.features import Segments
 from zhiling.training.tasks.choice import Choice
+
+if TYPE_CHECKING:
+    from zhiling.training.model import TaskModel
 
 BATCH = 32
 
