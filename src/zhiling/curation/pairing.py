@@ -11,9 +11,9 @@ from pydantic import Field
 
 from zhiling.curation.folds import group_folds, group_numbers
 from zhiling.curation.pairing_judge import Candidates, Negatives, Verdicts, cross_fitted
-from zhiling.curation.pairing_space import PairSpace, Texts
+from zhiling.curation.pairing_space import PairSpace, Texts, pair_texts
 from zhiling.pipeline.step import Context, Measure, Scope
-from zhiling.rows.conversation import flatten, has_reply, reply_text
+from zhiling.rows.conversation import has_reply
 
 FOLDS = 5
 BLOCK_ROWS = 2000
@@ -67,7 +67,7 @@ class Pairing(Measure):
     def applies(self, rows: pl.DataFrame) -> pl.Series:
         """Rows with a reply, where there are enough to compare with: of several groups, asked differently."""
         replied = has_reply(rows["messages"])
-        asked = pl.Series(_texts(rows["messages"]).before, dtype=pl.String)
+        asked = pl.Series(pair_texts(rows["messages"]).before, dtype=pl.String)
         frame = pl.DataFrame(
             {"pool": _pools(rows, replied), "owner": group_numbers(rows), "asked": asked, "r": replied}
         )
@@ -98,7 +98,7 @@ class Pairing(Measure):
         """
         folds = group_folds(rows, FOLDS, context)
         groups = group_numbers(rows).to_numpy()
-        texts = _texts(rows["messages"])
+        texts = pair_texts(rows["messages"])
         asked = pl.Series(texts.before, dtype=pl.String).rank("dense").to_numpy()
         space = self._space(texts, context)
         generator = context.generator()
@@ -125,17 +125,3 @@ def _pools(rows: pl.DataFrame, replied: pl.Series) -> pl.Series:
     frame = pl.DataFrame({"language": rows["language"].fill_null(""), "replied": replied})
     enough = pl.col("replied").sum().over("language") >= SMALL_LANGUAGE
     return frame.select(pl.when(enough).then("language").otherwise(pl.lit("")).alias("pool"))["pool"]
-
-
-def _texts(messages: pl.Series) -> Texts:
-    """What the user said before the last reply, all that was said before it but the system, the reply."""
-    lines = flatten(messages).filter(pl.col("role").is_in(["user", "assistant"]))
-    last = pl.col("turn").filter(pl.col("role") == "assistant").max().over("row")
-    lines = lines.filter(pl.col("turn") < last).with_columns(pl.col("text").fill_null(""))
-    every = pl.DataFrame({"row": pl.Series(np.arange(len(messages)), dtype=pl.UInt32)})
-    texts = lines.group_by("row", maintain_order=True).agg(
-        said=pl.col("text").filter(pl.col("role") == "user").str.join("\n"),
-        before=pl.col("text").str.join("\n"),
-    )
-    found = every.join(texts, on="row", how="left", maintain_order="left").fill_null("")
-    return Texts(found["said"].to_list(), found["before"].to_list(), reply_text(messages).to_list())

@@ -92,7 +92,7 @@ def _projected(view: View, topics: Topics) -> View:
 
 def cosines(view: View, rows: NDArray[np.int64]) -> Matrix:
     """Of every question (down) with every reply (across) of some rows, (b, b)."""
-    return _dense(view.questions[rows] @ view.replies[rows].T)
+    return dense(view.questions[rows] @ view.replies[rows].T)
 
 
 def pair_features(cosine: Matrix, same: NDArray[np.bool_], replies: NDArray[np.int64]) -> list[Matrix]:
@@ -143,9 +143,12 @@ def coverage_features(view: View, rows: NDArray[np.int64]) -> list[Matrix]:
     not look worse than a short one that holds half of it.
     """
     question, reply = view.questions[rows], view.replies[rows]
-    shared = _dense(_power(question, 2) @ _power(reply, 0).T)
-    back = _dense(_power(question, 0) @ _power(reply, 2).T)
-    return [shared, back]
+    return [coverage(question, reply), coverage(reply, question).T]
+
+
+def coverage(texts: Any, others: Any) -> Matrix:
+    """Which share of each text's rare n-grams each of the others holds, 0 to 1, (texts, others)."""
+    return dense(_power(texts, 2) @ _power(others, 0).T)
 
 
 def form(texts: Sequence[str]) -> Matrix:
@@ -176,7 +179,8 @@ def form_features(questions: Matrix, replies: Matrix, paired: NDArray[np.int64])
     return down + [column[paired] for column in replies.T]
 
 
-def _dense(product: Any) -> Matrix:
+def dense(product: Any) -> Matrix:
+    """The matrix of a product of two views' vectors, sparse or not."""
     return np.asarray(product if isinstance(product, np.ndarray) else product.toarray(), dtype=np.float32)
 
 

@@ -92,7 +92,7 @@ def cross_fitted(parts: Sequence[Candidates], negatives: Negatives, seed: int) -
     # On a few thousand pairs threads wait for each other longer than they work.
     with require("threadpoolctl").threadpool_limits(1):
         for fold in sorted({part.fold for part in parts}):
-            judge = _fitted([part for part in parts if part.fold != fold], negatives, seed)
+            judge = fitted_judge([part for part in parts if part.fold != fold], negatives, seed)
             for part in (part for part in parts if part.fold == fold):
                 given[part.rows] = judge.logits(part.right)
                 pool[part.rows] = np.where(part.usable, judge.table(part.pool), -np.inf)
@@ -100,7 +100,7 @@ def cross_fitted(parts: Sequence[Candidates], negatives: Negatives, seed: int) -
         return Verdicts(given, pool, others)
 
 
-class _Judge:
+class Judge:
     """Logits of pairs: the mean of a linear model's and of boosted trees'."""
 
     def __init__(self, right: Matrix, wrong: Matrix, seed: int) -> None:
@@ -132,18 +132,19 @@ class _Judge:
         return (features - self._mean) / self._spread
 
 
-def _fitted(parts: Sequence[Candidates], negatives: Negatives, seed: int) -> _Judge:
+def fitted_judge(parts: Sequence[Candidates], negatives: Negatives, seed: int) -> Judge:
+    """A discriminator of given and wrong pairs; the arguments are those of `cross_fitted`."""
     right, pool, usable = _first_rows(parts)
     chosen = np.zeros_like(usable)
     chosen[:, :FIRST] = True
     if negatives == "nearest":
         chosen[:, RANDOM:] = True
-    judge = _Judge(right, pool[chosen & usable], seed)
+    judge = Judge(right, pool[chosen & usable], seed)
     for _ in range(ROUNDS if negatives == "adversarial" else 0):
         logits = judge.table(pool)
         hardest = np.argsort(np.where(usable & ~chosen, logits, -np.inf), axis=1)[:, -MINED:]
         np.put_along_axis(chosen, hardest, values=True, axis=1)
-        judge = _Judge(right, pool[chosen & usable], seed)
+        judge = Judge(right, pool[chosen & usable], seed)
     return judge
 
 

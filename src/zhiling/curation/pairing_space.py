@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from zhiling.curation.pairing_features import (
@@ -23,6 +24,7 @@ from zhiling.curation.pairing_features import (
 )
 from zhiling.curation.pairing_judge import NEAREST, RANDOM, Candidates
 from zhiling.pipeline.step import Encoder
+from zhiling.rows.conversation import Role, flatten, reply_text
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,20 @@ class Texts:
     said: Sequence[str]
     before: Sequence[str]
     reply: Sequence[str]
+
+
+def pair_texts(messages: pl.Series, context: Sequence[Role] = ("user", "assistant")) -> Texts:
+    """What the user said before the last reply, all that the roles of `context` said before it, the reply."""
+    lines = flatten(messages).filter(pl.col("role").is_in(context))
+    last = pl.col("turn").filter(pl.col("role") == "assistant").max().over("row")
+    lines = lines.filter(pl.col("turn") < last).with_columns(pl.col("text").fill_null(""))
+    every = pl.DataFrame({"row": pl.Series(np.arange(len(messages)), dtype=pl.UInt32)})
+    texts = lines.group_by("row", maintain_order=True).agg(
+        said=pl.col("text").filter(pl.col("role") == "user").str.join("\n"),
+        before=pl.col("text").str.join("\n"),
+    )
+    found = every.join(texts, on="row", how="left", maintain_order="left").fill_null("")
+    return Texts(found["said"].to_list(), found["before"].to_list(), reply_text(messages).to_list())
 
 
 class PairSpace:
@@ -75,7 +91,7 @@ class PairSpace:
         """
         corrected = csls(cosines(self._views[0], rows), same)
         parts: list[Candidates] = []
-        pool = _pool(corrected, same, folds, generator)
+        pool = reply_pool(corrected, same, folds, generator)
         own = np.arange(len(rows))[:, None]
         table = self._features(rows, same, np.concatenate([own, pool], axis=1))
         usable = ~same[own, pool]
@@ -98,7 +114,7 @@ class PairSpace:
         return np.stack(parts, axis=-1)
 
 
-def _pool(
+def reply_pool(
     corrected: Matrix, same: NDArray[np.bool_], folds: NDArray[np.int64], generator: np.random.Generator
 ) -> NDArray[np.int64]:
     """Of each row, other replies of its fold: random ones, then those with the highest corrected cosine.
