@@ -13,11 +13,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from zhiling.adversarial.block import Adversarial
 from zhiling.adversarial.features import Remembered
 from zhiling.adversarial.guards.rules import Alarm
 from zhiling.adversarial.real import labelled, with_text
 from zhiling.errors import StepFailed, UsageError
-from zhiling.pipeline import registry
 from zhiling.pipeline.ledger import ATTEMPT
 from zhiling.pipeline.runner import Listener, Runner
 from zhiling.pipeline.step import Encoder
@@ -33,7 +33,6 @@ from zhiling.workflow.reader import Reader
 from zhiling.workflow.recipe import Recipe
 from zhiling.workflow.run import plan_of
 
-BLOCK = "adversarial"
 _GONE = "generator_gone"
 _STEPS = "zhiling.workflow.adversarial.hold_out"
 _KEPT_SECTIONS = ("version", "name", "limit", "max_failed", "models", "encoder", "sources", "budget")
@@ -60,10 +59,10 @@ class BlockLine:
         """
         lines: list[dict[str, Any]] = plain(recipe.document.tree.get("steps") or [])
         for place, line in enumerate(lines):
-            if line.get("use") == BLOCK:
-                return cls({"id": BLOCK, **line}, lines[:place])
+            if line.get("use") == Adversarial.name:
+                return cls({"id": Adversarial.name, **line}, lines[:place])
         raise UsageError(
-            f"no step has `use: {BLOCK}`, so there is nothing to compare",
+            f"no step has `use: {Adversarial.name}`, so there is nothing to compare",
             place=recipe.document.file.name,
             hint="examples/adversarial has one; `zhiling steps propose` tells its settings",
         )
@@ -74,10 +73,10 @@ class BlockLine:
         return self.line["id"]
 
     @cached_property
-    def settings(self) -> Any:
+    def settings(self) -> Adversarial:
         """The block's settings, with its defaults."""
         own = {key: value for key, value in self.line.items() if key not in ("id", "use", "from", "only")}
-        return registry.load("block", BLOCK).model_validate(own)
+        return Adversarial.model_validate(own)
 
     @property
     def generators(self) -> list[dict[str, Any]]:
@@ -98,7 +97,7 @@ class BlockLine:
             count: rows at most.
             rounds: None: as many as the loop has.
         """
-        rounds = rounds or self.settings.rounds
+        rounds = self.settings.rounds if rounds is None else rounds
         per_round = max(self.settings.per_round, -(-count // rounds))
         narrowed = {key: self.line[key] for key in ("from", "only") if key in self.line}
         propose = {

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from importlib import resources
 from typing import Any
 
+from zhiling.evaluation.scores import Interval
 from zhiling.pipeline.store import write_bytes
 from zhiling.workflow.adversarial import text
 from zhiling.workflow.adversarial.arms import CONTROLS
 from zhiling.workflow.adversarial.compare import Comparison
 from zhiling.workflow.inspect.words import LANGUAGES, Words, number
 from zhiling.workflow.report import charts
+from zhiling.workflow.report.model_facts import Interval as Figure
 from zhiling.workflow.report.pages import points
 
 _REPORT = "zhiling.workflow.report"
@@ -60,7 +62,7 @@ def _accuracy(found: Comparison, words: Words) -> charts.WhiskerChart:
             (
                 words(f"arms.{arm.arm}"),
                 kinds.get(arm.kind, "before"),
-                arm.accuracy,
+                _figure(arm.accuracy),
                 text.interval(arm.accuracy),
             )
             for arm in found.arms
@@ -73,9 +75,18 @@ def _differences(found: Comparison, words: Words) -> Iterator[tuple[str, charts.
     """A chart a control: what each arm has more."""
     for control in CONTROLS:
         rows = [
-            (words(f"arms.{arm.arm}"), each.verdict.replace(" ", "_"), each, text.interval(each, sign=True))
+            (
+                words(f"arms.{arm.arm}"),
+                each.verdict.replace(" ", "_"),
+                _figure(each),
+                text.interval(each, sign=True),
+            )
             for arm in found.arms
             if (each := arm.differences.get(control)) is not None
         ]
         if rows:
             yield control, charts.whisker_chart(rows, around_zero=True)
+
+
+def _figure(found: Interval) -> Figure:
+    return Figure(found.mean, found.low, found.high)

@@ -107,7 +107,8 @@ def _real(bench: Bench) -> Rows:
 def _written(rows: Rows, rng: np.random.Generator) -> Rows:
     """As many rows for the same labels; a text without a visible character is none."""
     model = NgramModel(rows)
-    drawn = [rows[place][1] for place in rng.integers(len(rows), size=len(rows)).tolist()]
+    places: list[int] = rng.integers(len(rows), size=len(rows)).tolist()
+    drawn = [rows[place][1] for place in places]
     texts = [(model.text(label, rng), label) for label in drawn]
     return [(text, label) for text, label in texts if text.strip()]
 

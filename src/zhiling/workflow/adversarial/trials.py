@@ -6,16 +6,16 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import orjson
 import polars as pl
+from pydantic import TypeAdapter, ValidationError
 
 from zhiling.adversarial.guards.rules import Alarm
-from zhiling.errors import AwaitingBatch, Interrupted, RunBusy, ZhilingError
+from zhiling.errors import AwaitingBatch, DamagedFile, Interrupted, RunBusy, ZhilingError
 from zhiling.pipeline.fingerprint import canonical, digest, file_digest
 from zhiling.pipeline.runner import Listener
-from zhiling.pipeline.store import read_json, write_bytes
+from zhiling.pipeline.store import write_bytes
 from zhiling.workflow.adversarial.arms import FILTER_ONCE, LOOP, Arm, Order, chosen
 from zhiling.workflow.adversarial.bench import Bench, BlockLine, encoder_of, source_rows
 from zhiling.workflow.adversarial.draw import Rows, Wanted
@@ -177,7 +177,7 @@ class _Desk:
         name = f"{arm.name}-{self.bench.seed}" + (f"-{size}" if arm.draws else "")
         file, rows = self.folder / f"{name}.json", self.folder / f"{name}.parquet"
         if file.is_file() and rows.is_file():
-            return _from_json(read_json(file)), pl.read_parquet(rows, glob=False)
+            return _read(file), pl.read_parquet(rows, glob=False)
         try:
             trial, made = self._taken(arm, size or 0)
         except (AwaitingBatch, Interrupted, RunBusy):
@@ -186,7 +186,7 @@ class _Desk:
             return Trial(arm.name, self.bench.seed, "failed", error.message), none
         self.folder.mkdir(parents=True, exist_ok=True)
         made.write_parquet(rows)
-        write_bytes(file, orjson.dumps(trial))
+        write_bytes(file, _TRIAL.dump_json(trial))
         return trial, made
 
     def _taken(self, arm: Arm, size: int) -> tuple[Trial, pl.DataFrame]:
@@ -207,6 +207,20 @@ class _Desk:
         return trial, made
 
 
-def _from_json(told: dict[str, Any]) -> Trial:
-    alarm = told["alarm"] and Alarm(**{**told["alarm"], "features": tuple(told["alarm"]["features"])})
-    return Trial(**{**told, "alarm": alarm, "answers": tuple(told["answers"])})
+_TRIAL = TypeAdapter(Trial)
+
+
+def _read(file: Path) -> Trial:
+    """A trial that was finished.
+
+    Raises:
+        DamagedFile: it cannot be read.
+    """
+    try:
+        return _TRIAL.validate_json(file.read_bytes())
+    except ValidationError as error:
+        raise DamagedFile(
+            f"no finished arm: {error.errors()[0]['msg']}",
+            place=str(file),
+            hint="remove the file; the same command makes it again",
+        ) from error
