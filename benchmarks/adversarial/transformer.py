@@ -60,21 +60,14 @@ def match(known: Labelled, hidden: Labelled, seed: int) -> dict[str, float]:
     told = light.fits(features(texts, Frozen()), np.array([names.index(label) for label in labels]))
     found = {LIGHT: float(roc_auc_score(right, told)), f"{LIGHT}, CPU s": time.process_time() - started}
     hard = wrong_labels(light.probabilities(views), own, np.random.default_rng(seed))
-    wrong = [[spoken(names[number]) for number in pair] for pair in zip(*hard, strict=True)]
     for name, settings in ways(seed).items():
         started = time.process_time()
-        judge = transformer.fit_transformer(
-            [text for text, _ in known], [spoken(label) for _, label in known], wrong, settings,
-            np.random.default_rng(seed),
-        )  # fmt: skip
-        found[name] = float(roc_auc_score(right, judge.fits(texts, list(map(spoken, labels)))))
+        judge = transformer.fit_labels(
+            [text for text, _ in known], own, hard, names, settings, np.random.default_rng(seed)
+        )
+        found[name] = float(roc_auc_score(right, judge.fits(texts, list(map(transformer.spoken, labels)))))
         found[f"{name}, CPU s"] = time.process_time() - started
     return found
-
-
-def spoken(label: str) -> str:
-    """A label's name as words."""
-    return label.replace("_", " ")
 
 
 def telling(known: Labelled, hidden: Labelled, seed: int) -> dict[str, float]:

