@@ -32,7 +32,8 @@ def _verbs() -> None:
 def compare_command(
     recipe: RecipePath = Path("recipe.yaml"),
     arms: Annotated[
-        str | None, typer.Option(help="Names with commas between; all by default. Controls are always there.")
+        str | None,
+        typer.Option(help="Such as loop,eda,temperature; all by default. Controls are always there."),
     ] = None,
     seeds: Annotated[int, typer.Option(help="Each deals out known and test rows anew.")] = 3,
     test: Annotated[float, typer.Option(help="Share of each label's rows that is tested on.")] = 0.3,

@@ -223,8 +223,8 @@ class Bench:
     def _read(self, numbers: NDArray[np.int64]) -> pl.DataFrame:
         return self._base.read(["id", "messages", "task", "target"], numbers)
 
-    def prepare(self) -> None:
-        """Takes what all arms share: what stands before the block, and the vectors of what is given."""
+    def warm(self) -> None:
+        """Encodes what all arms are given, so that none of them pays for it."""
         self.encoder.encode([*self.known["text"], *self.lines, *self.draw.tested["text"]])
 
     # ---- an arm ----

@@ -12,6 +12,7 @@ import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
 from zhiling.adversarial.guards.rules import Alarm
+from zhiling.encoders.sparse import require
 from zhiling.errors import AwaitingBatch, DamagedFile, Interrupted, RunBusy, ZhilingError
 from zhiling.pipeline.fingerprint import canonical, digest, file_digest
 from zhiling.pipeline.runner import Listener
@@ -105,9 +106,11 @@ class Work:
 
     Raises:
         UsageError: no block, no encoder, or rows that cannot be dealt out.
+        MissingExtra: scikit-learn is not installed.
     """
 
     def __init__(self, recipe: Recipe, options: Options, tell: Listener) -> None:
+        require("sklearn.linear_model")
         self._recipe, self.options, self._tell = recipe, options, tell
         self._block = BlockLine.of(recipe)
         self.encoder = encoder_of(recipe)
@@ -131,12 +134,16 @@ class Work:
         return digest(canonical([self._mark, told]))[:12]
 
     def seed(self, seed: int) -> SeedTrials:
-        """All arms of one seed, the loop first."""
+        """All arms of one seed, the loop first.
+
+        Raises:
+            ZhilingError: what stands before the block failed; what fails in an arm is told of it alone.
+        """
         bench = Bench(
             self._recipe, self._block, self.folder, seed, self._rows.deal(seed), self.encoder, self._tell,
             f"{FOLDER}-{self.folder.name}",
         )  # fmt: skip
-        size = self.options.rows
+        known, size = bench.known.height, self.options.rows
         trials: dict[str, Trial] = {}
         made: dict[str, pl.DataFrame] = {}
         for arm in sorted(self.arms, key=lambda arm: _SIZING.index(arm.name) if arm.name in _SIZING else 2):
@@ -145,9 +152,7 @@ class Work:
                 size = _size(trials)
             trials[arm.name], made[arm.name] = _Desk(bench, self.folder / "arms").take(arm, size)
         ordered = {arm.name: trials[arm.name] for arm in self.arms}
-        return SeedTrials(
-            seed, bench.draw.tested, bench.known.height, len(bench.lines), size or 0, ordered, made
-        )
+        return SeedTrials(seed, bench.draw.tested, known, len(bench.lines), size or 0, ordered, made)
 
 
 _SIZING = (LOOP, FILTER_ONCE)
@@ -191,7 +196,7 @@ class _Desk:
 
     def _taken(self, arm: Arm, size: int) -> tuple[Trial, pl.DataFrame]:
         bench = self.bench
-        bench.prepare()
+        bench.warm()
         started = time.process_time()
         written = arm.make(Order(bench, arm.name, size))
         spent = time.process_time() - started

@@ -169,6 +169,16 @@ def test_after_ctrl_c_it_goes_on_with_what_was_finished(tmp_path: Path) -> None:
     assert set(states(compare(recipe, options("loop", rows=10))).values()) == {"done"}
 
 
+def test_a_step_before_the_block_that_fails_is_no_arm_s_failure(tmp_path: Path) -> None:
+    project(tmp_path)
+    file = tmp_path / "recipe.yaml"
+    before = f'  - {{id: more, use: "{__name__}:Switched"}}\n  - id: gan'
+    file.write_text(file.read_text("utf-8").replace("  - id: gan", before), encoding="utf-8")
+    (tmp_path / "away").touch()
+    with pytest.raises(MissingInput, match="the model is away"):
+        compare(Recipe.load(file), options("loop"))
+
+
 def test_equal_comparisons_give_equal_results(tmp_path: Path) -> None:
     both = []
     for name in ("one", "two"):
