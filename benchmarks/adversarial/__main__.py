@@ -9,9 +9,12 @@ from benchmarks.rows import main
 SCRIPTS: dict[str, tuple[str, ...]] = {
     "1": ("few_shot.py", "feature.py", "transformer.py"),
     "2": ("noisy.py",),
+    "3": ("pairings.py", "rasbt_instructions", "oasst_zh", "alpagasus_dolly_3k", "alpaca_zh_10k"),
     "4": ("collapse.py",),
     "5": ("language_model.py",),
     "6": ("probes.py", "code_probes.py"),
+    "7": ("pairings.py", "edits", "support"),
+    "8": ("cost.py",),
 }
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ class Ridge:
 
     def expected(self, vectors: Matrix) -> Matrix:
         """The values, (n, wanted columns)."""
-        return (vectors - self.mean) @ self.weights
+        return np.asarray((vectors - self.mean) @ self.weights, dtype=np.float32)
 
 
 def _solved(gram: NDArray[np.float64], penalty: float, wanted: NDArray[np.floating]) -> NDArray[np.float64]:

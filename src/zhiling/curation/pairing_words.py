@@ -63,7 +63,7 @@ class Rarity:
             rarest = [*rarity.items()][:RAREST]
             total = sum(rarity.values())
             for column, reply in enumerate(paired[row]):
-                held = replies[reply]
+                held = replies[int(reply)]
                 shared = sum(rarity[word] for word in words & held)
                 made[row, column] = (
                     shared,

@@ -50,6 +50,11 @@ def test_replies_of_another_topic_are_told(language: str) -> None:
     right = judge().fits(new)[own.to_numpy()]
     wrong = judge().fits(moved(new, 6))[others.to_numpy()]
     assert right.mean() > wrong.mean() + 0.2
+    rows = new.filter(language=language)
+    both = judge().fits_others(
+        rows, np.stack([np.arange(len(right)), np.roll(np.arange(len(right)), 6)], axis=1)
+    )
+    assert np.allclose(both, np.stack([right, wrong], axis=1), atol=1e-4)
     assert (right[:, None] > wrong[None]).mean() > 0.9
 
 

@@ -10,7 +10,7 @@ Platt 1999 (calibration).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,10 +62,10 @@ class _Language:
     highest: Floats
     scale: tuple[float, float]
 
-    def fits(self, texts: Texts) -> Floats:
-        own = np.arange(len(texts.reply))[:, None]
-        told = self.reference.features(texts, own)[:, 0].clip(self.lowest, self.highest)
-        return _sigmoid(self.judge.logits(told), self.scale)
+    def fits(self, texts: Texts, paired: Numbers) -> Floats:
+        """Probability that the replies of the rows `paired` (n, p) fit each question, (n, p)."""
+        told = self.reference.features(texts, paired).clip(self.lowest, self.highest)
+        return _sigmoid(self.judge.table(told), self.scale)
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,18 @@ class Pairs:
                 continue
             for block in np.array_split(places, -(-len(places) // BLOCK)):
                 texts = pair_texts(rows["messages"].gather(block), _CONTEXT)
-                found[block] = self.languages[language].fits(texts)
+                found[block] = self.languages[language].fits(texts, np.arange(len(block))[:, None])[:, 0]
         return found
+
+    def fits_others(self, rows: pl.DataFrame, paired: Numbers) -> Floats:
+        """Probability that replies of other rows fit, (n, p).
+
+        Args:
+            rows: n rows with a reply, of one language that has a judge.
+            paired: numbers of the rows whose replies are tried for each, (n, p).
+        """
+        (language,) = _by_language(rows, self.languages)
+        return self.languages[language].fits(pair_texts(rows["messages"], _CONTEXT), paired)
 
     def strictness(self, wrong: float) -> float:
         """Probability above which at most this share of wrong replies passes, out of fold; .5 at least."""
@@ -129,8 +139,8 @@ def fit_pairs(rows: pl.DataFrame, judged: Flags, encoder: Encoder, draws: np.ran
             f"of {int(judged.sum())} real rows too few can teach which reply fits",
             hint=f"give at least {LEAST} rows, with {LEAST // 2} different replies in as many groups",
         )
-    sides = [np.concatenate([each[side] for each in fitted.values()]) for side in (1, 2)]
-    return Pairs({language: each[0] for language, each in fitted.items()}, *sides)
+    judges, right, wrong = zip(*fitted.values(), strict=True)
+    return Pairs(dict(zip(fitted, judges, strict=True)), np.concatenate(right), np.concatenate(wrong))
 
 
 def _by_language(rows: pl.DataFrame, known: Any) -> dict[str, Numbers]:
@@ -204,10 +214,10 @@ def _block(
 
 
 def _of(texts: Texts, places: Numbers) -> Texts:
-    said, before, reply = (
-        [side[place] for place in places] for side in (texts.said, texts.before, texts.reply)
-    )
-    return Texts(said, before, reply)
+    def taken(side: Sequence[str]) -> list[str]:
+        return [side[int(place)] for place in places]
+
+    return Texts(taken(texts.said), taken(texts.before), taken(texts.reply))
 
 
 def _codes(texts: Any) -> Numbers:
