@@ -23,6 +23,7 @@ MOST_KEPT = 100_000
 
 _NGRAMS = HashingEncoder()
 _known: OrderedDict[tuple[str, str], Vectors] = OrderedDict()
+_known_ngrams: OrderedDict[str, tuple[NDArray[np.uint16], Vectors]] = OrderedDict()
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,25 @@ class Features:
 
 def features(texts: Sequence[str], encoder: Encoder) -> Features:
     """Both views of the texts."""
-    return Features(Remembered(encoder).encode(texts), _NGRAMS.encode(texts))
+    return Features(Remembered(encoder).encode(texts), _ngrams(texts))
+
+
+def _ngrams(texts: Sequence[str]) -> Vectors:
+    """Character n-grams, float32 (n, 2048); what is kept is sparse, a tenth of that."""
+    new = [text for text in dict.fromkeys(texts) if text not in _known_ngrams]
+    if new:
+        rows = _NGRAMS.encode_sparse(new)
+        columns = np.split(rows.indices.astype(np.uint16), rows.indptr[1:-1])
+        values = np.split(rows.values, rows.indptr[1:-1])
+        _known_ngrams.update(zip(new, zip(columns, values, strict=True), strict=True))
+    told = [_known_ngrams[text] for text in texts]
+    vectors = np.zeros((len(texts), _NGRAMS.dimension), dtype=np.float32)
+    if told:
+        columns, values = (np.concatenate(each) for each in zip(*told, strict=True))
+        vectors[np.repeat(np.arange(len(texts)), [len(each) for each, _ in told]), columns] = values
+    while len(_known_ngrams) > MOST_KEPT:
+        _known_ngrams.popitem(last=False)
+    return vectors
 
 
 class Remembered:

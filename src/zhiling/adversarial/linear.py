@@ -63,11 +63,14 @@ def discriminant(vectors: Vectors, classes: Classes, count: int) -> Linear:
         classes: of each row, 0 to `count` - 1. A class without a row has the mean of all rows.
         count: number of classes.
     """
-    indicators = np.eye(count)[classes]
-    sizes = indicators.sum(axis=0)
-    means = indicators.T @ vectors / np.maximum(sizes, 1)[:, None]
+    places = (classes, np.arange(len(classes)))
+    indicators: Any = require("scipy.sparse").csr_array(
+        (np.ones(len(classes)), places), (count, len(classes))
+    )
+    sizes = np.bincount(classes, minlength=count)
+    means = indicators @ vectors / np.maximum(sizes, 1)[:, None]
     means[sizes == 0] = vectors.mean(axis=0)
-    around = vectors - means[classes]
+    around = vectors - means.astype(np.float32)[classes]
     variance = max(float(np.square(around).sum()) / around.size, _LEAST_VARIANCE)
     weights = len(vectors) * _solved(around, means.T, len(vectors) * SHRINKAGE * variance)
     return Linear(weights, -0.5 * np.einsum("kd,dk->k", means, weights))
