@@ -40,7 +40,7 @@ class Linear:
 
     def scores(self, vectors: Vectors) -> Matrix:
         """Float64 (n, columns)."""
-        return vectors @ self.weights + self.bias
+        return vectors @ self.weights.astype(np.float32) + self.bias
 
 
 def fitted(vectors: Vectors, wanted: Matrix, ridge: float = RIDGE) -> Linear:
