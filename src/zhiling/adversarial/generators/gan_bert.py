@@ -43,18 +43,18 @@ class GanBert(FeatureGanSettings, Make):
     scope = "table"
     material = True
     cost: ClassVar[str] = (
-        "an encoding a text, and six trainings in one thread: with the defaults and 384 columns about 40 s of "
-        "a core, whatever the number of texts; the vectors are in memory"
+        "an encoding a text, and six trainings in one thread: with the defaults and 384 columns about 40 s "
+        "of a core, whatever the number of texts; the vectors are in memory"
     )
     limits: ClassVar[str] = (
         "The fakes do little: on CLINC150 and BANKING77, five rows a label, a student gained from the lines "
         "2.2 and 3.4 points, and without fakes (`fakes: false`, a fifth of the cost) 2.1 and 3.1 "
         "(adversarial.1m to 1p). The encoder stays as it is, where GAN-BERT tunes it along. A text of none "
-        "of the labels gets one too: put something behind it that judges the label, or use `label_propagation`, "
-        "which asks whether a text is of a known label at all. What is sure is also what a model finds easy. "
-        "The probability is an estimate from held-out sentences: with fewer than some fifty of them it is "
-        "rough. A label with one sentence is never held out. Labels may not mix sets: give one set of labels "
-        "by `from`. Other processors may give other weights."
+        "of the labels gets one too: put something behind it that judges the label, or use "
+        "`label_propagation`, which asks whether a text is of a known label at all. What is sure is also "
+        "what a model finds easy. The probability is an estimate from held-out sentences: with fewer than "
+        "some fifty of them it is rough. A label with one sentence is never held out. Labels may not mix "
+        "sets: give one set of labels by `from`. Other processors may give other weights."
     )
     source: ClassVar[str] = (
         "Croce, Castellucci and Basili 2020, GAN-BERT; Salimans et al. 2016, Improved Techniques for "
