@@ -32,6 +32,9 @@ class Adversarial(Block):
     )
     per_round: int = Field(1000, ge=1, description="rows that a round proposes at most")
     aimed: float = Field(0.5, ge=0, le=1, description="share of them that is aimed at what is not known yet")
+    snap: float | None = Field(
+        None, ge=-1, le=1, description="cosine from which a text gives way to the real line most like it"
+    )
     wrong: float = Field(0.05, gt=0, lt=1, description="share of wrong labels that may pass")
     rejection: bool = Field(True, description="sample by the odds that the text is real, too")
     per_label: int | None = Field(None, ge=1, description="accepted rows of a label at most, of all rounds")
@@ -60,7 +63,7 @@ class Adversarial(Block):
             "rounds": self.rounds,
             "until": until,
             "steps": [
-                step("propose", "generators", "per_round", "aimed", "held_back"),
+                step("propose", "generators", "per_round", "aimed", "snap", "held_back"),
                 *self.gates,
                 step("accept", "wrong", "sure", "rejection", "per_label", "held_back", "guards"),
             ],

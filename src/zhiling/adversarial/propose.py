@@ -20,6 +20,7 @@ from zhiling.adversarial.guards.rounds import Cause
 from zhiling.adversarial.known import Known
 from zhiling.adversarial.marks import marked, tally
 from zhiling.adversarial.real import Real, labelled, real_rows, with_text
+from zhiling.adversarial.snap import snapped
 from zhiling.adversarial.writers import LASTING, Writers, cause_of, out
 from zhiling.errors import UsageError
 from zhiling.pipeline import registry
@@ -63,6 +64,14 @@ class Propose(Make):
     )
     per_round: int = Field(1000, ge=1, description="rows that a round proposes at most")
     aimed: float = Field(0.5, ge=0, le=1, description="share of them that is aimed at what is not known yet")
+    snap: float | None = Field(
+        default=None,
+        ge=-1,
+        le=1,
+        description="cosine from which a text gives way to the unlabelled real line that is most like it; "
+        "null: never",
+        examples=[0.6],
+    )
     held_back: float = Field(0.2, ge=0, lt=1, description="share of real rows that no generator sees")
 
     @model_validator(mode="after")
@@ -96,8 +105,10 @@ class Propose(Make):
         return True
 
     def applies(self, rows: pl.DataFrame) -> pl.Series:
-        """Labelled texts, and what a generator is about."""
+        """Labelled texts, and what a generator is about; lines, too, where texts give way to them."""
         wanted = labelled(rows)
+        if self.snap is not None:
+            wanted = wanted | (rows["task"] == "utterance").fill_null(value=False)
         for each in self._steps:
             applied = each.applies(rows)
             wanted = wanted | (rows["messages"].is_not_null() if applied is None else applied)
@@ -153,14 +164,9 @@ class Propose(Make):
                 told = f"generator {name!r}: {error}"
                 failures.append(Failure(rows["id"][0], "generator_gone", told, retryable=True))
                 continue
-            failures += made.failures
-            told = _complete(made.rows, rows)
-            usable = told.filter(labelled(told))
-            failures += [
-                Failure(parents[0], "no_label", f"generator {name!r} wrote a row without a label")
-                for parents in told.filter(~labelled(told))["parents"].to_list()
-            ]
-            drawn = aim.drawn(with_text(usable), plan[name], name)
+            written = _complete(made.rows, rows)
+            failures += [*made.failures, *_unlabelled(written, name)]
+            drawn = aim.drawn(self._texts(written, rows, context), plan[name], name)
             extra = [marked(text, name, context.round or 1) for text in drawn["extra"].to_list()]
             chosen.append(drawn.with_columns(pl.Series("extra", extra, dtype=pl.String)))
         Writers(tuple(plan), gone).write(context.fitted)
@@ -168,6 +174,14 @@ class Propose(Make):
             return Made(rows.select("messages", pl.concat_list("id").alias("parents")).clear(), failures)
         together = pl.concat(chosen, how="diagonal_relaxed").unique("key", keep="first", maintain_order=True)
         return Made(together.drop("text", "label", "key"), failures)
+
+    def _texts(self, written: pl.DataFrame, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
+        """The labelled rows of what a generator wrote, with their texts, snapped where that is asked for."""
+        usable = with_text(written.filter(labelled(written)))
+        if self.snap is None:
+            return usable
+        lines = with_text(rows.filter(rows["task"] == "utterance")).sort("id")
+        return snapped(usable, lines, self.snap, context.encoder)
 
     def _context(self, name: str, each: Make, context: Context, folder: Path) -> Context:
         return replace(
@@ -258,6 +272,14 @@ def _about(step: Make, rows: pl.DataFrame) -> pl.DataFrame:
     applied = step.applies(rows)
     about = rows if applied is None else rows.filter(applied)
     return about.select("id", *step.reads())
+
+
+def _unlabelled(written: pl.DataFrame, generator: str) -> list[Failure]:
+    told = f"generator {generator!r} wrote a row without a label"
+    return [
+        Failure(parents[0], "no_label", told)
+        for parents in written.filter(~labelled(written))["parents"].to_list()
+    ]
 
 
 def _complete(made: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:

@@ -280,3 +280,12 @@ def _rows() -> pl.DataFrame:
         )
     )
     return rows.with_columns(pl.lit(None, dtype=pl.String).alias("group"), pl.lit("s").alias("source"))
+
+
+def test_snapped_rows_are_real_lines(tmp_path: Path) -> None:
+    done = run(tmp_path, [{"use": "augment", "method": "eda"}], rounds=1, snap=0.5, guards={"patience": 9})
+    table = done.table()
+    rows = table.read(["messages", "extra"], table.made())
+    moved = rows.filter(pl.col("extra").str.contains("snapped_from"))
+    assert moved.height > 10
+    assert set(user_text(moved["messages"]).to_list()) <= set(TRUTH)

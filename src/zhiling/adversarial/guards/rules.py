@@ -208,7 +208,7 @@ def _of_generators(rounds: Sequence[Round], limits: Limits) -> Iterator[Alarm]:
 
 
 def _blind(now: Round, limits: Limits) -> bool:
-    """Whether nothing shows that acceptance tells wrong rows; where it does, all of a good generator's may pass."""
+    """Whether nothing shows that acceptance tells wrong rows; where it does, all of a generator may pass."""
     bad = now.probes.bad if now.probes is not None else None
     return bad is None or bad.value > limits.bad_probes
 
