@@ -36,14 +36,23 @@ class Texts:
     reply: Sequence[str]
 
 
-def pair_texts(messages: pl.Series, context: Sequence[Role] = ("user", "assistant")) -> Texts:
-    """What the user said before the last reply, all that the roles of `context` said before it, the reply."""
+def pair_texts(
+    messages: pl.Series, context: Sequence[Role] = ("user", "assistant"), *, last_turn: bool = False
+) -> Texts:
+    """What the user said before the last reply, all that the roles of `context` said before it, the reply.
+
+    Args:
+        messages: of each row.
+        context: roles that count, the user among them.
+        last_turn: only the user's last turn counts as said.
+    """
     lines = flatten(messages).filter(pl.col("role").is_in(context))
     last = pl.col("turn").filter(pl.col("role") == "assistant").max().over("row")
     lines = lines.filter(pl.col("turn") < last).with_columns(pl.col("text").fill_null(""))
     every = pl.DataFrame({"row": pl.Series(np.arange(len(messages)), dtype=pl.UInt32)})
+    said = pl.col("text").filter(pl.col("role") == "user")
     texts = lines.group_by("row", maintain_order=True).agg(
-        said=pl.col("text").filter(pl.col("role") == "user").str.join("\n"),
+        said=said.last() if last_turn else said.str.join("\n"),
         before=pl.col("text").str.join("\n"),
     )
     found = every.join(texts, on="row", how="left", maintain_order="left").fill_null("")

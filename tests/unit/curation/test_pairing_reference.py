@@ -81,5 +81,8 @@ def test_documents_count_as_context_where_they_are_asked_for() -> None:
     flat = pl.DataFrame({"role": ["document", "user", "assistant", "document"], "text": list("dqrx")})
     messages = nest(flat, [4])
     assert pair_texts(messages).before == ["q"]
+    longer = nest(pl.DataFrame({"role": ["user", "assistant"] * 2, "text": list("abcd")}), [4])
+    assert pair_texts(longer) == Texts(["a\nc"], ["a\nb\nc"], ["d"])
+    assert pair_texts(longer, last_turn=True) == Texts(["c"], ["a\nb\nc"], ["d"])
     texts = pair_texts(messages, ("document", "user", "assistant"))
     assert (texts.said, texts.before, texts.reply) == (["q"], ["d\nq"], ["r"])
