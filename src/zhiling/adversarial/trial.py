@@ -26,6 +26,7 @@ from zhiling.adversarial.guards.shift import label_shift, length_shift, topic_sh
 from zhiling.adversarial.guards.spread import spread
 from zhiling.adversarial.guards.usefulness import gain
 from zhiling.adversarial.known import Known
+from zhiling.adversarial.linear import Matrix
 from zhiling.adversarial.marks import mark
 from zhiling.adversarial.real import Real, labelled, real_rows, with_text
 from zhiling.adversarial.writers import Writers, write_dropped
@@ -39,6 +40,7 @@ MOST_BELIEVED = 0.99
 `match`, and probes, which no generator wrote, would not show it."""
 
 Flags = NDArray[np.bool_]
+_TINY = 1e-9  # a probability that is lower says no more
 
 
 class Reason(StrEnum):
@@ -176,19 +178,35 @@ class Trial:
     @cached_property
     def _right(self) -> Flags:
         """Which of the rows held back the student of anchors and accepted rows has right."""
-        return self._answers(self._all)
+        return self._has_right(self._student)
 
     @cached_property
     def _right_alone(self) -> Flags:
         """The same of the anchors' student."""
+        return self._has_right(self._student_alone)
+
+    @cached_property
+    def _student(self) -> Matrix:
+        """What the student of anchors and accepted rows holds the rows held back for, (rows, labels)."""
+        return self._answers(self._all)
+
+    @cached_property
+    def _student_alone(self) -> Matrix:
+        """The same of the anchors' student."""
         return self._answers(self._all.clear())
 
-    def _answers(self, more: pl.DataFrame) -> Flags:
-        """Which of the rows held back a student has right that learns from the anchors and these rows."""
-        held = self._real.held
+    def _answers(self, more: pl.DataFrame) -> Matrix:
         student = self._match.learning(*self._known.beside(more))
-        told = student.probabilities(self._known.features(held["text"])).argmax(axis=1)
-        return self._known.labels.gather(told).to_numpy() == held["label"].to_numpy()
+        return student.probabilities(self._known.features(self._real.held["text"]))
+
+    def _has_right(self, chances: Matrix) -> Flags:
+        return chances.argmax(axis=1) == self._known.numbers(self._real.held["label"])
+
+    def _likelihood(self, chances: Matrix) -> float | None:
+        """Mean log probability of the labels of the rows held back."""
+        own = self._known.numbers(self._real.held["label"])
+        told = np.maximum(chances[np.arange(len(own)), own], _TINY)
+        return float(np.log(told).mean()) if len(own) else None
 
     @cached_property
     def _probes(self) -> Probes:
@@ -222,6 +240,8 @@ class Trial:
             accepted=self._now.height,
             utility=float(self._right.mean()) if self._right.size else 0.0,
             anchors=float(self._right_alone.mean()) if self._right_alone.size else 0.0,
+            likelihood=self._likelihood(self._student),
+            anchors_likelihood=self._likelihood(self._student_alone),
             gain=gain(before, self._right, seed=seed) if self._right.size else None,
             generators=self._offers(),
             judged=fresh_judge(list(theirs.views), list(ours.views), seed) if judged else None,

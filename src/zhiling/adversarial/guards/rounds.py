@@ -19,6 +19,7 @@ from zhiling.adversarial.guards.usefulness import Gain
 from zhiling.errors import DamagedFile
 
 Count = Annotated[int, Field(ge=0)]
+LogProbability = Annotated[float, Field(le=0)]
 Cause = Literal["away", "refused", "budget"]
 """Why a generator can't write any more: its model does not answer, it refuses, no call fits the budget."""
 
@@ -55,6 +56,9 @@ class Round:
         utility: score of the student of anchors and all accepted rows so far, on real dev rows, 0 to 1.
         anchors: the same of the student of the anchors alone; equal in all rounds.
         gain: of this student over that of `rules.last_forward`.
+        likelihood: mean log probability, in nats, that this student gives the labels of the dev rows; it
+            tells students apart that have as many of few rows right. None: no such rows.
+        anchors_likelihood: the same of the anchors' student.
         generators: name → what it offered.
         judged: a fresh judge.
         copied: copies among the accepted rows.
@@ -74,6 +78,8 @@ class Round:
     utility: Fraction
     anchors: Fraction
     gain: Gain | None = None
+    likelihood: LogProbability | None = None
+    anchors_likelihood: LogProbability | None = None
     generators: Mapping[str, Offers] = field(default_factory=dict[str, Offers])
     judged: Judged | None = None
     copied: Copied | None = None

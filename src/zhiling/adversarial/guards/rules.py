@@ -10,7 +10,7 @@ the bound too: of 20 rows one bad one more or less is chance.
 
 from __future__ import annotations
 
-import operator
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass as plain
 from dataclasses import replace
@@ -113,9 +113,11 @@ OUTSIDE: frozenset[Guard] = frozenset(("budget", "none_left"))
 
 
 def best_round(rounds: Sequence[Round], limits: Limits | None = None, *, equal: bool = False) -> int:
-    """The number of the round with the best student, the later one of equals; 0: the anchors alone are best.
+    """The number of the round with the best student; 0: the anchors alone are best.
 
-    Rows add up over the rounds, so a round whose collapse guards say stop is out, and all rounds after it.
+    Of students that have as many dev rows right, the one is better that gives their labels the higher
+    probability, and of equal ones the later: on six dev rows many a student has all of them right. Rows
+    add up over the rounds, so a round whose collapse guards say stop is out, and all rounds after it.
 
     Args:
         rounds: in order.
@@ -124,9 +126,23 @@ def best_round(rounds: Sequence[Round], limits: Limits | None = None, *, equal: 
             for what is `OUTSIDE` of the rows, nothing says that these are useless.
     """
     sound = takewhile(lambda last: not _collapsed(rounds[:last], limits), range(1, len(rounds) + 1))
-    counts = operator.ge if equal else operator.gt
-    better = [each for each in (rounds[last - 1] for last in sound) if counts(each.utility, each.anchors)]
-    return max(better, key=lambda each: (each.utility, each.number)).number if better else 0
+    better = [each for each in (rounds[last - 1] for last in sound) if _helps(each, equal)]
+    return max(better, key=lambda each: (*_merit(each), each.number)).number if better else 0
+
+
+def _helps(round_: Round, equal: bool) -> bool:
+    """Whether its student is better than that of the anchors alone, or `equal`ly good where that counts."""
+    if equal and round_.utility == round_.anchors:
+        return True
+    return _merit(round_) > (round_.anchors, _known(round_.anchors_likelihood))
+
+
+def _merit(round_: Round) -> tuple[float, float]:
+    return round_.utility, _known(round_.likelihood)
+
+
+def _known(likelihood: float | None) -> float:
+    return -math.inf if likelihood is None else likelihood
 
 
 def _collapsed(rounds: Sequence[Round], limits: Limits | None) -> bool:

@@ -197,3 +197,18 @@ def test_no_figure_is_nan() -> None:
         a_round(utility=float("nan"))
     with pytest.raises(ValidationError):
         Estimate(float("inf"), 0.1)
+
+
+@pytest.mark.parametrize(
+    ("likelihoods", "best"),
+    [((-0.4, -0.2), 2), ((-0.1, -0.2), 1), ((-0.6, -0.7), 0), ((None, None), 0), ((-0.2, -0.2), 2)],
+)
+def test_of_equal_scores_the_higher_likelihood_is_better(
+    likelihoods: tuple[float | None, float | None], best: int
+) -> None:
+    alone = None if likelihoods[0] is None else -0.5
+    told = [
+        a_round(number, utility=1.0, anchors=1.0, likelihood=each, anchors_likelihood=alone)
+        for number, each in enumerate(likelihoods, start=1)
+    ]
+    assert best_round(told) == best
