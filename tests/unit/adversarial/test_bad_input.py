@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 pytest.importorskip("sklearn")
 
@@ -15,6 +17,7 @@ from tests.desk_lines import desk
 from tests.unit.adversarial.test_loop import KNOWN, LINES, accepted, counts, rounds, run
 from zhiling.adversarial.guards.rules import Limits, alarms
 from zhiling.adversarial.guards.words import told
+from zhiling.cli.main import app
 from zhiling.encoders.hashing import HashingEncoder
 from zhiling.errors import BudgetReached, MissingInput, TimeUp, UsageError, ZhilingError
 from zhiling.pipeline.step import Context, Made, Make
@@ -304,6 +307,17 @@ def test_what_ended_the_rounds_is_told_by_the_run_and_by_the_report(
     assert gone in html
     assert ends in html
     assert not [finding for finding in examine(done.path) if not finding.ok]
+
+
+def test_the_command_line_tells_what_ended_the_rounds(tmp_path: Path) -> None:
+    run(tmp_path, [{"use": f"{HERE}:Away"}], rounds=3, guards=LAX)
+    asked = ["run", str(tmp_path / "recipe.yaml"), "--until", "rows"]
+    told = CliRunner().invoke(app, asked, catch_exceptions=False)
+    assert told.exit_code == 0
+    assert "gan_accept: round 2: no generator is left; the loop ends" in told.stdout
+    told = CliRunner().invoke(app, [*asked, "--json"], catch_exceptions=False)
+    guards = json.loads(told.stdout.splitlines()[-1])["guards"]
+    assert guards["gan_accept"][0] == "round 2: no generator is left; the loop ends"
 
 
 def test_few_real_rows_are_told_once(tmp_path: Path) -> None:
