@@ -62,7 +62,7 @@ class Order:
 
     def some(self, rows: pl.DataFrame) -> pl.DataFrame:
         """So many of the rows, drawn at random."""
-        rows = rows.sort("text", "label")
+        rows = rows.unique(["text", "label"]).sort("text", "label")
         drawn = np.random.default_rng([self.bench.seed, 7]).permutation(rows.height)
         return rows[np.sort(drawn[: self.size])]
 
@@ -107,9 +107,13 @@ def _own(order: Order) -> Sequence[Mapping[str, Any]]:
     return order.generators
 
 
-def _eda(order: Order) -> list[dict[str, Any]]:
-    each = -(-OVER * order.size // max(order.bench.known.height, 1))
-    return [{"use": "augment", "method": "eda", "per_input": min(max(each, 1), MOST_EDA)}]
+def _eda(order: Order) -> Written:
+    """So many variants; they are not proposed in rounds, as a draw of them would encode them all."""
+    count = OVER * max(order.size, 1)
+    each = -(-count // max(order.bench.known.height, 1))
+    step = {"use": "augment", "method": "eda", "per_input": min(each, MOST_EDA)}
+    written = order.rows(order.bench.block.gated(step, count))
+    return replace(written, rows=order.some(written.rows))
 
 
 def _best_of(order: Order) -> Written:
@@ -121,7 +125,7 @@ def _best_of(order: Order) -> Written:
 def _filter_once(order: Order) -> Written:
     """One round of the loop that proposes as much as all its rounds."""
     own = order.bench.block.settings
-    return order.looped(rounds=1, per_round=own.rounds * own.per_round)
+    return order.rows(order.bench.block.once(own.rounds * own.per_round))
 
 
 def _labels_lines(use: str, order: Order) -> Written:
@@ -226,7 +230,7 @@ def _too_few(bench: Bench) -> str | None:
 
 ARMS: tuple[Arm, ...] = (
     Arm(SEEDS_ONLY, "control", _none),
-    Arm("eda", "baseline", partial(_unfiltered, _eda), draws=True),
+    Arm("eda", "baseline", _eda, draws=True),
     Arm("unfiltered", "baseline", partial(_unfiltered, _own), draws=True),
     Arm("best_of_n", "baseline", _best_of, draws=True),
     Arm(FILTER_ONCE, "control", _filter_once),

@@ -87,6 +87,17 @@ class BlockLine:
         """The loop with some settings changed."""
         return [{**self.line, **settings}]
 
+    def once(self, per_round: int) -> list[dict[str, Any]]:
+        """One round of the loop, all that its discriminators accept: no guard takes it back."""
+        told = self.settings.model_copy(update={"rounds": 1, "per_round": per_round}).unfolded(self.id)
+        steps = [{**self._narrowed, **each} for each in told["steps"]]
+        return [{"id": self.id, **told, "use": "repeat", "until": {"accepted": per_round}, "steps": steps}]
+
+    @property
+    def _narrowed(self) -> dict[str, Any]:
+        """Which rows the block is about, for its steps."""
+        return {key: self.line[key] for key in ("from", "only") if key in self.line}
+
     def proposed(
         self, generators: Sequence[Mapping[str, Any]], count: int, rounds: int | None = None
     ) -> list[dict[str, Any]]:
@@ -99,12 +110,16 @@ class BlockLine:
         """
         rounds = self.settings.rounds if rounds is None else rounds
         per_round = max(self.settings.per_round, -(-count // rounds))
-        narrowed = {key: self.line[key] for key in ("from", "only") if key in self.line}
         propose = {
-            "id": f"{self.id}_propose", "use": "propose", "generators": list(generators),
-            "per_round": per_round, "aimed": 0, "held_back": 0,
+            "use": "propose", "generators": list(generators), "per_round": per_round, "aimed": 0,
+            "held_back": 0,
         }  # fmt: skip
-        steps = [{**narrowed, **each} for each in (propose, *self.line.get("gates", ()))]
+        return self.gated(propose, count, rounds)
+
+    def gated(self, step: Mapping[str, Any], count: int, rounds: int = 1) -> list[dict[str, Any]]:
+        """What a Make step that adds rows writes, judged by the block's gates alone: `count` rows at most."""
+        named = {"id": f"{self.id}_{step['use']}", **step}
+        steps = [{**self._narrowed, **each} for each in (named, *self.line.get("gates", ()))]
         until = {"accepted": count}
         return [{"id": self.id, "use": "repeat", "rounds": rounds, "until": until, "steps": steps}]
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from polars.exceptions import PanicException
+
 from zhiling.errors import Interrupted, MissingInput, UsageError
 from zhiling.pipeline.runner import Listener
 from zhiling.pipeline.store import Project, write_json
@@ -78,7 +80,10 @@ def compare(recipe: Recipe, options: Options, tell: Listener = lambda event: Non
             work = Work(recipe, options, tell)
             seeds = [work.seed(recipe.seed + offset) for offset in range(options.seeds)]
             found = _found(recipe, work, seeds)
-        except KeyboardInterrupt as error:
+        except (KeyboardInterrupt, PanicException) as error:
+            # while Polars imports something for the first time it makes a panic of Ctrl-C
+            if not isinstance(error, KeyboardInterrupt) and "KeyboardInterrupt" not in str(error):
+                raise
             raise Interrupted(
                 "interrupted; every arm that was finished is stored", hint="the same command goes on"
             ) from error
