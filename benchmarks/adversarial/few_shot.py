@@ -120,7 +120,8 @@ def loop(generators: Sequence[Mapping[str, Any]], rounds: int, per_round: int) -
     """The loop as a recipe's steps."""
     propose = {"id": "propose", "use": "propose", "generators": list(generators), "per_round": per_round}
     inner = [propose, {"id": "accept", "use": "accept"}]
-    return [{"id": "gan", "use": "repeat", "rounds": rounds, "until": {"stop": "accept"}, "steps": inner}]
+    until = {"stop": "accept"} if rounds > 1 else {"accepted": per_round}  # a filter once is not taken back
+    return [{"id": "gan", "use": "repeat", "rounds": rounds, "until": until, "steps": inner}]
 
 
 class Arms:

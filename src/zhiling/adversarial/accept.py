@@ -109,11 +109,13 @@ class Accept(Decide):
         judged = verdicts(told["reason"].is_not_null(), told["reason"], score=told["right"])
         return judged.with_columns(told.select("match", "right", "real", "apart", "round"))
 
-    def best_round(self, rows: pl.DataFrame, states: Sequence[Path]) -> int | None:
-        """The best round, once a guard says stop."""
+    def best_round(self, rows: pl.DataFrame, states: Sequence[Path], *, ended: bool) -> int | None:
+        """The best round, once a guard says stop or no round follows."""
         rounds = [Round.from_json((each / ROUND).read_text("utf-8")) for each in states]
         stops = {alarm.guard for alarm in alarms(rounds, self.guards) if alarm.follows == "stop"}
-        return best_round(rounds, self.guards, equal=stops <= OUTSIDE) if stops else None
+        if not stops and not ended:
+            return None
+        return best_round(rounds, self.guards, equal=stops <= OUTSIDE)
 
 
 __all__ = ["Accept", "Reason"]

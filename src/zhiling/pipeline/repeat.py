@@ -31,12 +31,13 @@ if TYPE_CHECKING:
 class Stops(Protocol):
     """An inner step that ends the rounds."""
 
-    def best_round(self, rows: pl.DataFrame, states: Sequence[Path]) -> int | None:
+    def best_round(self, rows: pl.DataFrame, states: Sequence[Path], *, ended: bool) -> int | None:
         """The round to return, or None to go on.
 
         Args:
             rows: the accepted rows of all rounds so far, with the step's columns and `round`.
             states: the folders that the step's `fit` filled, one a round, those without rows among them.
+            ended: no round follows, so that None is the last one.
         """
         ...
 
@@ -63,7 +64,7 @@ class _Rounds:
         number = 0
         for number in range(1, self._line.rounds + 1):
             self._round(number)
-            best = self._best_round()
+            best = self._best_round(ended=number == self._line.rounds)
             if best is not None:
                 self._reject(self._made(first=best + 1), "later_round")
                 break
@@ -120,7 +121,7 @@ class _Rounds:
             over = accepted.clear() if until.accepted is None else accepted.slice(until.accepted)
         return np.sort(over["n"].to_numpy().astype(np.int64))
 
-    def _best_round(self) -> int | None:
+    def _best_round(self, *, ended: bool) -> int | None:
         found = next((step for step in self._line.steps if step.id == self._line.until.stop), None)
         if found is None or not isinstance(found.step, Stops):
             return None
@@ -130,7 +131,7 @@ class _Rounds:
         run = self._runner.run
         stages = [stage for stage in run.manifest.stages if stage.id == found.id]
         states = [run.path / stage.folder / "state" for stage in stages]
-        return found.step.best_round(rows.with_columns(rounds).drop("n"), states)
+        return found.step.best_round(rows.with_columns(rounds).drop("n"), states, ended=ended)
 
     def _reject(self, numbers: NDArray[np.int64], reason: str) -> None:
         if not len(numbers):

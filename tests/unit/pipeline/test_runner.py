@@ -365,7 +365,7 @@ class Enough(Size):
 
     name = "enough"
 
-    def best_round(self, rows: pl.DataFrame, states: Sequence[Path]) -> int | None:
+    def best_round(self, rows: pl.DataFrame, states: Sequence[Path], *, ended: bool) -> int | None:
         return 1 if rows["round"].max() == 2 else None
 
 
@@ -388,7 +388,7 @@ class Told(Size):
         told = [(state.use, state.round) for state in context.states]
         (folder / "told").write_text(repr((rows.height, told, context.budget_left)), encoding="utf-8")
 
-    def best_round(self, rows: pl.DataFrame, states: Sequence[Path]) -> int | None:
+    def best_round(self, rows: pl.DataFrame, states: Sequence[Path], *, ended: bool) -> int | None:
         return len(states) if (states[-1] / "told").read_text("utf-8").startswith("(0") else None
 
 
@@ -407,5 +407,22 @@ def test_a_step_can_stop_the_rounds_and_choose_one(world: World) -> None:
     line = RepeatLine("more", Until(stop="enough"), 9, inner)
     runner, table = world.run(["seed one", "seed two"], [line])
     assert runner.totals()["rejected"] == {"later_round": 2}
+    assert len(table.kept()) == 4
+    healthy(runner.run)
+
+
+class AtTheEnd(Size):
+    """Goes on as long as there are rounds, then returns the first."""
+
+    name = "at_the_end"
+
+    def best_round(self, rows: pl.DataFrame, states: Sequence[Path], *, ended: bool) -> int | None:
+        return 1 if ended else None
+
+
+def test_where_the_rounds_run_out_the_best_one_is_returned_not_the_last(world: World) -> None:
+    inner = (StepLine("echo", Echo()), StepLine("end", AtTheEnd()))
+    runner, table = world.run(["seed one", "seed two"], [RepeatLine("more", Until(stop="end"), 3, inner)])
+    assert runner.totals()["rejected"] == {"later_round": 4}
     assert len(table.kept()) == 4
     healthy(runner.run)
