@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,7 +20,8 @@ from zhiling.cli.main import app
 from zhiling.encoders.hashing import HashingEncoder
 from zhiling.errors import Interrupted, MissingInput, UnknownName, UsageError
 from zhiling.pipeline.step import Context, Made
-from zhiling.workflow.adversarial.arms import TEMPERATURES
+from zhiling.workflow.adversarial.arms import TEMPERATURES, chosen
+from zhiling.workflow.adversarial.bench import BlockLine
 from zhiling.workflow.adversarial.compare import Comparison, compare
 from zhiling.workflow.adversarial.draw import Wanted
 from zhiling.workflow.adversarial.self_consuming import NgramModel
@@ -120,6 +122,9 @@ def test_arms_that_draw_take_as_many_rows_as_the_loop_and_know_the_truth(tmp_pat
 
 def test_nothing_that_is_tested_on_is_known_to_any_arm(tmp_path: Path) -> None:
     found = compare(project(tmp_path), options("loop", "eda", seeds=2))
+    eda = found.arm("eda")
+    assert eda is not None
+    assert eda.rows > 0
     for file in found.folder.glob("held-*.parquet"):
         held = set(pl.read_parquet(file)["id"])
         assert held
@@ -200,6 +205,19 @@ def test_temperatures_are_swept_where_a_generator_has_one(tmp_path: Path) -> Non
         "raft": "no_language_model",
         "with_rejection": "is_the_loop",
     }
+
+
+@pytest.mark.parametrize(
+    ("update", "left_out"),
+    [("", ["raft"]), (", update: raft", ["raft"]), (", update: none", ["without_raft"])],
+)
+def test_of_the_ways_that_a_language_model_learns_the_loop_has_one(
+    update: str, left_out: list[str], tmp_path: Path
+) -> None:
+    recipe = project(tmp_path, f"{{use: language_model{update}}}, {GENERATOR}")
+    bench: Any = SimpleNamespace(block=BlockLine.of(recipe))
+    ways = [arm for arm in chosen(["raft", "without_raft"]) if arm.unfit is not None]
+    assert [arm.name for arm in ways if arm.unfit and arm.unfit(bench) == "is_the_loop"] == left_out
 
 
 def test_the_self_consuming_control_collapses_and_the_guards_stop_it(tmp_path: Path) -> None:
