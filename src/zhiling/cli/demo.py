@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from zhiling.workflow.demo.play import Built, Played
 
 _METRIC = "accuracy"
+_COLUMNS = 5  # of the comparison: arm, accuracy, two differences, rows
 
 
 def demo_command(
@@ -40,6 +41,7 @@ def _show(played: Played, seconds: float) -> None:
     seeds = len(played.planted.scores["seeds"])
     header = (f"accuracy, {n} questions, {seeds} seeds", "before", "control", "after", "after − control")
     print_table(header, rows)
+    _few_labels(played)
     for answer in played.answers:
         typer.echo(f"? {answer.question}")
         typer.echo(f"  {answer.label} ({answer.score:.2f}) · {answer.place} ({answer.similarity:.2f})")
@@ -48,6 +50,18 @@ def _show(played: Played, seconds: float) -> None:
     typer.echo(f"report: {report} (中文: index.zh.html) · {seconds:.0f} s")
     place = _near(played.planted.run.project.root)
     typer.echo(f"next: cd {place} && zhiling rows --rejected -n 5 && zhiling why n:100")
+
+
+def _few_labels(played: Played) -> None:
+    """What the loop does beside a filter once; diversity and cost stand in the comparison's own page."""
+    from zhiling.workflow.adversarial import text
+
+    found, words = played.few_labels, text.words_of("en")
+    first = (
+        f"{found.known[0]} labels, {found.lines[0]} lines, {found.tested[0]} asked, {len(found.seeds)} seeds"
+    )
+    header = (first, *text.header(words)[1:_COLUMNS])
+    print_table(header, [line[:_COLUMNS] for line in text.lines(found, words)])
 
 
 def _near(path: Path) -> Path:

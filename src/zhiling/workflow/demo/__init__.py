@@ -9,14 +9,14 @@ from zhiling.errors import MissingInput
 _MARK = "recipe.yaml"
 
 
-def locate() -> Path:
-    """The folder of the hand-written material: in the installed package, or in the repository.
+def locate(example: str = "support") -> Path:
+    """The folder of hand-written material, `support` or `adversarial`: in the package, or in the repository.
 
     Raises:
         MissingInput: it is in neither (exit code 3).
     """
     package = Path(__file__).resolve().parents[2]
-    candidates = (package / "examples" / "support", package.parents[1] / "examples" / "support")
+    candidates = (package / "examples" / example, package.parents[1] / "examples" / example)
     for folder in candidates:
         if (folder / _MARK).is_file():
             return folder

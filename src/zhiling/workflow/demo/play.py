@@ -1,4 +1,4 @@
-"""The demo as a whole: the desk with planted defects, the same desk without, and three new questions."""
+"""The demo as a whole: a desk with planted defects and without, three new questions, a desk of few labels."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ from zhiling.rows.conversation import all_text, reply_text, user_text
 from zhiling.rows.evaluation_file import read_texts
 from zhiling.rows.target import LABEL
 from zhiling.training import load
+from zhiling.workflow.adversarial.compare import Comparison, compare
+from zhiling.workflow.adversarial.draw import Wanted
+from zhiling.workflow.adversarial.trials import Options
 from zhiling.workflow.demo import locate
 from zhiling.workflow.demo.plant import TRUTH, build
 from zhiling.workflow.demo.score import Score, score
@@ -62,6 +65,10 @@ class Played:
     clean: Built
     found: list[Score]
     answers: list[Answer]
+    few_labels: Comparison
+
+
+FEW_LABELS_ARMS, FEW_LABELS_SEEDS = ("loop", "label_propagation"), 5
 
 
 def play(folder: Path, *, seed: int, listen: Listener) -> Played:
@@ -70,7 +77,17 @@ def play(folder: Path, *, seed: int, listen: Listener) -> Played:
     clean = _built(folder / "desk-clean", seed, defects=False, listen=listen)
     found = score(folder / "desk" / TRUTH, fates(planted.run), _kept_texts(planted.run))
     questions = [text for _, text in read_texts(folder / "desk" / "questions.jsonl", ("text",))]
-    return Played(planted, clean, found, answer(planted.run, questions))
+    return Played(planted, clean, found, answer(planted.run, questions), _few_labels(folder, listen))
+
+
+def _few_labels(folder: Path, listen: Listener) -> Comparison:
+    """28 labelled sentences and a log: what an adversarial loop makes of it beside a filter once."""
+    root = folder / "few-labels"
+    shutil.copytree(locate("adversarial"), root, ignore=shutil.ignore_patterns("runs"), dirs_exist_ok=True)
+    listen({"event": "stage", "stage": f"comparing {root.name}"})
+    wanted = Wanted(test_file=root / "test.jsonl", truth=str(root / "truth.jsonl"))
+    options = Options(FEW_LABELS_ARMS, FEW_LABELS_SEEDS, wanted=wanted)
+    return compare(Recipe.load(root / "recipe.yaml"), options, listen)
 
 
 def _built(folder: Path, seed: int, *, defects: bool, listen: Listener) -> Built:
