@@ -71,9 +71,6 @@ class NoisyArms(Arms):
     def run(self) -> dict[str, dict[str, float]]:
         """Accuracy, rows, share of right labels and CPU seconds of each arm."""
         looped = self._told("loop", lambda: self._steps(loop([GENERATOR], ROUNDS, PER_ROUND)))
-        self._told(
-            "loop of small rounds", lambda: self._steps(loop([GENERATOR], ROUNDS, len(self.lines) // 3))
-        )
         self._told("filter once", lambda: self._steps(loop([GENERATOR], 1, PER_ROUND)))
         self._told("known rows", list)
         self._told("label propagation", lambda: self._steps([self._step("label_propagation")]))
