@@ -10,11 +10,13 @@ from typing import ClassVar
 import polars as pl
 from pydantic import Field
 
+from zhiling.adversarial.discriminators.scorer import TransformerSettings
 from zhiling.adversarial.guards.rounds import Round
 from zhiling.adversarial.guards.rules import OUTSIDE, Limits, alarms, best_round
 from zhiling.adversarial.marks import mark
 from zhiling.adversarial.real import labelled
 from zhiling.adversarial.trial import ROUND, VERDICTS, Reason, Rules, Trial
+from zhiling.encoders.transformer import TransformerEncoder
 from zhiling.errors import UsageError
 from zhiling.pipeline.step import Context, Decide, verdicts
 
@@ -68,6 +70,11 @@ class Accept(Decide):
     )
     rejection: bool = Field(True, description="sample by the odds that the text is real, too")
     per_label: int | None = Field(None, ge=1, description="accepted rows of a label at most, of all rounds")
+    transformer: TransformerSettings | None = Field(
+        default=None,
+        description="a transformer that judges labels by their names, tuned each round; null: the light one",
+        examples=[{"path": "models/encoder"}],
+    )
     guards: Limits = Field(default=Limits(), description="bounds of the guards", examples=[{"patience": 3}])
 
     def reads(self) -> tuple[str, ...]:
@@ -84,6 +91,10 @@ class Accept(Decide):
             "round": pl.String(),
         }
 
+    def outside(self, root: Path, run: str) -> str:
+        """The content of the transformer's files."""
+        return "" if self.transformer is None else TransformerEncoder(path=self.transformer.path).identity
+
     def uses_encoder(self) -> bool:
         """One of the two views."""
         return True
@@ -99,7 +110,15 @@ class Accept(Decide):
                 f"step {context.step_id!r} holds rows against real ones, and sees none",
                 hint="put it into a `repeat`, behind `propose`",
             )
-        rules = Rules(self.held_back, self.wrong, self.sure, self.rejection, self.per_label, self.guards)
+        rules = Rules(
+            self.held_back,
+            self.wrong,
+            self.sure,
+            self.rejection,
+            self.per_label,
+            self.guards,
+            self.transformer,
+        )
         Trial(rows.filter(self.applies(rows)), context.reference, context, rules).write(folder)
 
     def decide(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:

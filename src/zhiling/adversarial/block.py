@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
+from zhiling.adversarial.discriminators.scorer import TransformerSettings
 from zhiling.adversarial.guards.rules import Limits
 from zhiling.pipeline.block import Block
 
@@ -41,6 +42,9 @@ class Adversarial(Block):
     sure: float = Field(
         0.9, ge=0, lt=1, description="how sure a label must be whose generator tells its `confidence`, too"
     )
+    transformer: TransformerSettings | None = Field(
+        None, description="a transformer that judges labels by their names; null: the light judge"
+    )
     held_back: float = Field(
         0.2,
         gt=0,
@@ -65,6 +69,8 @@ class Adversarial(Block):
             "steps": [
                 step("propose", "generators", "per_round", "aimed", "snap", "held_back"),
                 *self.gates,
-                step("accept", "wrong", "sure", "rejection", "per_label", "held_back", "guards"),
+                step(
+                    "accept", "wrong", "sure", "rejection", "per_label", "transformer", "held_back", "guards"
+                ),
             ],
         }

@@ -14,7 +14,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from zhiling.adversarial.discriminators.match import Match, wrong_labels
-from zhiling.adversarial.discriminators.real import Judged, Side, judge_real
+from zhiling.adversarial.discriminators.real import LEAST, Judged, Side, judge_real
+from zhiling.adversarial.discriminators.scorer import TransformerSettings
+from zhiling.adversarial.discriminators.transformer import TransformerMatch, fit_labels, spoken
 from zhiling.adversarial.features import features
 from zhiling.adversarial.guards.copies import copied
 from zhiling.adversarial.guards.figures import LEAST_ROWS
@@ -62,6 +64,7 @@ class Rules:
     rejection: bool
     per_label: int | None
     limits: Limits
+    transformer: TransformerSettings | None = None
 
 
 class Trial:
@@ -97,7 +100,28 @@ class Trial:
 
     @cached_property
     def _least(self) -> float:
-        return self._match.strictness(self._rules.wrong)
+        return (self._tuned or self._match).strictness(self._rules.wrong)
+
+    @cached_property
+    def _tuned(self) -> TransformerMatch | None:
+        """The judge of labels that is asked for instead; of fewer real texts than it takes, the light one."""
+        anchors = self._real.anchors
+        if self._rules.transformer is None or anchors["text"].n_unique() < LEAST:
+            return None
+        own = self._known.numbers(anchors["label"])
+        chances = self._match.probabilities(self._known.features(anchors["text"]))
+        wrong = wrong_labels(chances, own, self._context.generator(3))
+        return fit_labels(
+            anchors["text"].to_list(), own, wrong, self._known.labels.to_list(), self._rules.transformer,
+            self._context.generator(4),
+        )  # fmt: skip
+
+    def _fits(self, texts: pl.Series, labels: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Probability that each label fits its text."""
+        if self._tuned is None:
+            return self._match.fits(self._known.features(texts), labels)
+        names = self._known.labels.gather(labels).to_list()
+        return self._tuned.fits(texts.to_list(), [spoken(name) for name in names])
 
     @cached_property
     def _judged(self) -> Mapping[str, Judged]:
@@ -127,7 +151,8 @@ class Trial:
         known = rows["known"].to_numpy()
         texts = self._known.features(rows["text"])
         match, apart = np.zeros(rows.height), self._match.disagreement(texts)
-        match[known] = self._match.fits(texts[known], self._known.numbers(rows.filter("known")["label"]))
+        judged = rows.filter("known")
+        match[known] = self._fits(judged["text"], self._known.numbers(judged["label"]))
         real = np.ones(rows.height)
         for name, judged in self._judged.items():
             real[(rows["written"] & (rows["generator"] == name)).to_numpy()] = judged.real
@@ -219,7 +244,7 @@ class Trial:
         wrong = np.where(np.arange(len(own)) % 2, drawn, nearest)
         real = np.mean([each.beside for each in self._judged.values()] or [np.full(len(own), 0.5)], axis=0)
         passes = self._passes(held["id"], real)
-        fits = (self._match.fits(texts, labels) > self._least for labels in (own, wrong))
+        fits = (self._fits(held["text"], labels) > self._least for labels in (own, wrong))
         return probed(*(each & passes for each in fits))
 
     @cached_property

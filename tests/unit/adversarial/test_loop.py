@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ import pytest
 pytest.importorskip("sklearn")
 
 from tests.desk_lines import desk
+from tests.tiny_bert import write_tiny_bert
 from zhiling.adversarial.guards.rounds import Round
 from zhiling.adversarial.marks import mark
 from zhiling.adversarial.propose import Propose
@@ -289,3 +291,21 @@ def test_snapped_rows_are_real_lines(tmp_path: Path) -> None:
     moved = rows.filter(pl.col("extra").str.contains("snapped_from"))
     assert moved.height > 10
     assert set(user_text(moved["messages"]).to_list()) <= set(TRUTH)
+
+
+@pytest.mark.skipif(find_spec("transformers") is None, reason="needs torch and transformers")
+def test_a_transformer_can_judge_the_labels(tmp_path: Path) -> None:
+    path = write_tiny_bert(tmp_path / "encoder", layers=1)
+    transformer = {"path": str(path), "epochs": 2, "folds": 2}
+    lines = [{"use": "label_propagation", "confidence": 0}]
+    found = run(tmp_path / "run", lines, rounds=1, transformer=transformer, guards={"patience": 9})
+    light = run(tmp_path / "light", lines, rounds=1, guards={"patience": 9})
+
+    def judged(done: Run) -> pl.Series:
+        table = done.table()
+        return table.read(["id", "gan_accept.match"], table.made()).sort("id")["gan_accept.match"]
+
+    assert judged(found).is_between(0, 1).all()
+    assert not judged(found).equals(judged(light))
+    few = run(tmp_path / "few", lines, KNOWN[6:18], rounds=1, transformer=transformer, guards={"patience": 9})
+    assert (rounds(few)[0].known or 0) < 20  # too few for a transformer: the light judge
