@@ -317,7 +317,7 @@ def compared(
     )
     return row(
         f"adversarial.7{letter}", f"judge of replies: AUROC above the plain cosine's, {what}",
-        round(ours - cosine, 3), 0.0, "higher", low=round(float(low), 3), high=round(float(high), 3),
+        round(ours - cosine, 3) + 0.0, 0.0, "higher", low=round(float(low), 3), high=round(float(high), 3),
         n=int(flags.any(axis=0).sum()), unit="AUROC difference", note=note, **more,
         beside={"judge of replies": round(ours, 3), "cosine": round(cosine, 3)},
     ) | {"met": bool(low > 0)}  # fmt: skip
