@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -55,6 +57,40 @@ def fitted(vectors: Vectors, wanted: Matrix, ridge: float = RIDGE) -> Linear:
     return Linear(_solved(vectors, vectors.T @ (wanted - mean), ridge), mean)
 
 
+@dataclass(frozen=True)
+class Moments:
+    """What discriminant analysis needs of rows; without some of them it is the difference of both.
+
+    Attributes:
+        gram: sum of the outer products of the rows, (dimension, dimension).
+        sums: of the rows of each class, (count, dimension).
+        sizes: of the classes, (count,).
+    """
+
+    gram: Matrix
+    sums: Matrix
+    sizes: Classes
+
+    @classmethod
+    def of(cls, vectors: Vectors, classes: Classes, count: int) -> Moments:
+        """The moments of rows of these classes."""
+        gram = (vectors.T @ vectors).astype(np.float64)
+        return cls(gram, _sums(vectors, classes, count), np.bincount(classes, minlength=count))
+
+    def __add__(self, other: Moments) -> Moments:
+        return Moments(self.gram + other.gram, self.sums + other.sums, self.sizes + other.sizes)
+
+    def __sub__(self, other: Moments) -> Moments:
+        return Moments(self.gram - other.gram, self.sums - other.sums, self.sizes - other.sizes)
+
+    def discriminant(self) -> Linear:
+        """The classifier of these rows, see `discriminant`."""
+        means, rows = _means(self.sums, self.sizes), int(self.sizes.sum())
+        scatter = self.gram - (means.T * self.sizes) @ means
+        ridge = _ridge(float(np.trace(scatter)), rows, len(scatter))
+        return _linear(means, rows * _definite(scatter, ridge, means.T))
+
+
 def discriminant(vectors: Vectors, classes: Classes, count: int) -> Linear:
     """A score for each class, classes being equally likely: the log of the density but for a constant.
 
@@ -63,17 +99,36 @@ def discriminant(vectors: Vectors, classes: Classes, count: int) -> Linear:
         classes: of each row, 0 to `count` - 1. A class without a row has the mean of all rows.
         count: number of classes.
     """
-    places = (classes, np.arange(len(classes)))
-    indicators: Any = require("scipy.sparse").csr_array(
-        (np.ones(len(classes)), places), (count, len(classes))
-    )
-    sizes = np.bincount(classes, minlength=count)
-    means = indicators @ vectors / np.maximum(sizes, 1)[:, None]
-    means[sizes == 0] = vectors.mean(axis=0)
+    rows, columns = vectors.shape
+    if rows >= columns:
+        return Moments.of(vectors, classes, count).discriminant()
+    means = _means(_sums(vectors, classes, count), np.bincount(classes, minlength=count))
     around = vectors - means.astype(np.float32)[classes]
-    variance = max(float(np.square(around).sum()) / around.size, _LEAST_VARIANCE)
-    weights = len(vectors) * _solved(around, means.T, len(vectors) * SHRINKAGE * variance)
-    return Linear(weights, -0.5 * np.einsum("kd,dk->k", means, weights))
+    ridge = _ridge(float(np.square(around).sum()), rows, columns)
+    return _linear(means, rows * _solved(around, means.T, ridge))
+
+
+def cross_discriminant(
+    vectors: Vectors, classes: Classes, count: int, folds: Classes
+) -> tuple[Linear, Matrix]:
+    """The classifier of all rows, and scores of each row by that of the other folds, (n, count).
+
+    Args:
+        vectors: (n, dimension).
+        classes: see `discriminant`.
+        count: number of classes.
+        folds: of each row.
+    """
+    numbers = np.unique(folds)
+    if len(vectors) * (len(numbers) - 1) < len(numbers) * vectors.shape[1]:
+        scores = cross_fitted(lambda rows: discriminant(vectors[rows], classes[rows], count), vectors, folds)
+        return discriminant(vectors, classes, count), scores
+    parts = {fold: Moments.of(vectors[folds == fold], classes[folds == fold], count) for fold in numbers}
+    whole = reduce(add, parts.values())
+    scores = np.empty((len(vectors), count))
+    for fold, part in parts.items():
+        scores[folds == fold] = (whole - part).discriminant().scores(vectors[folds == fold])
+    return whole.discriminant(), scores
 
 
 def cross_fitted(fit: Callable[[Flags], Linear], vectors: Vectors, folds: Classes) -> Matrix:
@@ -99,8 +154,32 @@ def _solved(rows: NDArray[np.floating], product: NDArray[np.floating], ridge: fl
     return (product - rows.T @ inner) / ridge
 
 
+def _sums(vectors: Vectors, classes: Classes, count: int) -> Matrix:
+    sparse: Any = require("scipy.sparse")
+    ones = np.ones(len(classes), dtype=np.float32)
+    indicators = sparse.csr_array((ones, (classes, np.arange(len(classes)))), (count, len(classes)))
+    return (indicators @ vectors).astype(np.float64)
+
+
+def _means(sums: Matrix, sizes: Classes) -> Matrix:
+    """The mean of each class; of all rows where it has none."""
+    means = sums / np.maximum(sizes, 1)[:, None]
+    means[sizes == 0] = sums.sum(axis=0) / max(int(sizes.sum()), 1)
+    return means
+
+
+def _ridge(squares: float, rows: int, columns: int) -> float:
+    """What is added to the scatter, by the sum of squares about the means."""
+    return rows * SHRINKAGE * max(squares / (rows * columns), _LEAST_VARIANCE)
+
+
+def _linear(means: Matrix, weights: Matrix) -> Linear:
+    return Linear(weights, -0.5 * np.einsum("kd,dk->k", means, weights))
+
+
 def _definite(gram: NDArray[np.floating], ridge: float, product: NDArray[np.floating]) -> Matrix:
     linear: Any = require("scipy.linalg")
     gram = gram.astype(np.float64)
     gram[np.diag_indices_from(gram)] += ridge
-    return linear.solve(gram, product, assume_a="pos", overwrite_a=True, check_finite=False)
+    factor = linear.cho_factor(gram, overwrite_a=True, check_finite=False)
+    return linear.cho_solve(factor, product, check_finite=False)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("sklearn")
 
-from zhiling.adversarial.linear import SHRINKAGE, cross_fitted, discriminant, fitted
+from zhiling.adversarial.linear import SHRINKAGE, cross_discriminant, cross_fitted, discriminant, fitted
 
 
 def texts(rows: int, width: int, seed: int = 0) -> np.ndarray:
@@ -45,9 +45,10 @@ def test_discriminant_scores_are_log_densities_but_for_a_constant(rows: int) -> 
     assert offset - offset[:, :1] == pytest.approx(np.zeros_like(offset), abs=1e-3)
 
 
-def test_a_class_without_a_row_and_rows_that_are_all_equal() -> None:
-    same = np.repeat(texts(1, 8), 6, axis=0)
-    scores = discriminant(same, np.array([0, 0, 0, 1, 1, 1]), 3).scores(same)
+@pytest.mark.parametrize("rows", [6, 600])
+def test_a_class_without_a_row_and_rows_that_are_all_equal(rows: int) -> None:
+    same = np.repeat(texts(1, 8), rows, axis=0)
+    scores = discriminant(same, np.repeat([0, 1], rows // 2), 3).scores(same)
     assert np.isfinite(scores).all()
     assert scores[:, 0] == pytest.approx(scores[:, 1])
 
@@ -59,3 +60,16 @@ def test_a_row_is_scored_without_its_fold(folds: int, seed: int) -> None:
     found = cross_fitted(lambda rows: fitted(vectors[rows], wanted[rows]), vectors, fold)
     held = fold == 0
     assert found[held] == pytest.approx(fitted(vectors[~held], wanted[~held]).scores(vectors[held]))
+
+
+@pytest.mark.parametrize(("rows", "width"), [(30, 40), (30, 24), (30, 6), (300, 12)])
+def test_all_folds_at_once_are_each_fold_by_itself(rows: int, width: int) -> None:
+    draws = np.random.default_rng(rows + width)
+    vectors, classes, folds = texts(rows, width), draws.integers(0, 4, rows), np.arange(rows) % 5
+    whole, outside = cross_discriminant(vectors, classes, 5, folds)
+    alone = discriminant(vectors, classes, 5).scores(vectors)
+    assert whole.scores(vectors) == pytest.approx(alone, rel=1e-3, abs=1e-4)
+    for fold in range(5):
+        learnt, held = folds != fold, folds == fold
+        alone = discriminant(vectors[learnt], classes[learnt], 5).scores(vectors[held])
+        assert outside[held] == pytest.approx(alone, rel=1e-3, abs=1e-3)

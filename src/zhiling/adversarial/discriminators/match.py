@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zhiling.adversarial.features import Features
-from zhiling.adversarial.linear import Classes, Linear, Matrix, cross_fitted, discriminant
+from zhiling.adversarial.linear import Classes, Linear, Matrix, cross_discriminant, discriminant
 from zhiling.curation.cross_fitting import best_temperature, softmax
 from zhiling.encoders.sparse import require
 
@@ -87,17 +87,15 @@ def fit_match(
         judged: rows that calibrate it: the real ones. What was accepted is learnt from, and proves nothing.
     """
     folds = _folds(labels, draws)
-    outside = [
-        cross_fitted(lambda rows, view=view: discriminant(view[rows], labels[rows], count), view, folds)
-        for view in texts.views
-    ]
+    members, outside = zip(
+        *(cross_discriminant(view, labels, count, folds) for view in texts.views), strict=True
+    )
     heats = tuple(best_temperature(each[judged], labels[judged], HOTTEST) for each in outside)
     chances = pooled([softmax(each / heat) for each, heat in zip(outside, heats, strict=True)])[judged]
     own = labels[judged]
     right = evidence(chances, own)
     wrong = np.concatenate([evidence(chances, each) for each in wrong_labels(chances, own, draws)])
     scale = _platt(right, wrong)
-    members = tuple(discriminant(view, labels, count) for view in texts.views)
     return Match(members, heats, scale, _sigmoid(right, scale), _sigmoid(wrong, scale))
 
 
