@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from zhiling.curation.folds import group_numbers
 from zhiling.curation.pairing_features import csls
-from zhiling.curation.pairing_judge import Candidates, Judge, cross_fitted, fitted_judge
+from zhiling.curation.pairing_judge import LARGEST_LOGIT, Candidates, Judge, cross_fitted, fitted_judge
 from zhiling.curation.pairing_reference import Reference
 from zhiling.curation.pairing_space import Texts, pair_texts, reply_pool
 from zhiling.encoders.sparse import require
@@ -239,12 +239,17 @@ def _equal(codes: Numbers) -> Flags:
 
 def _sigmoid(logits: Floats, scale: tuple[float, float]) -> Floats:
     slope, bias = scale
-    return 1 / (1 + np.exp(-np.clip(slope * logits + bias, -50, 50)))
+    return 1 / (1 + np.exp(-(slope * _bounded(logits) + bias)))
+
+
+def _bounded(logits: Floats) -> Floats:
+    """One far-off logit (a form that no other fold has) would turn the slope of the calibration round."""
+    return np.clip(logits, -LARGEST_LOGIT, LARGEST_LOGIT)
 
 
 def _platt(right: Floats, wrong: Floats) -> tuple[float, float]:
     """Slope and bias that make a probability of the logits, right and wrong ones weighing the same."""
-    given = np.concatenate([right, wrong])[:, None]
+    given = _bounded(np.concatenate([right, wrong]))[:, None]
     truth = np.repeat([1, 0], [len(right), len(wrong)])
     fit: Any = require("sklearn.linear_model").LogisticRegression(class_weight="balanced").fit(given, truth)
     return float(fit.coef_[0, 0]), float(fit.intercept_[0])
