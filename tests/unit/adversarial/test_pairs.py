@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from tests.unit.curation.bilingual import help_desk
-from zhiling.adversarial.discriminators.pairs import Pairs, fit_pairs
+from zhiling.adversarial.discriminators.pairs import Pairs, fit_pairs, platt
 from zhiling.encoders.hashing import HashingEncoder
 from zhiling.errors import UsageError
 from zhiling.rows.conversation import dialogue
@@ -150,3 +150,11 @@ def test_real_rows_that_all_reply_alike_leave_no_wrong_pair() -> None:
     )
     with pytest.raises(UsageError, match="too few can teach"):
         fitted(alike)
+
+
+def test_one_far_off_pair_does_not_turn_the_calibration_round() -> None:
+    draws = np.random.default_rng(0)
+    right, wrong = draws.normal(2, 1, 60), draws.normal(-2, 1, 120)
+    wrong[0] = 1e9
+    slope, bias = platt(right, wrong)
+    assert slope * 2 + bias > 0 > slope * -2 + bias

@@ -176,7 +176,7 @@ def _fit(
     random = np.take_along_axis(pool, np.isfinite(pool).argmax(axis=1)[:, None], axis=1)[:, 0]
     wrong = np.concatenate([pool.max(axis=1), random])
     wrong = wrong[np.isfinite(wrong)]
-    scale = _platt(right, wrong)
+    scale = platt(right, wrong)
     judge = fitted_judge(parts, "adversarial", seed)
     known = np.concatenate([np.concatenate([part.right[:, None], part.pool], axis=1) for part in parts])
     bounds = known.min(axis=(0, 1)), known.max(axis=(0, 1))
@@ -247,7 +247,7 @@ def _bounded(logits: Floats) -> Floats:
     return np.clip(logits, -LARGEST_LOGIT, LARGEST_LOGIT)
 
 
-def _platt(right: Floats, wrong: Floats) -> tuple[float, float]:
+def platt(right: Floats, wrong: Floats) -> tuple[float, float]:
     """Slope and bias that make a probability of the logits, right and wrong ones weighing the same."""
     given = _bounded(np.concatenate([right, wrong]))[:, None]
     truth = np.repeat([1, 0], [len(right), len(wrong)])
