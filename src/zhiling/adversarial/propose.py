@@ -221,7 +221,8 @@ class _Aim:
         if pool.height <= count:
             return pool
         aimed = round(self._step.aimed * count)
-        first = self._by_weight(pool, self._worth(pool), _AIMED, generator)[:aimed]
+        none = np.empty(0, dtype=np.int64)
+        first = self._by_weight(pool, self._worth(pool), _AIMED, generator)[:aimed] if aimed else none
         rest = np.setdiff1d(np.arange(pool.height), first)
         even = pool.select(1 / pl.len().over("label")).to_series().to_numpy()
         second = self._by_weight(pool[rest], even[rest], _EVEN, generator)[: count - len(first)]
