@@ -275,7 +275,8 @@ class Trial:
             labels=label_shift(*labels, seed) if enough else None,
             topics=topic_shift(ours.encoder, theirs.encoder, seed) if enough else None,
             lengths=length_shift(made, real) if enough else None,
-            probes=self._probes, known=anchors.height, **self._writing(number),
+            probes=self._probes, written=made.len() - int(made.is_in(self._lines["text"].implode()).sum()),
+            known=anchors.height, **self._writing(number),
         )  # fmt: skip
 
     def _writing(self, number: int) -> dict[str, Any]:

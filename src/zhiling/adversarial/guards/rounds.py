@@ -68,6 +68,7 @@ class Round:
         lengths: how long they are.
         probes: error rates of acceptance.
         budget_left: share of the budget that is left; None: no budget was set.
+        written: how many of the accepted rows so far no real line says word for word; None: not told.
         known: real rows that the discriminators learn from; None: not told.
         gone: generators that could not write in this round, and why.
         writing: how many generators can go on; None: not told.
@@ -89,6 +90,7 @@ class Round:
     lengths: Lengths | None = None
     probes: Probes | None = None
     budget_left: Fraction | None = None
+    written: Count | None = None
     known: Count | None = None
     gone: Mapping[str, Cause] = field(default_factory=dict[str, Cause])
     writing: Count | None = None

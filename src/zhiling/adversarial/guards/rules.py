@@ -168,15 +168,16 @@ def _beyond(
 
 
 def _of_rows(now: Round, limits: Limits) -> Iterator[Alarm]:
-    """Collapse: rows alike, or copied."""
+    """Collapse: rows alike, or copied. Where all of them are lines of a log, the log is so: that is told."""
+    follows: Follows = "tell" if now.written == 0 else "stop"
     if now.spread is not None:
-        yield from _beyond(now.number, "distinct", now.spread.distinct, limits.distinct, False)
+        yield from _beyond(now.number, "distinct", now.spread.distinct, limits.distinct, False, follows)
         if now.spread.vendi is not None:
-            yield from _beyond(now.number, "vendi", now.spread.vendi, limits.vendi, False)
+            yield from _beyond(now.number, "vendi", now.spread.vendi, limits.vendi, False, follows)
     if now.copied is not None:
         for guard in COPIES:
             made, real = getattr(now.copied, guard), getattr(now.copied, f"real_{guard}")
-            yield from _beyond(now.number, guard, made, real.value + limits.copies, True)
+            yield from _beyond(now.number, guard, made, real.value + limits.copies, True, follows)
 
 
 def _of_probes(now: Round, limits: Limits) -> Iterator[Alarm]:
