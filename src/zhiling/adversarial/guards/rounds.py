@@ -56,9 +56,6 @@ class Round:
         utility: score of the student of anchors and all accepted rows so far, on real dev rows, 0 to 1.
         anchors: the same of the student of the anchors alone; equal in all rounds.
         gain: of this student over that of `rules.last_forward`.
-        likelihood: mean log probability, in nats, that this student gives the labels of the dev rows; it
-            tells students apart that have as many of few rows right. None: no such rows.
-        anchors_likelihood: the same of the anchors' student.
         generators: name → what it offered.
         judged: a fresh judge.
         copied: copies among the accepted rows.
@@ -68,6 +65,9 @@ class Round:
         lengths: how long they are.
         probes: error rates of acceptance.
         budget_left: share of the budget that is left; None: no budget was set.
+        likelihood: mean log probability, in nats, that this student gives the labels of the dev rows; it
+            tells students apart that have as many of few rows right. None: no such rows.
+        anchors_likelihood: the same of the anchors' student.
         written: how many of the accepted rows so far no real line says word for word; None: not told.
         known: real rows that the discriminators learn from; None: not told.
         gone: generators that could not write in this round, and why.
@@ -79,8 +79,6 @@ class Round:
     utility: Fraction
     anchors: Fraction
     gain: Gain | None = None
-    likelihood: LogProbability | None = None
-    anchors_likelihood: LogProbability | None = None
     generators: Mapping[str, Offers] = field(default_factory=dict[str, Offers])
     judged: Judged | None = None
     copied: Copied | None = None
@@ -90,6 +88,8 @@ class Round:
     lengths: Lengths | None = None
     probes: Probes | None = None
     budget_left: Fraction | None = None
+    likelihood: LogProbability | None = None
+    anchors_likelihood: LogProbability | None = None
     written: Count | None = None
     known: Count | None = None
     gone: Mapping[str, Cause] = field(default_factory=dict[str, Cause])
