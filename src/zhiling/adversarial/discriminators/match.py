@@ -11,15 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zhiling.adversarial.discriminators.calibration import Scale, platt, sigmoid, strictness
 from zhiling.adversarial.features import Features
 from zhiling.adversarial.linear import Classes, Linear, Matrix, cross_discriminant, discriminant
 from zhiling.curation.cross_fitting import best_temperature, softmax
-from zhiling.encoders.sparse import require
 
 FOLDS = 5
 HOTTEST = 300.0
@@ -40,7 +39,7 @@ class Match:
 
     members: tuple[Linear, ...]
     temperatures: tuple[float, ...]
-    scale: tuple[float, float]
+    scale: Scale
     right: NDArray[np.float64]
     wrong: NDArray[np.float64]
 
@@ -57,7 +56,7 @@ class Match:
 
     def fits(self, texts: Features, labels: Classes) -> NDArray[np.float64]:
         """Probability that a label that is as often wrong as right fits its text, (n,)."""
-        return _sigmoid(evidence(self.probabilities(texts), labels), self.scale)
+        return sigmoid(evidence(self.probabilities(texts), labels), self.scale)
 
     def disagreement(self, texts: Features) -> NDArray[np.float64]:
         """How far the views are apart on each text: half the L1 distance of their probabilities, 0 to 1."""
@@ -66,7 +65,7 @@ class Match:
 
     def strictness(self, wrong: float) -> float:
         """The probability above which at most this share of wrong labels passes, out of fold; at least .5."""
-        return max(0.5, float(np.quantile(self.wrong, 1 - wrong, method="higher")))
+        return strictness(self.wrong, wrong)
 
     def learning(self, texts: Features, labels: Classes) -> Match:
         """The same judge with members that are fitted on other rows; its calibration stays."""
@@ -95,8 +94,8 @@ def fit_match(
     own = labels[judged]
     right = evidence(chances, own)
     wrong = np.concatenate([evidence(chances, each) for each in wrong_labels(chances, own, draws)])
-    scale = _platt(right, wrong)
-    return Match(members, heats, scale, _sigmoid(right, scale), _sigmoid(wrong, scale))
+    scale = platt(right, wrong)
+    return Match(members, heats, scale, sigmoid(right, scale), sigmoid(wrong, scale))
 
 
 def pooled(views: Sequence[Matrix]) -> Matrix:
@@ -127,16 +126,3 @@ def _folds(labels: Classes, draws: np.random.Generator) -> Classes:
     folds = np.empty(len(labels), dtype=np.int64)
     folds[order] = np.arange(len(labels)) % FOLDS
     return folds
-
-
-def _sigmoid(given: NDArray[np.float64], scale: tuple[float, float]) -> NDArray[np.float64]:
-    slope, bias = scale
-    return 1 / (1 + np.exp(-np.clip(slope * given + bias, -50, 50)))
-
-
-def _platt(right: NDArray[np.float64], wrong: NDArray[np.float64]) -> tuple[float, float]:
-    """Slope and bias of the log-odds that tell right labels from wrong ones, both weighing the same."""
-    given = np.concatenate([right, wrong])[:, None]
-    truth = np.repeat([1, 0], [len(right), len(wrong)])
-    fit: Any = require("sklearn.linear_model").LogisticRegression(class_weight="balanced").fit(given, truth)
-    return float(fit.coef_[0, 0]), float(fit.intercept_[0])

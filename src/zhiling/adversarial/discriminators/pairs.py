@@ -18,12 +18,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from zhiling.adversarial.discriminators import calibration
+from zhiling.adversarial.discriminators.calibration import Scale
 from zhiling.curation.folds import group_numbers
 from zhiling.curation.pairing_features import csls
 from zhiling.curation.pairing_judge import LARGEST_LOGIT, Candidates, Judge, cross_fitted, fitted_judge
 from zhiling.curation.pairing_reference import Reference
 from zhiling.curation.pairing_space import Texts, pair_texts, reply_pool
-from zhiling.encoders.sparse import require
 from zhiling.errors import UsageError
 from zhiling.pipeline.step import Encoder
 from zhiling.rows.conversation import has_reply
@@ -60,7 +61,7 @@ class _Language:
     judge: Judge
     lowest: Floats
     highest: Floats
-    scale: tuple[float, float]
+    scale: Scale
 
     def fits(self, texts: Texts, paired: Numbers) -> Floats:
         """Probability that the replies of the rows `paired` (n, p) fit each question, (n, p)."""
@@ -112,7 +113,7 @@ class Pairs:
 
     def strictness(self, wrong: float) -> float:
         """Probability above which at most this share of wrong replies passes, out of fold; .5 at least."""
-        return max(0.5, float(np.quantile(self.wrong, 1 - wrong, method="higher")))
+        return calibration.strictness(self.wrong, wrong)
 
 
 def fit_pairs(rows: pl.DataFrame, judged: Flags, encoder: Encoder, draws: np.random.Generator) -> Pairs:
@@ -237,9 +238,8 @@ def _equal(codes: Numbers) -> Flags:
     return codes[:, None] == codes[None]
 
 
-def _sigmoid(logits: Floats, scale: tuple[float, float]) -> Floats:
-    slope, bias = scale
-    return 1 / (1 + np.exp(-(slope * _bounded(logits) + bias)))
+def _sigmoid(logits: Floats, scale: Scale) -> Floats:
+    return calibration.sigmoid(_bounded(logits), scale)
 
 
 def _bounded(logits: Floats) -> Floats:
@@ -247,9 +247,6 @@ def _bounded(logits: Floats) -> Floats:
     return np.clip(logits, -LARGEST_LOGIT, LARGEST_LOGIT)
 
 
-def platt(right: Floats, wrong: Floats) -> tuple[float, float]:
+def platt(right: Floats, wrong: Floats) -> Scale:
     """Slope and bias that make a probability of the logits, right and wrong ones weighing the same."""
-    given = _bounded(np.concatenate([right, wrong]))[:, None]
-    truth = np.repeat([1, 0], [len(right), len(wrong)])
-    fit: Any = require("sklearn.linear_model").LogisticRegression(class_weight="balanced").fit(given, truth)
-    return float(fit.coef_[0, 0]), float(fit.intercept_[0])
+    return calibration.platt(_bounded(right), _bounded(wrong))

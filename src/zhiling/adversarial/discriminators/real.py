@@ -76,11 +76,11 @@ def judge_real(real: Side, made: Side, beside: Features, draws: np.random.Genera
         beside: rows that are scored and not learnt from.
         draws: deals out the folds and matches the lengths.
     """
-    chosen = real[matched(_lengths(real.texts), _lengths(made.texts), draws)]
+    chosen = real[matched(lengths(real.texts), lengths(made.texts), draws)]
     if min(len(chosen.texts), len(made.texts)) < LEAST:
         return Judged(np.full(len(made.texts), 0.5), np.full(len(beside.encoder), 0.5))
     truth = np.repeat([1.0, 0.0], [len(chosen.texts), len(made.texts)])
-    folds = np.concatenate([_dealt(each.owners, draws) for each in (chosen, made)])
+    folds = np.concatenate([dealt(each.owners, FOLDS, draws) for each in (chosen, made)])
     views = [np.vstack(each) for each in zip(chosen.features.views, made.features.views, strict=True)]
     wanted = truth[:, None]
     outside = [
@@ -117,14 +117,15 @@ def matched(real: Numbers, made: Numbers, draws: np.random.Generator) -> Numbers
     return chosen if len(chosen) >= LEAST else np.arange(len(real))
 
 
-def _lengths(texts: pl.Series) -> Numbers:
+def lengths(texts: pl.Series) -> Numbers:
+    """The tokens of each text in normal form."""
     return token_counts(normalise(texts)).to_numpy().astype(np.int64)
 
 
-def _dealt(owners: Numbers, draws: np.random.Generator) -> Numbers:
-    """Folds in which rows of one owner stay together."""
+def dealt(owners: Numbers, folds: int, draws: np.random.Generator) -> Numbers:
+    """In which of so many folds each row stands; those of one owner stay together."""
     _, place = np.unique(owners, return_inverse=True)
-    return (draws.permutation(int(place.max(initial=-1)) + 1) % FOLDS)[place]
+    return (draws.permutation(int(place.max(initial=-1)) + 1) % folds)[place]
 
 
 def _platt(

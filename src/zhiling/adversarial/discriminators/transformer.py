@@ -13,19 +13,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from zhiling.adversarial.discriminators.real import LEAST, Judged, Side, matched
+from zhiling.adversarial.discriminators.calibration import Scale, platt, sigmoid, strictness
+from zhiling.adversarial.discriminators.real import LEAST, Judged, Side, dealt, lengths, matched
 from zhiling.adversarial.discriminators.scorer import Comparison, Scorer, TransformerSettings
 from zhiling.encoders.sparse import require
 from zhiling.errors import UsageError
 from zhiling.evaluation.terms import telling_terms, terms_of
-from zhiling.text.normalise import normalise
-from zhiling.text.tokens import token_counts
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -46,17 +44,17 @@ class TransformerMatch:
     """
 
     members: tuple[Scorer, ...]
-    scale: tuple[float, float]
+    scale: Scale
     right: Floats
     wrong: Floats
 
     def fits(self, prompts: Sequence[str], texts: Sequence[str]) -> Floats:
         """Probability that a text that is as often wrong as right fits its prompt, (n,)."""
-        return _sigmoid(_together(self.members, prompts, texts), self.scale)
+        return sigmoid(_together(self.members, prompts, texts), self.scale)
 
     def strictness(self, wrong: float) -> float:
         """The probability above which at most this share of wrong texts passes, out of fold; at least .5."""
-        return max(0.5, float(np.quantile(self.wrong, 1 - wrong, method="higher")))
+        return strictness(self.wrong, wrong)
 
 
 def fit_transformer(
@@ -85,7 +83,7 @@ def fit_transformer(
             f"a transformer learns what fits from {LEAST} different texts at least, and there are {distinct}",
             hint="use the light discriminator, or label more rows",
         )
-    folds = _dealt(pl.Series(prompts).rank("dense").to_numpy().astype(np.int64), settings.folds, draws)
+    folds = dealt(pl.Series(prompts).rank("dense").to_numpy().astype(np.int64), settings.folds, draws)
     columns = [right, *zip(*wrong, strict=True)]
 
     def without(fold: int) -> list[Comparison]:
@@ -95,8 +93,8 @@ def fit_transformer(
     asked = [(prompt, text) for column in columns for prompt, text in zip(prompts, column, strict=True)]
     members, scores = _cross_fitted(asked, np.tile(folds, len(columns)), without, settings, draws)
     of_right, of_wrong = scores[: len(prompts)], scores[len(prompts) :]
-    scale = _platt(of_right, of_wrong)
-    return TransformerMatch(members, scale, _sigmoid(of_right, scale), _sigmoid(of_wrong, scale))
+    scale = platt(of_right, of_wrong)
+    return TransformerMatch(members, scale, sigmoid(of_right, scale), sigmoid(of_wrong, scale))
 
 
 def fit_labels(
@@ -140,12 +138,12 @@ def judge_real(
         settings: encoder, loss and steps.
         draws: deals out the folds, matches the lengths and seeds the models.
     """
-    chosen = real[matched(_lengths(real.texts), _lengths(made.texts), draws)]
+    chosen = real[matched(lengths(real.texts), lengths(made.texts), draws)]
     sides = [side.texts.to_list() for side in (chosen, made)]
     owners = min(len(np.unique(side.owners)) for side in (chosen, made))
     if min(map(len, sides)) < LEAST or owners < settings.folds:
         return Judged(np.full(len(sides[1]), 0.5), np.full(len(beside), 0.5))
-    folds = [_dealt(side.owners, settings.folds, draws) for side in (chosen, made)]
+    folds = [dealt(side.owners, settings.folds, draws) for side in (chosen, made)]
 
     def without(fold: int) -> list[Comparison]:
         first, second = (_outside(side, own, fold) for side, own in zip(sides, folds, strict=True))
@@ -154,12 +152,12 @@ def judge_real(
     asked = [("", text) for side in sides for text in side]
     members, scores = _cross_fitted(asked, np.concatenate(folds), without, settings, draws)
     truth = np.arange(len(asked)) < len(sides[0])
-    scale = _platt(scores[truth], scores[~truth])
+    scale = platt(scores[truth], scores[~truth])
     others = _together(members, [""] * len(beside), beside)
     auc = float(require("sklearn.metrics").roc_auc_score(truth, scores))
     terms = [terms_of(text) for text in (*sides[1], *sides[0])]
     telling = tuple(telling_terms(terms, range(len(sides[1])), _TOLD))
-    return Judged(_sigmoid(scores[~truth], scale), _sigmoid(others, scale), auc, telling)
+    return Judged(sigmoid(scores[~truth], scale), sigmoid(others, scale), auc, telling)
 
 
 def _cross_fitted(
@@ -199,25 +197,3 @@ def _paired(real: Sequence[str], made: Sequence[str], draws: np.random.Generator
         return [texts[int(place)] for place in places[:count]]
 
     return [Comparison("", right, wrong) for right, wrong in zip(drawn(real), drawn(made), strict=True)]
-
-
-def _lengths(texts: pl.Series) -> Numbers:
-    return token_counts(normalise(texts)).to_numpy().astype(np.int64)
-
-
-def _dealt(owners: Numbers, folds: int, draws: np.random.Generator) -> Numbers:
-    """Folds in which rows of one owner stay together."""
-    _, place = np.unique(owners, return_inverse=True)
-    return (draws.permutation(int(place.max(initial=-1)) + 1) % folds)[place]
-
-
-def _platt(right: Floats, wrong: Floats) -> tuple[float, float]:
-    """Slope and bias of the log-odds that tell right texts from wrong ones, both weighing the same."""
-    fit: Any = require("sklearn.linear_model").LogisticRegression(class_weight="balanced")
-    fit.fit(np.concatenate([right, wrong])[:, None], np.repeat([1, 0], [len(right), len(wrong)]))
-    return float(fit.coef_[0, 0]), float(fit.intercept_[0])
-
-
-def _sigmoid(given: Floats, scale: tuple[float, float]) -> Floats:
-    slope, bias = scale
-    return 1 / (1 + np.exp(-np.clip(slope * given + bias, -50, 50)))
