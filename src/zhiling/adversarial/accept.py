@@ -8,20 +8,19 @@ from pathlib import Path
 from typing import ClassVar
 
 import polars as pl
-from pydantic import Field
 
-from zhiling.adversarial.discriminators.scorer import TransformerSettings
+from zhiling.adversarial.acceptance import Acceptance
 from zhiling.adversarial.guards.rounds import Round
-from zhiling.adversarial.guards.rules import OUTSIDE, Limits, alarms, best_round
+from zhiling.adversarial.guards.rules import OUTSIDE, alarms, best_round
 from zhiling.adversarial.marks import mark
 from zhiling.adversarial.real import labelled
-from zhiling.adversarial.trial import ROUND, VERDICTS, Reason, Rules, Trial
+from zhiling.adversarial.trial import ROUND, VERDICTS, Reason, Trial
 from zhiling.encoders.transformer import TransformerEncoder
 from zhiling.errors import UsageError
 from zhiling.pipeline.step import Context, Decide, verdicts
 
 
-class Accept(Decide):
+class Accept(Acceptance, Decide):
     """Accepts proposals whose label fits and whose text passes for a real one; ends the rounds.
 
     `match` is the probability that the row's label fits its text, for a label that is as often wrong as
@@ -54,28 +53,6 @@ class Accept(Decide):
     source: ClassVar[str] = (
         "Goodfellow et al. 2014 (adversarial training); Azadi et al. 2019 (discriminator rejection sampling)"
     )
-
-    held_back: float = Field(
-        0.2, gt=0, lt=1, description="share of real rows that scores the student and probes acceptance"
-    )
-    wrong: float = Field(
-        0.05, gt=0, lt=1, description="share of wrong labels that may pass, by real rows out of fold"
-    )
-    sure: float = Field(
-        0.9,
-        ge=0,
-        lt=1,
-        description="how sure a label must be, by `match` and its generator together, whose generator tells "
-        "its `confidence`",
-    )
-    rejection: bool = Field(True, description="sample by the odds that the text is real, too")
-    per_label: int | None = Field(None, ge=1, description="accepted rows of a label at most, of all rounds")
-    transformer: TransformerSettings | None = Field(
-        default=None,
-        description="a transformer that judges labels by their names, tuned each round; null: the light one",
-        examples=[{"path": "models/encoder"}],
-    )
-    guards: Limits = Field(default=Limits(), description="bounds of the guards", examples=[{"patience": 3}])
 
     def reads(self) -> tuple[str, ...]:
         """Texts, labels and marks."""
@@ -110,16 +87,7 @@ class Accept(Decide):
                 f"step {context.step_id!r} holds rows against real ones, and sees none",
                 hint="put it into a `repeat`, behind `propose`",
             )
-        rules = Rules(
-            self.held_back,
-            self.wrong,
-            self.sure,
-            self.rejection,
-            self.per_label,
-            self.guards,
-            self.transformer,
-        )
-        Trial(rows.filter(self.applies(rows)), context.reference, context, rules).write(folder)
+        Trial(rows.filter(self.applies(rows)), context.reference, context, self).write(folder)
 
     def decide(self, rows: pl.DataFrame, context: Context) -> pl.DataFrame:
         """What the trial found."""

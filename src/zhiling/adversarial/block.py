@@ -7,12 +7,11 @@ from typing import Any
 
 from pydantic import Field
 
-from zhiling.adversarial.discriminators.scorer import TransformerSettings
-from zhiling.adversarial.guards.rules import Limits
+from zhiling.adversarial.acceptance import Acceptance
 from zhiling.pipeline.block import Block
 
 
-class Adversarial(Block):
+class Adversarial(Acceptance, Block):
     """A `repeat` of `propose`, the gates, and `accept`, which ends it.
 
     With id `gan` its steps are `gan_propose`, the gates under their own ids, and `gan_accept`; what they do
@@ -36,22 +35,6 @@ class Adversarial(Block):
     snap: float | None = Field(
         None, ge=-1, le=1, description="cosine from which a text gives way to the real line most like it"
     )
-    wrong: float = Field(0.05, gt=0, lt=1, description="share of wrong labels that may pass")
-    rejection: bool = Field(True, description="sample by the odds that the text is real, too")
-    per_label: int | None = Field(None, ge=1, description="accepted rows of a label at most, of all rounds")
-    sure: float = Field(
-        0.9, ge=0, lt=1, description="how sure a label must be whose generator tells its `confidence`, too"
-    )
-    transformer: TransformerSettings | None = Field(
-        None, description="a transformer that judges labels by their names; null: the light judge"
-    )
-    held_back: float = Field(
-        0.2,
-        gt=0,
-        lt=1,
-        description="share of real rows that the student is scored on, and acceptance probed by",
-    )
-    guards: Limits = Field(default=Limits(), description="bounds of the guards")
 
     def unfolded(self, block_id: str) -> dict[str, Any]:
         """`repeat` until `accept` says stop, or enough is accepted."""
@@ -69,8 +52,6 @@ class Adversarial(Block):
             "steps": [
                 step("propose", "generators", "per_round", "aimed", "snap", "held_back"),
                 *self.gates,
-                step(
-                    "accept", "wrong", "sure", "rejection", "per_label", "transformer", "held_back", "guards"
-                ),
+                step("accept", *Acceptance.model_fields),
             ],
         }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -13,9 +12,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from zhiling.adversarial.acceptance import Acceptance
 from zhiling.adversarial.discriminators.match import Match, wrong_labels
 from zhiling.adversarial.discriminators.real import LEAST, Judged, Side, judge_real
-from zhiling.adversarial.discriminators.scorer import TransformerSettings
 from zhiling.adversarial.discriminators.transformer import TransformerMatch, fit_labels, spoken
 from zhiling.adversarial.features import features
 from zhiling.adversarial.guards.copies import copied
@@ -23,7 +22,7 @@ from zhiling.adversarial.guards.figures import LEAST_ROWS
 from zhiling.adversarial.guards.judge import fresh_judge
 from zhiling.adversarial.guards.probes import Probes, probed
 from zhiling.adversarial.guards.rounds import Offers, Round
-from zhiling.adversarial.guards.rules import Limits, alarms, last_forward
+from zhiling.adversarial.guards.rules import alarms, last_forward
 from zhiling.adversarial.guards.shift import label_shift, length_shift, topic_shift
 from zhiling.adversarial.guards.spread import spread
 from zhiling.adversarial.guards.usefulness import gain
@@ -54,40 +53,33 @@ class Reason(StrEnum):
     BEYOND_QUOTA = "beyond_quota"
 
 
-@dataclass(frozen=True)
-class Rules:
-    """How a proposal is accepted; the settings of `Accept`."""
-
-    held_back: float
-    wrong: float
-    sure: float
-    rejection: bool
-    per_label: int | None
-    limits: Limits
-    transformer: TransformerSettings | None = None
-
-
 class Trial:
     """The rows of one round before real rows and those of the rounds before."""
 
-    def __init__(self, rows: pl.DataFrame, reference: pl.DataFrame, context: Context, rules: Rules) -> None:
+    def __init__(
+        self, rows: pl.DataFrame, reference: pl.DataFrame, context: Context, rules: Acceptance
+    ) -> None:
         self._context, self._rules = context, rules
         self._real: Real = real_rows(reference, rules.held_back, context.seed, context.step_id)
-        marks = [mark("generator"), mark("round")]
-        self._rows = with_text(rows).with_columns(*marks, _confidence()).sort("id")
-        before = with_text(reference.filter(labelled(reference))).with_columns(marks).sort("id")
-        self._known = Known(self._real.anchors, before.filter(pl.col("generator").is_not_null()), context)
         lines = reference.filter(reference["task"] == "utterance")
         self._lines = lines.with_columns(user_text(lines["messages"]).alias("text")).sort("id")
-        self._rows = self._rows.with_columns(written=~pl.col("text").is_in(self._lines["text"].implode()))
+        marks = [mark("generator"), mark("round")]
+        told = with_text(rows).with_columns(*marks, _confidence()).sort("id")
+        self._rows = told.with_columns(self._written(told["text"]).alias("written"))
+        before = with_text(reference.filter(labelled(reference))).with_columns(marks).sort("id")
+        self._known = Known(self._real.anchors, before.filter(pl.col("generator").is_not_null()), context)
         self._earlier = [Round.from_json((each / ROUND).read_text("utf-8")) for each in context.earlier]
+
+    def _written(self, texts: pl.Series) -> pl.Series:
+        """Which texts no line of the log says word for word (bool)."""
+        return ~texts.is_in(self._lines["text"].implode())
 
     def write(self, folder: Path) -> None:
         """Leaves verdicts, the round's figures and the student's answers in `folder`."""
         told = self._round.as_json()
         self._verdicts.with_columns(pl.lit(told).alias("round")).write_parquet(folder / VERDICTS)
         (folder / ROUND).write_text(told, encoding="utf-8")
-        rung = alarms([*self._earlier, self._round], self._rules.limits)
+        rung = alarms([*self._earlier, self._round], self._rules.guards)
         write_dropped([each.generator for each in rung if each.follows == "drop" and each.generator], folder)
         np.save(folder / RIGHT, self._right)
 
@@ -127,14 +119,14 @@ class Trial:
     def _judged(self) -> Mapping[str, Judged]:
         """What tells the texts that each generator wrote from real ones; a real line is none of them."""
         held = self._known.features(self._real.held["text"])
+        columns = ["id", "text", "group"]
+        real = pl.concat([self._real.anchors.select(columns), self._lines.select(columns)])
         found: dict[str, Judged] = {}
         for number, name in enumerate(self._generators):
             made = _side(self._rows.filter("written", pl.col("generator") == name), self._context)
-            columns = ["id", "text", "group"]
-            real = pl.concat([self._real.anchors.select(columns), self._lines.select(columns)])
-            real = real.filter(~pl.col("text").is_in(made.texts.implode()))
+            others = real.filter(~pl.col("text").is_in(made.texts.implode()))
             found[name] = judge_real(
-                _side(real, self._context), made, held, self._context.generator(10 + number)
+                _side(others, self._context), made, held, self._context.generator(10 + number)
             )
         return found
 
@@ -151,8 +143,8 @@ class Trial:
         known = rows["known"].to_numpy()
         texts = self._known.features(rows["text"])
         match, apart = np.zeros(rows.height), self._match.disagreement(texts)
-        judged = rows.filter("known")
-        match[known] = self._fits(judged["text"], self._known.numbers(judged["label"]))
+        labelled_rows = rows.filter("known")
+        match[known] = self._fits(labelled_rows["text"], self._known.numbers(labelled_rows["label"]))
         real = np.ones(rows.height)
         for name, judged in self._judged.items():
             real[(rows["written"] & (rows["generator"] == name)).to_numpy()] = judged.real
@@ -275,7 +267,7 @@ class Trial:
             labels=label_shift(*labels, seed) if enough else None,
             topics=topic_shift(ours.encoder, theirs.encoder, seed) if enough else None,
             lengths=length_shift(made, real) if enough else None,
-            probes=self._probes, written=made.len() - int(made.is_in(self._lines["text"].implode()).sum()),
+            probes=self._probes, written=int(self._written(made).sum()),
             known=anchors.height, **self._writing(number),
         )  # fmt: skip
 
