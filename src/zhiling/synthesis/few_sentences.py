@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,15 +11,16 @@ from typing import Self
 
 import numpy as np
 import polars as pl
+from pydantic import Field
 
-from zhiling.encoders.semi_supervised.seeds import Numbers
+from zhiling.encoders.semi_supervised.seeds import Numbers, Seeds, Vectors
 from zhiling.errors import UsageError
-from zhiling.pipeline.step import Context
+from zhiling.pipeline.step import Context, Made, Make
 from zhiling.rows import target
 from zhiling.rows.templates import Turn
 from zhiling.synthesis.label_confidence import Believed
-from zhiling.synthesis.made_rows import MadeRow
-from zhiling.synthesis.sentences import Seed, seeds_of, utterances_of
+from zhiling.synthesis.made_rows import MadeRow, frame
+from zhiling.synthesis.sentences import Seed, alone, seeds_of, utterances_of
 
 _DIGITS = 4
 
@@ -100,6 +102,66 @@ class FewSentences:
     def _truths(self) -> dict[Labels, target.Labels]:
         """Of each class the truth of its first sentence."""
         return {labels_of(seed): seed.truth for seed in reversed(self.seeds)}
+
+
+class LabelsUtterances(Make):
+    """A step that gives utterances the labels of a few sentences, each with how probable it is.
+
+    What it is about, and how it comes to what it believes, the step says itself.
+    """
+
+    about = ("classification",)
+    effect = "replaces"
+    scope = "table"
+    material = True
+
+    confidence: float = Field(
+        default=0.7, ge=0, le=1, description="probability of being right from which a label is given"
+    )
+    per_label: int | None = Field(
+        default=None, ge=1, description="new rows a label at most, the surest; null: all"
+    )
+    sample: int = Field(
+        default=50_000, ge=1, description="asked about so many texts at most, drawn at random; others pass by"
+    )
+
+    def reads(self) -> tuple[str, ...]:
+        """Labelled sentences and utterances."""
+        return ("messages", "target", "task", "source", "group")
+
+    def uses_encoder(self) -> bool:
+        """Its vectors are what is read."""
+        return True
+
+    def applies(self, rows: pl.DataFrame) -> pl.Series:
+        """Labelled sentences that no template has written, and utterances."""
+        return alone(rows)
+
+    def make(self, rows: pl.DataFrame, context: Context) -> Made:
+        """One row for each text whose label is probable enough."""
+        known = FewSentences.of(rows, context.step_id)
+        texts = known.texts(self.sample, context)
+        if not texts:
+            return Made(frame([]))
+        vectors = self.vectors([*(seed.text for seed in known.seeds), *texts], context)
+        count = len(known.seeds)
+        seeds = Seeds(vectors[:count], known.numbers, len(known.classes))
+        found = self.believed(seeds, vectors[count:], context)
+        return Made(frame(list(known.labelled(texts, found, self.confidence, self.per_label))))
+
+    def vectors(self, texts: Sequence[str], context: Context) -> Vectors:
+        """What the texts are like by; the encoder's vectors, float32 (n, width)."""
+        return context.encoder.encode(texts)
+
+    @abstractmethod
+    def believed(self, seeds: Seeds, vectors: Vectors, context: Context) -> Believed:
+        """The class of each vector, and how probably it is right.
+
+        Args:
+            seeds: labelled vectors; at least one class has two.
+            vectors: without a label, shape (m, width).
+            context: of the step.
+        """
 
 
 def labels_of(seed: Seed) -> Labels:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
-import polars as pl
 from pydantic import Field
 
 from zhiling.encoders.hashing import HashingEncoder
 from zhiling.encoders.joined import mixed
 from zhiling.encoders.semi_supervised.seeds import Seeds, Vectors
-from zhiling.pipeline.step import Context, Made, Make
-from zhiling.synthesis.few_sentences import FewSentences
-from zhiling.synthesis.label_confidence import believed
-from zhiling.synthesis.made_rows import frame
-from zhiling.synthesis.sentences import alone
+from zhiling.pipeline.step import Context
+from zhiling.synthesis.few_sentences import LabelsUtterances
+from zhiling.synthesis.label_confidence import Believed, believed
 
 NGRAM_SHARE = 0.3
 """Weight of the n-grams beside the encoder. With them a student of 5 and 10 known rows a label has .893 and
@@ -22,7 +20,7 @@ NGRAM_SHARE = 0.3
 parts, 3 draws each): they help where labels differ in their words."""
 
 
-class LabelPropagation(Make):
+class LabelPropagation(LabelsUtterances):
     """Gives utterances (task `utterance`) the labels of a few labelled sentences (task `classification`).
 
     Sentences and utterances are joined with their nearest ones by the encoder, and labels spread over this
@@ -37,10 +35,6 @@ class LabelPropagation(Make):
     """
 
     name = "label_propagation"
-    about = ("classification",)
-    effect = "replaces"
-    scope = "table"
-    material = True
     cost: ClassVar[str] = (
         "an encoding a text, and texts² · dimension operations: 4 s of a core for 10,000 texts, 11 s for "
         "20,000; 0.6 GB of memory at most beside vectors and labels"
@@ -60,42 +54,15 @@ class LabelPropagation(Make):
     features: Literal["encoder", "both"] = Field(
         default="encoder", description="what texts are like by: the encoder, or character n-grams, too"
     )
-    confidence: float = Field(
-        default=0.7, ge=0, le=1, description="probability of being right from which a label is given"
-    )
-    per_label: int | None = Field(
-        default=None, ge=1, description="new rows a label at most, the surest; null: all"
-    )
-    sample: int = Field(
-        default=50_000, ge=1, description="spread over so many texts at most, drawn at random; others pass by"
-    )
 
-    def reads(self) -> tuple[str, ...]:
-        """Labelled sentences and utterances."""
-        return ("messages", "target", "task", "source", "group")
-
-    def uses_encoder(self) -> bool:
-        """The vectors decide what is near."""
-        return True
-
-    def applies(self, rows: pl.DataFrame) -> pl.Series:
-        """Labelled sentences that no template has written, and utterances."""
-        return alone(rows)
-
-    def make(self, rows: pl.DataFrame, context: Context) -> Made:
-        """One row for each text whose label is probable enough."""
-        known = FewSentences.of(rows, context.step_id)
-        texts = known.texts(self.sample, context)
-        if not texts:
-            return Made(frame([]))
-        vectors = self._vectors([*(seed.text for seed in known.seeds), *texts], context)
-        count = len(known.seeds)
-        found = believed(Seeds(vectors[:count], known.numbers, len(known.classes)), vectors[count:])
-        return Made(frame(list(known.labelled(texts, found, self.confidence, self.per_label))))
-
-    def _vectors(self, texts: list[str], context: Context) -> Vectors:
-        encoded = context.encoder.encode(texts)
+    def vectors(self, texts: Sequence[str], context: Context) -> Vectors:
+        """The encoder's, with n-grams beside them where that is asked for."""
+        encoded = super().vectors(texts, context)
         return encoded if self.features == "encoder" else mixed(encoded, _NGRAMS.encode(texts), NGRAM_SHARE)
+
+    def believed(self, seeds: Seeds, vectors: Vectors, context: Context) -> Believed:
+        """What came of the labels that spread."""
+        return believed(seeds, vectors)
 
 
 _NGRAMS = HashingEncoder()

@@ -5,25 +5,21 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
-from pydantic import Field
 
 from zhiling.adversarial.generators.feature_gan import FeatureGan, FeatureGanSettings
 from zhiling.curation.cross_fitting import best_temperature, softmax
 from zhiling.encoders.semi_supervised.seeds import Seeds, Vectors
 from zhiling.errors import StepFailed
-from zhiling.pipeline.step import Context, Made, Make
-from zhiling.synthesis.few_sentences import FewSentences
+from zhiling.pipeline.step import Context
+from zhiling.synthesis.few_sentences import LabelsUtterances
 from zhiling.synthesis.label_confidence import Believed, folds_of
-from zhiling.synthesis.made_rows import frame
-from zhiling.synthesis.sentences import alone
 
 HOTTEST = 100.0
 _SEEDS = 2**31
 
 
-class GanBert(FeatureGanSettings, Make):
+class GanBert(FeatureGanSettings, LabelsUtterances):
     """Gives utterances (task `utterance`) the labels of a few labelled sentences (task `classification`).
 
     A discriminator learns from the encoder's vectors which label a sentence has, and to tell real vectors,
@@ -38,10 +34,6 @@ class GanBert(FeatureGanSettings, Make):
     """
 
     name = "gan_bert"
-    about = ("classification",)
-    effect = "replaces"
-    scope = "table"
-    material = True
     cost: ClassVar[str] = (
         "an encoding a text, and six trainings in one thread: with the defaults and 384 columns about 40 s "
         "of a core, whatever the number of texts; the vectors are in memory"
@@ -60,40 +52,6 @@ class GanBert(FeatureGanSettings, Make):
         "Croce, Castellucci and Basili 2020, GAN-BERT; Salimans et al. 2016, Improved Techniques for "
         "Training GANs; Guo et al. 2017 (temperature)"
     )
-
-    confidence: float = Field(
-        default=0.7, ge=0, le=1, description="probability of being right from which a label is given"
-    )
-    per_label: int | None = Field(
-        default=None, ge=1, description="new rows a label at most, the surest; null: all"
-    )
-    sample: int = Field(
-        default=50_000, ge=1, description="asked about so many texts at most, drawn at random; others pass by"
-    )
-
-    def reads(self) -> tuple[str, ...]:
-        """Labelled sentences and utterances."""
-        return ("messages", "target", "task", "source", "group")
-
-    def uses_encoder(self) -> bool:
-        """Its vectors are what is read."""
-        return True
-
-    def applies(self, rows: pl.DataFrame) -> pl.Series:
-        """Labelled sentences that no template has written, and utterances."""
-        return alone(rows)
-
-    def make(self, rows: pl.DataFrame, context: Context) -> Made:
-        """One row for each text whose label is probable enough."""
-        known = FewSentences.of(rows, context.step_id)
-        texts = known.texts(self.sample, context)
-        if not texts:
-            return Made(frame([]))
-        vectors = context.encoder.encode([*(seed.text for seed in known.seeds), *texts])
-        count = len(known.seeds)
-        seeds = Seeds(vectors[:count], known.numbers, len(known.classes))
-        found = self.believed(seeds, vectors[count:], context)
-        return Made(frame(list(known.labelled(texts, found, self.confidence, self.per_label))))
 
     def believed(self, seeds: Seeds, vectors: Vectors, context: Context) -> Believed:
         """The class of each vector, and how probably it is right.
